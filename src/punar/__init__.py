@@ -1,0 +1,41 @@
+"""punar (पुनर्, "again"): reuse, reconstruct, remember, and measure which of them your data needs.
+
+The public names below are loaded on first use, so that ``import punar`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from punar.comparison.ask import compare
+    from punar.estimators.autoencoder import Autoencoder
+    from punar.estimators.folder import load, save
+
+__version__ = "0.1.0"
+
+__all__ = ["Autoencoder", "compare", "errors", "extend", "load", "save"]
+
+_HOME = {
+    "Autoencoder": "punar.estimators.autoencoder",
+    "compare": "punar.comparison.ask",
+    "load": "punar.estimators.folder",
+    "save": "punar.estimators.folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("errors", "extend"):
+        return import_module(f"punar.{name}")
+    if name not in _HOME:
+        from punar.errors import suggest
+
+        raise AttributeError(f"module 'punar' has no attribute {name!r}.{suggest(name, __all__)}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

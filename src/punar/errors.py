@@ -1,0 +1,132 @@
+"""Every exception and warning that punar raises on purpose: one tree, drawn first.
+
+::
+
+    PunarError
+    ├── ParameterError (ValueError)           a setting of an estimator or part breaks its rule
+    │   └── ParameterTypeError (TypeError)    ... by its type
+    ├── DataError (ValueError)                the data cannot be used as given
+    │   └── DataTypeError (TypeError)         ... by its type
+    ├── NotFittedError                        also scikit-learn's NotFittedError (see below)
+    ├── NotSupportedError (AttributeError)    this combination of parts cannot do that
+    ├── ModelFolderError (ValueError)         a saved model cannot be read
+    │   ├── DamagedModelError                 ... truncated, of the wrong shape, or hostile
+    │   ├── NewerFormatError                  ... written by a newer punar
+    │   └── UnknownPartError                  ... made of a part that is not here
+    ├── CheckpointError (ValueError)          a checkpoint belongs to another job
+    ├── MissingExtraError (ImportError)       an optional dependency is not installed
+    ├── TrainingDivergedError (ArithmeticError)   the loss became NaN or infinite
+    └── DidNotLearnError (RuntimeError)       strict=True and the model does not beat the constant answer
+
+    PunarWarning (UserWarning)
+    └── DidNotLearnWarning                    the same, with strict=False
+
+The second base is the builtin that callers of scikit-learn and Python already catch. ``NotFittedError`` is
+also ``sklearn.exceptions.NotFittedError``; it is made on first use, because this module must import nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class PunarError(Exception):
+    """Base of everything that punar raises on purpose."""
+
+
+class ParameterError(PunarError, ValueError):
+    """A parameter breaks its rule; the message has name, rule, value and what to do."""
+
+
+class ParameterTypeError(ParameterError, TypeError):
+    """A parameter has the wrong type."""
+
+
+class DataError(PunarError, ValueError):
+    """Data cannot be used; the message names what, where, the rule and the value found."""
+
+
+class DataTypeError(DataError, TypeError):
+    """Data has the wrong type."""
+
+
+class NotSupportedError(PunarError, AttributeError):
+    """This combination of parts has no such operation."""
+
+
+class ModelFolderError(PunarError, ValueError):
+    """A model folder cannot be read or written."""
+
+
+class DamagedModelError(ModelFolderError):
+    """A model folder is truncated, inconsistent or hostile. Nothing from it was run."""
+
+
+class NewerFormatError(ModelFolderError):
+    """A model folder was written by a newer punar."""
+
+
+class UnknownPartError(ModelFolderError):
+    """A model folder names a part that this punar does not have."""
+
+
+class CheckpointError(PunarError, ValueError):
+    """A checkpoint folder belongs to other data, parameters or versions."""
+
+
+class MissingExtraError(PunarError, ImportError):
+    """An optional dependency is missing; the message has the install command."""
+
+
+class TrainingDivergedError(PunarError, ArithmeticError):
+    """The training loss became NaN or infinite."""
+
+
+class DidNotLearnError(PunarError, RuntimeError):
+    """The fitted model is no better than the constant or untrained answer."""
+
+
+class PunarWarning(UserWarning):
+    """Base of punar's warnings."""
+
+
+class DidNotLearnWarning(PunarWarning):
+    """The fitted model is no better than the constant or untrained answer."""
+
+
+def suggest(value: object, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the likely spelling, or an empty string.
+
+    >>> suggest("reconstuction", ["reconstruction", "sparse"])
+    " Did you mean 'reconstruction'?"
+    >>> suggest(3, ["reconstruction"])
+    ''
+    """
+    close = difflib.get_close_matches(value, list(known), n=1) if isinstance(value, str) else []
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return ``repr(value)``, shortened, so that a huge value cannot flood a message."""
+    try:
+        text = repr(value)
+    except Exception:  # a user's own object may not even have a working repr
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "NotFittedError":
+        raise AttributeError(f"module 'punar.errors' has no attribute {name!r}")
+    from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+    # scikit-learn's own class is a ValueError and an AttributeError already.
+    cls = type(
+        "NotFittedError",
+        (PunarError, SklearnNotFittedError),
+        {"__module__": __name__, "__doc__": "fit has not been called yet."},
+    )
+    globals()["NotFittedError"] = cls
+    return cls

@@ -1,0 +1,59 @@
+"""The contract of a network shape, and the module that an estimator trains.
+
+A network is a recipe: settings only, cheap to clone, never weights. To add one, add one file here whose class is
+the file's name in CamelCase.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+
+class Network(BaseEstimator, ABC):
+    """Builds an encoder and a decoder for one input shape.
+
+    Subclasses only store their settings in ``__init__`` and check them in :meth:`check`.
+    """
+
+    @abstractmethod
+    def check(self, input_shape: tuple[int, ...]) -> None:
+        """Raise :class:`punar.errors.ParameterError` where a setting breaks its rule or cannot take this shape.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            One row without the batch: ``(features,)`` or ``(channels, height, width)``.
+        """
+
+    @abstractmethod
+    def build_encoder(self, input_shape: tuple[int, ...], code_width: int) -> nn.Module:
+        """Return a module from ``(batch, *input_shape)`` to ``(batch, code_width)``."""
+
+    @abstractmethod
+    def build_decoder(self, latent_dim: int, input_shape: tuple[int, ...]) -> nn.Module:
+        """Return a module from ``(batch, latent_dim)`` to ``(batch, *input_shape)``, without an output squashing."""
+
+
+class AutoencoderModule(nn.Module):
+    """Encoder, decoder and what the objective learns besides them.
+
+    Parameters
+    ----------
+    encoder, decoder : nn.Module
+        From a :class:`Network`.
+    objective : nn.Module
+        From an objective's ``build``: its own parameters and buffers; may be empty.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.objective = objective
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the decoder's raw output for ``x``, before the objective's link function."""
+        return self.decoder(self.encoder(x))
