@@ -7,6 +7,7 @@ the file's name in CamelCase.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
@@ -16,7 +17,14 @@ class Network(BaseEstimator, ABC):
     """Builds an encoder and a decoder for one input shape.
 
     Subclasses only store their settings in ``__init__`` and check them in :meth:`check`.
+
+    Attributes
+    ----------
+    pictures_only : bool
+        Whether rows must be pictures; an estimator then reads 3-D floats as pictures too.
     """
+
+    pictures_only: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, input_shape: tuple[int, ...]) -> None:

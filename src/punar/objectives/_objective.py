@@ -62,5 +62,5 @@ class Objective(BaseEstimator, ABC):
     def decode(self, net: nn.Module, code: Tensor) -> Tensor:
         """Return the reconstruction in the scaled space, (n, *input_shape), link function applied."""
 
-    def epoch_end(self, net: nn.Module, *, progress: float, generator: torch.Generator) -> None:  # noqa: B027
+    def epoch_end(self, net: nn.Module, *, progress: float, generator: torch.Generator) -> None:
         """Act between epochs, on weights or counters. Nothing by default."""

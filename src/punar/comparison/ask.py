@@ -1,0 +1,252 @@
+"""``compare``: ask a question of your data and get a measured answer."""
+
+from __future__ import annotations
+
+import pkgutil
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+
+import punar
+from punar.comparison import budget as budgets
+from punar.comparison import protocol
+from punar.comparison._question import Candidate, Question
+from punar.comparison.facts import score_facts
+from punar.comparison.progress import Progress, in_words
+from punar.comparison.reading import Reading, read
+from punar.comparison.result import Comparison
+from punar.core.runtime import available_cores, draw_seed, pick_device
+from punar.errors import ParameterError, ParameterTypeError, shown, suggest
+from punar.texts import compare as texts
+
+
+def compare(
+    X: Any,
+    y: Any = None,
+    *,
+    question: str = "reducer",
+    candidates: Mapping[str, Any] | None = None,
+    latent_dim: int | None = None,
+    budget: str | float | None = None,
+    cv: int = 5,
+    device: str = "auto",
+    random_state: int | np.random.RandomState | None = 0,
+    verbose: int = 1,
+    kind: str | None = None,
+    name: str | None = None,
+) -> Comparison:
+    """Measure candidates on shared folds of your data, and say which is better, or that none clearly is.
+
+    Every candidate sees the same scaled training rows of every fold; its scores are on held-out rows, in that same
+    space, beside what a constant answer scores.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, features), or pictures of shape (n, h, w) or (n, h, w, c)
+        Finite numbers. A DataFrame must hold numbers only.
+    y : array-like of shape (n,), optional
+        Classes, or numbers for regression; without it there is no downstream score.
+    question : str, default="reducer"
+        "reducer": which method keeps most of the data in a code of this size?
+    candidates : mapping of str to estimator, optional
+        Replaces the default list. For "reducer": scikit-learn transformers; those without ``inverse_transform`` have
+        no share of variance explained.
+    latent_dim : int, optional
+        Code size; by default a quarter of the columns, at least 2 and at most 16.
+    budget : str or float, optional
+        ``"60s"``, ``"2min"`` or seconds. Epochs are cut first, then folds, then rows, and ``notes`` says so. Without
+        it nothing is cut, and the same call gives the same scores again.
+    cv : int, default=5
+        Number of folds, shuffled, and stratified where there are classes.
+    device : str, default="auto"
+        Where the networks are trained.
+    random_state : int, RandomState or None, default=0
+        Fixes folds and candidates.
+    verbose : int, default=1
+        0 is silent; 1 says on stderr how the data is read, and shows progress with time left.
+    kind : {None, "table", "images"}, default=None
+        How X is read; by default 2-D is a table and the rest pictures.
+    name : str, optional
+        What to call the data.
+
+    Returns
+    -------
+    Comparison
+        With ``table``, ``verdict``, ``verdicts``, ``notes``, ``facts`` and ``to_html``, ``to_json``, ``to_markdown``.
+
+    Raises
+    ------
+    punar.errors.ParameterError
+        A parameter breaks its rule, or the question is unknown.
+    punar.errors.DataError
+        X or y cannot be used.
+
+    References
+    ----------
+    Nadeau, C. and Bengio, Y. (2003). Inference for the generalization error. Machine Learning 52, 239-281.
+    Venna, J. and Kaski, S. (2001). Neighborhood preservation in nonlinear projection methods. ICANN 2001, 485-491.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.decomposition import PCA, KernelPCA
+    >>> import punar
+    >>> X, y = load_iris(return_X_y=True)
+    >>> two = {"PCA": PCA(2), "kernel": KernelPCA(2, kernel="rbf", fit_inverse_transform=True)}
+    >>> result = punar.compare(X, y, candidates=two, verbose=0)
+    >>> print(result.verdicts["variance_explained"].split(":")[0])
+    PCA wins
+    >>> punar.compare(X, question="reducr")
+    Traceback (most recent call last):
+        ...
+    punar.errors.ParameterError: compare: question must be one of 'reducer', got 'reducr'. Did you mean 'reducer'?
+    """
+    started = time.perf_counter()
+    asked = find_question(question)
+    seconds = budgets.parse_budget(budget)
+    pick_device(device)
+    data = read(X, y, kind, name)
+    width = asked.width(data, latent_dim)
+    folds, notes = protocol.folds_for(data, cv)
+    seed = draw_seed(random_state)
+    rivals = _candidates(asked, candidates, data, width, folds, device)
+    say = Progress(1, [], verbose).say
+    say(data.describe() + ".")
+    epochs = protocol.epochs_of(rivals)
+    plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
+    if seconds is not None:
+        say(texts.PROGRESS_TRIAL)
+        timings = protocol.trial(asked, data, rivals, folds, seed)
+        plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
+        data = _some_rows(data, plan.rows, seed)
+        plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
+    words = {"candidates": len(rivals), "folds": plan.folds, "latent_dim": width, "epochs": plan.epochs}
+    words["why"] = texts.WHY_LATENT.format(d=data.size) if latent_dim is None and candidates is None else ""
+    line = (texts.PLAN if plan.epochs else texts.PLAN_NO_EPOCHS).format(**words)
+    say(line + ".")
+    measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
+    facts = score_facts(measured, asked.metrics(data))
+    facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]
+    how = asked.how(data, rivals)
+    facts |= _frame(data, plan, measured, how, seed, time.perf_counter() - started)
+    facts["protocol"] |= {"latent_dim": width, "plan": line}
+    return Comparison(facts)
+
+
+def known_questions() -> list[str]:
+    """Return the names of the questions: the files of this folder that hold one."""
+    from punar import comparison
+
+    found = (module.name for module in pkgutil.iter_modules(comparison.__path__))
+    return sorted(name for name in found if not name.startswith("_") and _question_class(name) is not None)
+
+
+def _question_class(name: str) -> type[Question] | None:
+    """Return the class that is the file's name in CamelCase, where it is a question."""
+    module = import_module(f"punar.comparison.{name}")
+    found = getattr(module, "".join(part.capitalize() for part in name.split("_")), None)
+    return found if isinstance(found, type) and issubclass(found, Question) else None
+
+
+def find_question(name: object) -> Question:
+    """Return the question of this name.
+
+    Raises
+    ------
+    ParameterError
+        There is none; the message lists those there are.
+    """
+    known = known_questions()
+    if not isinstance(name, str) or name not in known:
+        raise ParameterError(
+            f"compare: question must be one of {', '.join(map(repr, known))}, got {shown(name)}.{suggest(name, known)}"
+        )
+    cls = _question_class(name)
+    assert cls is not None
+    return cls()
+
+
+def _candidates(
+    question: Question, given: Mapping[str, Any] | None, data: Reading, width: int, folds: int, device: str
+) -> list[Candidate]:
+    if given is None:
+        n_train = len(data.X) - -(-len(data.X) // folds)
+        return question.candidates(data, width, n_train, device)
+    rule = "compare: candidates must be a mapping of names to estimators, such as {'PCA': PCA(2)}"
+    if not isinstance(given, Mapping):
+        raise ParameterTypeError(f"{rule}, got {shown(given)}.")
+    if not given:
+        raise ParameterError(f"{rule}, got an empty one.")
+    for key, estimator in given.items():
+        if not isinstance(key, str) or not key.strip():
+            raise ParameterTypeError(f"{rule}; a name must be text that is not empty, got {shown(key)}.")
+        question.check(key, estimator)
+    return [Candidate(k, e, classical=question.is_classical(e)) for k, e in given.items()]
+
+
+def _some_rows(data: Reading, rows: int, seed: int) -> Reading:
+    """Return a random share of the rows, the same of every class and at least one."""
+    if rows >= len(data.X):
+        return data
+    order = np.random.default_rng(seed).permutation(len(data.X))
+    if data.target != "classes" or data.y is None:
+        return data.take(np.sort(order[:rows]))
+    share = rows / len(data.X)
+    labels = data.y[order]
+    kept = [order[labels == c][: max(1, round(share * int((labels == c).sum())))] for c in np.unique(labels)]
+    return data.take(np.sort(np.concatenate(kept)))
+
+
+def _frame(
+    data: Reading,
+    plan: budgets.Plan,
+    measured: protocol.Measured,
+    sentences: list[str],
+    seed: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the facts around the scores: the data, the protocol and the machine."""
+    n_train, n_test = (round(float(np.mean([s[i] for s in measured.sizes]))) for i in (0, 1))
+    folds = len(measured.sizes)
+    how = texts.HOW_SPLITS.format(folds=folds, n_train=n_train, n_test=n_test, seed=seed)
+    cores, device = available_cores(), torch.get_num_threads()
+    machine = f"{platform.system()} {platform.machine()}, {cores} cores, {device} torch threads"
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "sklearn": sklearn.__version__}
+    versions |= {"torch": str(torch.__version__), "punar": punar.__version__}
+    return {
+        "format": 1,
+        "data": {
+            "name": data.name,
+            "kind": data.kind,
+            "shape": list(data.X.shape),
+            "reading": data.describe(),
+            "target": data.target,
+            "classes": data.classes,
+        },
+        "protocol": {
+            "folds": folds,
+            "epochs": plan.epochs,
+            "budget_seconds": plan.seconds,
+            "seed": seed,
+            "n_train": n_train,
+            "n_test": n_test,
+            "seconds": seconds,
+            "how": [how, *sentences, texts.HOW_VERDICT, texts.HOW_COSTS],
+            "made": texts.MADE_BY.format(
+                version=punar.__version__,
+                date=datetime.now().strftime("%Y-%m-%d %H:%M"),
+                seconds=in_words(seconds),
+                machine=machine,
+            ),
+            "versions": versions,
+        },
+        "shown": measured.shown,
+    }

@@ -1,0 +1,221 @@
+"""The protocol that every question shares: the same folds for all, costs beside scores, failures as rows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import KFold, StratifiedKFold
+
+from punar.comparison import cost
+from punar.comparison._question import Candidate, Question
+from punar.comparison.budget import Plan, Timing
+from punar.comparison.progress import Progress, in_words
+from punar.comparison.reading import Reading
+from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.texts import compare as texts
+
+Split = tuple[np.ndarray, np.ndarray]
+
+_TRIAL_ROWS = 2000
+_TRIAL_EPOCHS = (1, 4)
+# With fewer folds than this an interval says little, so rare classes do not push below it.
+_FOLDS_FOR_RARE = 3
+
+
+@dataclass
+class Run:
+    """What was measured of one candidate, one entry per finished fold."""
+
+    candidate: Candidate
+    scores: list[dict[str, float | None]] = field(default_factory=list)
+    costs: list[dict[str, float | None]] = field(default_factory=list)
+    warnings: list[list[str]] = field(default_factory=list)
+    shown: dict[str, Any] = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass
+class Measured:
+    """All that a comparison measured."""
+
+    runs: list[Run]
+    baselines: list[dict[str, float]]
+    sizes: list[tuple[int, int]]
+    shown: dict[str, Any]
+    notes: list[str]
+
+
+def folds_for(data: Reading, cv: object) -> tuple[int, list[str]]:
+    """Return the number of folds that this data allows, and notes on what was changed.
+
+    Raises
+    ------
+    ParameterTypeError, ParameterError
+        ``cv`` is not an integer of at least 2.
+    DataError
+        There are fewer than two rows per fold.
+    """
+    if isinstance(cv, bool) or not isinstance(cv, (int, np.integer)):
+        raise ParameterTypeError(f"compare: cv must be an integer >= 2, the number of folds, got {shown(cv)}.")
+    if cv < 2:
+        raise ParameterError(f"compare: cv must be an integer >= 2, the number of folds, got {shown(cv)}.")
+    folds, n, notes = int(cv), len(data.X), []
+    if n < 2 * folds:
+        least = f"; cv={n // 2} would do" if n >= 4 else "; at least 4 rows are needed"
+        raise DataError(f"compare: X has {n} rows, but cv={folds} folds need at least {2 * folds}{least}.")
+    if data.target == "classes" and data.y is not None:
+        counts = np.bincount(data.y)
+        rare = int(counts.argmin())
+        folds = min(folds, max(int(counts.min()), min(folds, _FOLDS_FOR_RARE)), max(2, int(counts.max())))
+        if folds < cv:
+            label, count = data.classes[rare], int(counts[rare])
+            notes.append(texts.NOTE_FOLDS_RARE.format(asked=cv, folds=folds, label=shown(label), count=count))
+        spread = int((counts < folds).sum())
+        if spread:
+            notes.append(texts.NOTE_SPREAD_RARE.format(count=spread, classes=len(counts)))
+    return folds, notes
+
+
+def splits(data: Reading, folds: int, seed: int) -> list[Split]:
+    """Return the (train, test) rows of every fold: shuffled, stratified where there are classes."""
+    kind = StratifiedKFold if data.target == "classes" else KFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        found = kind(folds, shuffle=True, random_state=seed).split(np.zeros(len(data.X)), data.y)
+        return [(train, test) for train, test in found]
+
+
+def prepared(estimator: Any, seed: int, epochs: int | None) -> Any:
+    """Return a clone with this seed wherever none was chosen, and with at most ``epochs`` epochs."""
+    fresh = clone(estimator)
+    params = fresh.get_params(deep=True)
+    wanted = {k: seed for k, v in params.items() if k.split("__")[-1] == "random_state" and v is None}
+    if epochs is not None and isinstance(params.get("epochs"), int):
+        wanted["epochs"] = min(epochs, params["epochs"])
+    return fresh.set_params(**wanted) if wanted else fresh
+
+
+def epochs_of(candidates: Sequence[Candidate]) -> int:
+    """Return the largest number of epochs that any candidate asks for, 0 where none has epochs."""
+    asked = [c.estimator.get_params(deep=False).get("epochs") for c in candidates if c.estimator is not None]
+    return max((e for e in asked if isinstance(e, int)), default=0)
+
+
+def trial(question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int) -> list[Timing]:
+    """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows."""
+    rows = np.random.default_rng(seed).permutation(len(data.X))[:_TRIAL_ROWS]
+    cut = max(1, len(rows) // folds)
+    fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
+    scale = len(data.X) / len(rows)
+    timings = []
+    for candidate in candidates:
+        if candidate.refusal is None:
+            try:
+                timings.append(_time_one(question, fold, candidate, seed, scale))
+            except Exception:  # the run itself will say what is wrong with this candidate
+                continue
+    return timings
+
+
+def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
+    iterative = epochs_of([candidate]) > 0
+    seconds, scored = [], 0.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for epochs in _TRIAL_EPOCHS if iterative else (1,):
+            started = time.perf_counter()
+            fitted = fold.fit(prepared(candidate.estimator, seed, epochs))
+            seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        question.judge(fold, fitted)
+        scored = time.perf_counter() - started
+    if not iterative:
+        return Timing((seconds[0] + scored) * scale, 0.0)
+    slope = max(1e-4, (seconds[1] - seconds[0]) / (_TRIAL_EPOCHS[1] - _TRIAL_EPOCHS[0]))
+    fixed = max(0.0, seconds[1] - slope * _TRIAL_EPOCHS[1])
+    return Timing((fixed + scored) * scale, slope * scale)
+
+
+def measure(
+    question: Question,
+    data: Reading,
+    candidates: Sequence[Candidate],
+    plan: Plan,
+    seed: int,
+    *,
+    started: float,
+    verbose: int,
+) -> Measured:
+    """Fit and score every candidate on every fold, one fold after another.
+
+    A candidate that fails is not tried again and keeps its error; the others go on. With a budget, folds that would
+    not end in time are not begun, but never fewer than two are run.
+    """
+    runs = [Run(c, failure=c.refusal) for c in candidates]
+    active = [run for run in runs if run.failure is None]
+    progress = Progress(plan.folds, [run.candidate.name for run in active], verbose)
+    out = Measured(runs, [], [], {}, [])
+    longest = 0.0
+    try:
+        for i, (train, test) in enumerate(splits(data, plan.folds, seed)):
+            fold_started = time.perf_counter()
+            if i >= 2 and plan.seconds is not None and fold_started - started + longest > plan.seconds:
+                done = texts.NOTE_STOPPED.format(done=i, folds=plan.folds, budget=in_words(plan.seconds))
+                out.notes.append(done)
+                break
+            fold = question.open_fold(data, train, test, seed + i)
+            out.baselines.append(question.baselines(fold))
+            out.sizes.append((len(train), len(test)))
+            if i == 0:
+                out.shown = question.show_fold(fold)
+            for run in active:
+                progress.start(i, run.candidate.name)
+                step_started = time.perf_counter()
+                _run_one(question, fold, run, i, plan.epochs, seed + i)
+                progress.end(i, run.candidate.name, time.perf_counter() - step_started)
+            longest = max(longest, time.perf_counter() - fold_started)
+    finally:
+        progress.close()
+    spent = time.perf_counter() - started
+    if plan.seconds is not None and spent > plan.seconds:
+        text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(spent))
+        out.notes.append(text)
+    return out
+
+
+def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed: int) -> None:
+    if run.failure is not None:
+        return
+    try:
+        estimator = prepared(run.candidate.estimator, seed, epochs or None)
+        fitted, seconds, memory, said = cost.measured_fit(lambda: fold.fit(estimator))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            scores = question.judge(fold, fitted)
+            micro = cost.transform_microseconds(lambda: fold.transform(fitted), len(fold.test))
+            if i == 0:
+                run.shown = question.show(fold, fitted)
+    except Exception as error:  # whatever a candidate does wrong is its own row's matter
+        text = " ".join(str(error).split()) or "no message"
+        short = text if len(text) <= 200 else text[:199] + "…"
+        run.failure = texts.FAILED.format(fold=i + 1, error=f"{type(error).__name__}: {short}")
+        return
+    said += [f"judge: {w.category.__name__}: {w.message}" for w in caught]
+    history = getattr(fitted, "history_", None)
+    run.scores.append(scores)
+    run.warnings.append(list(dict.fromkeys(said)))
+    run.costs.append(
+        {
+            "fit_seconds": seconds,
+            "transform_us": micro,
+            "peak_mb": memory,
+            "parameters": cost.count_parameters(fitted),
+            "epochs": len(history) if isinstance(history, list) else None,
+        }
+    )

@@ -1,0 +1,339 @@
+"""Which reducer keeps most of the data in a code of this size: PCA, NMF, a random projection, an autoencoder?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.decomposition import NMF, PCA
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.manifold import trustworthiness
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
+
+from punar.comparison._question import Candidate, Metric, Question
+from punar.comparison.reading import Reading
+from punar.data.scaling import learn_scaler, moments
+from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.estimators.autoencoder import Autoencoder
+from punar.texts import compare as texts
+
+VARIANCE, ACCURACY, R2, TRUST = "variance_explained", "accuracy", "r2", "trustworthiness"
+
+_NEIGHBOURS = 5
+_TRUST_ROWS = 1000
+_DOWNSTREAM_ROWS = 10_000
+_CODE_POINTS = 400
+_EXAMPLES = 8
+_LONGEST_SIDE = 64  # of a picture in the report
+_EPOCHS = 100
+
+
+class Identity(TransformerMixin, BaseEstimator):
+    """The raw columns: what a code of full width keeps."""
+
+    def fit(self, X: np.ndarray, y: object = None) -> Identity:
+        """Learn nothing."""
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return X."""
+        return X
+
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
+        """Return Z."""
+        return Z
+
+
+class NonNegative(TransformerMixin, BaseEstimator):
+    """Shift every column to start at 0; rows below the training minimum are clipped.
+
+    A shift keeps squared distances, so NMF minimises the same error that all candidates are scored by.
+    """
+
+    def fit(self, X: np.ndarray, y: object = None) -> NonNegative:
+        """Learn each column's minimum."""
+        self.shift_ = X.min(axis=0)
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Return X, shifted and clipped at 0."""
+        return np.maximum(X - self.shift_, 0)
+
+    def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
+        """Return Z, shifted back."""
+        return Z + self.shift_
+
+
+@dataclass
+class Fold:
+    """What all candidates share in one fold: scaled rows (float32, flat), labels and the pictures' shape."""
+
+    train: np.ndarray
+    test: np.ndarray
+    y_train: np.ndarray | None
+    y_test: np.ndarray | None
+    target: str | None
+    picture: tuple[int, ...] | None
+    shift: np.ndarray
+    scale: np.ndarray
+    seed: int
+
+    def fit(self, estimator: Any) -> Any:
+        """Return ``estimator``, fitted on the training rows without labels."""
+        return estimator.fit(self._in_shape(estimator, self.train))
+
+    def transform(self, estimator: Any) -> np.ndarray:
+        """Return the codes of the held-out rows, (n, code size)."""
+        return self.encode(estimator, self.test)
+
+    def encode(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
+        """Return the codes of flat rows as a finite 2-D float array."""
+        codes = estimator.transform(self._in_shape(estimator, rows))
+        codes = codes.toarray() if hasattr(codes, "toarray") else np.asarray(codes)
+        if len(codes) != len(rows):
+            raise DataError(f"transform gave {len(codes)} codes for {len(rows)} rows.")
+        codes = codes.reshape(len(rows), -1).astype(np.float64)
+        if not np.isfinite(codes).all():
+            raise DataError("transform gave codes that are NaN or infinite.")
+        return codes
+
+    def decode(self, estimator: Any, codes: np.ndarray) -> np.ndarray | None:
+        """Return flat rows for codes, or None where the estimator cannot go back."""
+        try:
+            inverse = estimator.inverse_transform
+        except AttributeError:  # a pipeline says so only when asked
+            return None
+        back = np.asarray(inverse(codes.astype(np.float32))).reshape(len(codes), -1).astype(np.float64)
+        if not np.isfinite(back).all():
+            raise DataError("inverse_transform gave rows that are NaN or infinite.")
+        return back
+
+    def in_input_units(self, rows: np.ndarray) -> np.ndarray:
+        """Return flat scaled rows in the units of X."""
+        return rows * self.scale + self.shift
+
+    def _in_shape(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
+        if self.picture is not None and takes_pictures(estimator):
+            return rows.reshape(len(rows), *self.picture)
+        return rows
+
+
+def takes_pictures(estimator: Any) -> bool:
+    """Return whether an estimator, or the first step of a pipeline, asks for pictures rather than rows."""
+    if isinstance(estimator, Pipeline):
+        return bool(estimator.steps) and takes_pictures(estimator.steps[0][1])
+    if not isinstance(estimator, Autoencoder):
+        return False
+    network = estimator.network
+    return estimator.kind == "images" or "conv" in (network, type(network).__name__.lower())
+
+
+class Reducer(Question):
+    """Share of variance, downstream accuracy and neighbourhoods that survive a code of one size."""
+
+    def width(self, data: Reading, asked: int | None) -> int:
+        """Return the code size: ``asked``, or a quarter of the columns between 2 and 16."""
+        if asked is None:
+            return min(16, max(2, data.size // 4), data.size)
+        if isinstance(asked, bool) or not isinstance(asked, (int, np.integer)):
+            raise ParameterTypeError(f"compare: latent_dim must be an integer >= 1, got {shown(asked)}.")
+        if asked < 1:
+            raise ParameterError(f"compare: latent_dim must be an integer >= 1, got {shown(asked)}.")
+        return int(asked)
+
+    def candidates(self, data: Reading, width: int, n_train: int, device: str) -> list[Candidate]:
+        """Return the nine: four that need no training loop and five kinds of autoencoder."""
+        too_wide = None
+        if width > min(data.size, n_train):
+            too_wide = texts.NEEDS_NARROW_CODE.format(most=min(data.size, n_train), latent_dim=width)
+        start = "nndsvda" if too_wide is None else "random"
+        nmf = make_pipeline(NonNegative(), NMF(width, init=start, max_iter=1000, tol=1e-3))
+        projection = GaussianRandomProjection(width, compute_inverse_components=True)
+        kinds = {
+            texts.VANILLA: "reconstruction",
+            texts.SPARSE: "sparse",
+            texts.DENOISING: "denoising",
+            texts.VARIATIONAL: "variational",
+        }
+        # The rows come scaled already; scaling them once more would give the networks a space of their own.
+        common = {"latent_dim": width, "scaling": "none", "epochs": _EPOCHS, "device": device}
+        found = [
+            Candidate(texts.PCA, PCA(width), classical=True, refusal=too_wide),
+            Candidate(texts.NMF, nmf),
+            Candidate(texts.PROJECTION, projection, refusal=too_wide),
+            Candidate(texts.RAW, Identity(), reference_in=(VARIANCE, TRUST)),
+        ]
+        found += [Candidate(name, Autoencoder(objective, **common)) for name, objective in kinds.items()]
+        conv = Autoencoder(network="conv", kind="images", **common)
+        refusal = None if data.kind == "images" else texts.NEEDS_PICTURES
+        return [*found, Candidate(texts.CONVOLUTIONAL, conv, refusal=refusal)]
+
+    def check(self, name: str, estimator: Any) -> None:
+        """Raise where a user's candidate is no transformer object."""
+        if isinstance(estimator, type):
+            hint = f"pass an object: {estimator.__name__}()."
+            raise ParameterTypeError(f"compare: candidates[{name!r}] is the class {estimator.__name__}; {hint}")
+        missing = [m for m in ("fit", "transform", "get_params") if not hasattr(estimator, m)]
+        if missing:
+            raise ParameterTypeError(
+                f"compare: candidates[{name!r}] must be a scikit-learn transformer with fit and transform, got "
+                f"{shown(estimator)}, which has no {missing[0]}."
+            )
+
+    def is_classical(self, estimator: Any) -> bool:
+        """Return whether it is PCA."""
+        return type(estimator) is PCA
+
+    def metrics(self, data: Reading) -> list[Metric]:
+        """Return variance explained, the downstream score where there are labels, and trustworthiness."""
+        found = [Metric(VARIANCE, texts.VARIANCE_LABEL, texts.VARIANCE_HELP, texts.VARIANCE_BASELINE)]
+        if data.target == "classes":
+            found.append(Metric(ACCURACY, texts.ACCURACY_LABEL, texts.ACCURACY_HELP, texts.ACCURACY_BASELINE))
+        elif data.target == "numbers":
+            found.append(Metric(R2, texts.R2_LABEL, texts.R2_HELP, texts.R2_BASELINE))
+        trust = texts.TRUST_HELP.format(neighbours=_NEIGHBOURS, rows=_TRUST_ROWS)
+        return [*found, Metric(TRUST, texts.TRUST_LABEL, trust, texts.TRUST_BASELINE)]
+
+    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Fold:
+        """Scale the fold by what its training rows say: per column for a table, one scale for pictures."""
+        rows = data.X.reshape(len(data.X), -1)
+        pictures = data.kind == "images"
+        train_rows = torch.from_numpy(np.ascontiguousarray(rows[train]))
+        mode = "global" if pictures else "standard"
+        scaler = learn_scaler(moments([train_rows]), mode, unit_range=False, pictures=pictures)
+        return Fold(
+            train=scaler(train_rows).numpy(),
+            test=scaler(torch.from_numpy(np.ascontiguousarray(rows[test]))).numpy(),
+            y_train=None if data.y is None else data.y[train],
+            y_test=None if data.y is None else data.y[test],
+            target=data.target,
+            picture=tuple(data.X.shape[1:]) if pictures else None,
+            shift=scaler.shift.numpy(),
+            scale=scaler.scale.numpy(),
+            seed=seed,
+        )
+
+    def judge(self, fold: Fold, estimator: Any) -> dict[str, float | None]:
+        """Return the scores of a fitted candidate on the fold's held-out rows."""
+        codes = fold.encode(estimator, fold.test)
+        back = fold.decode(estimator, codes)
+        scores: dict[str, float | None] = {VARIANCE: None if back is None else variance_explained(fold, back)}
+        if fold.target is not None:
+            key = ACCURACY if fold.target == "classes" else R2
+            scores[key] = _downstream(fold, estimator, codes)
+        return scores | {TRUST: _trust(fold, codes)}
+
+    def baselines(self, fold: Fold) -> dict[str, float]:
+        """Return the training mean's share (0), the constant label's score and the trust of random codes."""
+        noise = np.random.default_rng(fold.seed).normal(size=(len(fold.test), 2))
+        found: dict[str, float | None] = {VARIANCE: 0.0, TRUST: _trust(fold, noise)}
+        if fold.target == "classes":
+            dummy = DummyClassifier(strategy="most_frequent").fit(fold.train, fold.y_train)
+            found[ACCURACY] = float(dummy.score(fold.test, fold.y_test))
+        elif fold.target == "numbers":
+            found[R2] = float(DummyRegressor().fit(fold.train, fold.y_train).score(fold.test, fold.y_test))
+        return {k: v for k, v in found.items() if v is not None}
+
+    def show_fold(self, fold: Fold) -> dict[str, Any]:
+        """Return the labels of the mapped rows and the originals of the reconstructed ones."""
+        points, examples = _mapped(fold), _examples(fold)
+        labels = None if fold.y_test is None else fold.y_test[points].tolist()
+        return {"labels": labels, "points": len(points), **_pictured(fold, fold.test[examples])}
+
+    def show(self, fold: Fold, estimator: Any) -> dict[str, Any]:
+        """Return reconstructions, two coordinates per mapped row, code size and the history of losses."""
+        codes = fold.encode(estimator, fold.test)
+        out: dict[str, Any] = {"code_size": codes.shape[1], "map": _plane(codes)[_mapped(fold)].round(4).tolist()}
+        back = fold.decode(estimator, codes[_examples(fold)])
+        if back is not None:
+            out |= _pictured(fold, back)
+        history = getattr(estimator, "history_", None)
+        if isinstance(history, list):
+            keys = ("train_loss", "valid_loss")
+            out["losses"] = {k: [_plain(epoch.get(k)) for epoch in history] for k in keys}
+        report = getattr(estimator, "fit_report_", None)
+        return out | ({"fit_report": str(report.get("verdict", ""))} if isinstance(report, dict) else {})
+
+    def how(self, data: Reading, candidates: Sequence[Candidate]) -> list[str]:
+        """Return how the rows were scaled."""
+        said = [texts.HOW_SCALER_IMAGES if data.kind == "images" else texts.HOW_SCALER_TABLE]
+        shifted = any(isinstance(c.estimator, Pipeline) and isinstance(c.estimator[0], NonNegative) for c in candidates)
+        return [*said, texts.HOW_NMF] if shifted else said
+
+
+def variance_explained(fold: Fold, back: np.ndarray) -> float:
+    """Return 1 - squared error / squared distance from the training mean, over the held-out rows.
+
+    Parameters
+    ----------
+    fold : Fold
+    back : ndarray of shape (n_test, columns)
+        Reconstructions in the shared scaled space.
+    """
+    test = fold.test.astype(np.float64)
+    spread = float(((test - fold.train.mean(axis=0, dtype=np.float64)) ** 2).sum())
+    error = float(((test - back) ** 2).sum())
+    if spread <= 0:
+        return 1.0 if error <= 1e-12 * test.size else 0.0
+    return 1.0 - error / spread
+
+
+def _downstream(fold: Fold, estimator: Any, codes: np.ndarray) -> float:
+    if fold.y_train is None or fold.y_test is None:
+        raise DataError("a downstream score needs labels.")
+    rows = np.random.default_rng(fold.seed).permutation(len(fold.train))[:_DOWNSTREAM_ROWS]
+    head = LogisticRegression(max_iter=2000) if fold.target == "classes" else Ridge()
+    model = make_pipeline(StandardScaler(), head)
+    return float(model.fit(fold.encode(estimator, fold.train[rows]), fold.y_train[rows]).score(codes, fold.y_test))
+
+
+def _trust(fold: Fold, codes: np.ndarray) -> float | None:
+    rows = np.random.default_rng(fold.seed).permutation(len(fold.test))[:_TRUST_ROWS]
+    neighbours = min(_NEIGHBOURS, math.ceil(len(rows) / 2) - 1)
+    if neighbours < 1:
+        return None
+    return float(trustworthiness(fold.test[rows].astype(np.float64), codes[rows], n_neighbors=neighbours))
+
+
+def _mapped(fold: Fold) -> np.ndarray:
+    return np.sort(np.random.default_rng(fold.seed).permutation(len(fold.test))[:_CODE_POINTS])
+
+
+def _plane(codes: np.ndarray) -> np.ndarray:
+    """Return two columns: the codes themselves, or their first two principal components."""
+    if codes.shape[1] == 1:
+        return np.column_stack([codes, np.zeros(len(codes))])
+    if codes.shape[1] > 2 and len(codes) > 1:
+        return PCA(2, random_state=0).fit_transform(codes)
+    return codes[:, :2]
+
+
+def _examples(fold: Fold) -> np.ndarray:
+    """Return up to eight held-out rows, of different classes where there are any."""
+    order = np.arange(len(fold.test))
+    if fold.target == "classes" and fold.y_test is not None:
+        first = np.unique(fold.y_test, return_index=True)[1]
+        order = np.concatenate([first, np.setdiff1d(order, first)])
+    return order[:_EXAMPLES]
+
+
+def _pictured(fold: Fold, rows: np.ndarray) -> dict[str, Any]:
+    """Return pictures in input units, thinned to a size for the report, or rows in the scaled space."""
+    if fold.picture is None:
+        return {"examples": rows.round(4).tolist()}
+    pictures = fold.in_input_units(rows.astype(np.float64)).reshape(len(rows), *fold.picture)
+    step = max(1, math.ceil(max(fold.picture[:2]) / _LONGEST_SIDE))
+    return {"examples": pictures[:, ::step, ::step].round(4).tolist()}
+
+
+def _plain(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -1,0 +1,151 @@
+"""Files and folders that are either the old or the new one, whenever the process is killed.
+
+A write goes to a hidden sibling, is flushed to the disk and then renamed. A folder cannot be renamed over a
+full one, so the old folder steps aside first; :func:`present` finds it there if the process died in between.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_NEW = ".punar-new-"
+_OLD = ".punar-old"
+# A live writer touches its file every few seconds; another process's unfinished write must not be swept away.
+_STALE_SECONDS = 600
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> Path:
+    """Write one file so that a reader sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : path-like
+        Its folder must exist. A symbolic link is replaced, not followed.
+    data : bytes or str
+        Text is encoded as UTF-8.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    OSError
+        As from :func:`open`; nothing has changed then.
+    """
+    final = Path(path)
+    clean_leftovers(final)
+    temporary = _temporary(final)
+    try:
+        with open(temporary, "xb") as f:
+            f.write(data.encode() if isinstance(data, str) else data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, final)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(final.parent)
+    return final
+
+
+@contextmanager
+def new_folder(final: Path) -> Iterator[Path]:
+    """Give an empty hidden sibling of ``final`` to fill; it takes the place of ``final`` on a clean exit.
+
+    What stood at ``final`` is deleted afterwards: check first that it may be.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    clean_leftovers(final)
+    temporary = _temporary(final)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for path in temporary.iterdir():
+            with open(path, "rb+") as f:
+                os.fsync(f.fileno())
+        _sync_folder(temporary)
+        replace_folder(temporary, final)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def replace_folder(new: Path, final: Path) -> None:
+    """Rename the folder ``new`` to ``final``; a folder that stood there is deleted last.
+
+    Both must lie in the same folder. Killed at any point, :func:`present` finds the old or the new one.
+    """
+    aside = _aside(final)
+    for attempt in range(8):
+        try:
+            os.rename(new, final)
+        except OSError:
+            if attempt == 7 or not final.is_dir() or final.is_symlink():
+                raise
+            # While `final` stands, whatever an earlier crash left at `aside` is an older copy.
+            remove(aside)
+            os.rename(final, aside)
+        else:
+            break
+    _sync_folder(final.parent)
+    remove(aside)
+
+
+def present(final: Path) -> Path:
+    """Return where the folder ``final`` is now: usually there, else where a killed writer had put it."""
+    # Reading never renames: the writer may be alive, between its two renames.
+    return _aside(final) if not os.path.lexists(final) and _aside(final).is_dir() else final
+
+
+def remove(path: Path) -> None:
+    """Delete a file, link or folder if it is there. Links are removed, never followed."""
+    if path.is_symlink() or path.is_file():
+        path.unlink(missing_ok=True)
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def clean_leftovers(final: Path) -> None:
+    """Delete what writes of ``final`` that were killed long ago left behind."""
+    prefix = f".{final.name}{_NEW}"
+    try:
+        left = [final.parent / name for name in os.listdir(final.parent) if name.startswith(prefix)]
+    except OSError:
+        return
+    for path in left:
+        # Another process may sweep or finish the same one at this moment.
+        with contextlib.suppress(OSError):
+            if time.time() - _last_touched(path) > _STALE_SECONDS:
+                remove(path)
+
+
+def _last_touched(path: Path) -> float:
+    inside = path.iterdir() if path.is_dir() and not path.is_symlink() else ()
+    return max(p.lstat().st_mtime for p in (path, *inside))
+
+
+def _temporary(final: Path) -> Path:
+    return final.with_name(f".{final.name}{_NEW}{secrets.token_hex(4)}")
+
+
+def _aside(final: Path) -> Path:
+    return final.with_name(f".{final.name}{_OLD}")
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows cannot open a folder; there the rename itself is as durable as it gets.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

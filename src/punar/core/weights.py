@@ -1,0 +1,99 @@
+"""Weights into a module that is built from settings which nobody vouches for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from punar.errors import DamagedModelError, MissingExtraError, ModelFolderError, shown
+
+# Buffers that a module computes instead of storing them: tables of positions and the like.
+_MAX_COMPUTED_BYTES = 2**28
+
+
+def load_weights(
+    module_factory: Callable[[], nn.Module], tensors: Mapping[str, Tensor], where: str
+) -> nn.Module:
+    """Build a module without memory, compare it with ``tensors``, and only then put them in.
+
+    Parameters
+    ----------
+    module_factory : callable
+        Makes the module; it is called with the meta device as torch's default, and its sizes are not trusted.
+    tensors : mapping of str to Tensor
+        By state-dict name. They become the module's parameters and buffers, without a copy.
+    where : str
+        The folder or file, for messages.
+
+    Returns
+    -------
+    nn.Module
+        On the tensors' device, in training mode. torch's random state is as before.
+
+    Raises
+    ------
+    DamagedModelError
+        The settings do not build, or names, shapes or dtypes differ.
+    """
+    module = _build(module_factory, where, torch.device("meta"))
+    # Without keep_vars, tied parameters would come as different objects.
+    wanted = module.state_dict(keep_vars=True)
+    differences = _differences(wanted, tensors)
+    if differences:
+        rest = f"; and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise DamagedModelError(
+            f"{where}: the weights must be those of the model that config.json describes; "
+            f"{'; '.join(differences[:3])}{rest}. Get the folder again from where it came."
+        )
+    tied: dict[int, Tensor] = {}
+    state: dict[str, Tensor] = {}
+    for name, slot in wanted.items():
+        value = tensors[name]
+        if isinstance(slot, nn.Parameter):
+            value = tied.setdefault(id(slot), nn.Parameter(value.detach(), requires_grad=slot.requires_grad))
+        state[name] = value
+    module.load_state_dict(state, assign=True)
+    _fill_computed(module, module_factory, where)
+    return module
+
+
+def _build(module_factory: Callable[[], nn.Module], where: str, device: torch.device) -> nn.Module:
+    try:
+        with torch.random.fork_rng(devices=[]), device:
+            return module_factory()
+    except (ModelFolderError, MissingExtraError):
+        raise
+    except Exception as e:  # hostile sizes end in every kind of error, from overflow to recursion
+        raise DamagedModelError(
+            f"{where}: no model can be built from config.json: {shown(str(e), 300)}"
+        ) from e
+
+
+def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    lines = [f"{name} is missing" for name in wanted if name not in found]
+    lines += [f"{shown(name)} is not part of it" for name in found if name not in wanted]
+    for name, slot in wanted.items():
+        value = found.get(name)
+        if value is not None and (value.shape != slot.shape or value.dtype != slot.dtype):
+            lines.append(
+                f"{name} must be {tuple(slot.shape)} {slot.dtype}, found {tuple(value.shape)} {value.dtype}"
+            )
+    return lines
+
+
+def _fill_computed(module: nn.Module, module_factory: Callable[[], nn.Module], where: str) -> None:
+    empty = {name: b for name, b in module.named_buffers() if b.is_meta}
+    if not empty:
+        return
+    size = sum(b.numel() * b.element_size() for b in empty.values())
+    if size > _MAX_COMPUTED_BYTES:
+        raise DamagedModelError(
+            f"{where}: buffers that are not stored may take {_MAX_COMPUTED_BYTES} bytes, "
+            f"{', '.join(list(empty)[:3])} need {size}."
+        )
+    real = dict(_build(module_factory, where, torch.device("cpu")).named_buffers())
+    for name in empty:
+        owner, _, leaf = name.rpartition(".")
+        setattr(module.get_submodule(owner), leaf, real[name])

@@ -1,0 +1,28 @@
+"""Lists and counts in messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from punar.errors import shown
+
+MOST_SHOWN = 5
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message, the first few of them.
+
+    >>> listed(list("abcdefg"))
+    "'a', 'b', 'c', 'd', 'e' and 2 more"
+    """
+    head = ", ".join(shown(str(n), 40) for n in names[:MOST_SHOWN])
+    return head if len(names) <= MOST_SHOWN else f"{head} and {len(names) - MOST_SHOWN} more"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,166 @@
+"""Input scaling: learned on training rows, undone on output, and stored with the model.
+
+Modes: ``standard`` (each column by its own mean and deviation), ``global`` (each column's mean, one deviation for
+all, so that columns of one unit keep their relative sizes, as PCA sees them), ``unit`` (one minimum and maximum for
+all, into [0, 1]), ``unit_columns`` (the same per column) and ``none``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MODES = ("auto", "standard", "global", "none")
+
+# Columns whose deviations differ by no more than this factor (10th to 90th percentile) are taken to share a unit.
+_ONE_UNIT_RATIO = 10.0
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """``(x - shift) / scale``, per input position.
+
+    Attributes
+    ----------
+    shift, scale : Tensor, float64, of the shape of one row or scalar
+    mean : Tensor, float64, of the shape of one row
+        Mean of the training rows in input units: the constant answer that ``score`` compares with.
+    mode : str
+    """
+
+    shift: Tensor
+    scale: Tensor
+    mean: Tensor
+    mode: str
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Return scaled float32 rows; float64 rows are centred in float64, so that large offsets lose nothing."""
+        kind = rows.dtype if rows.dtype == torch.float64 else torch.float32
+        out = rows.to(kind, copy=True).sub_(self.shift.to(kind)).div_(self.scale.to(kind))
+        return out.to(torch.float32)
+
+    def inverse(self, rows: Tensor) -> Tensor:
+        """Return float64 rows in input units."""
+        return rows.to(torch.float64).mul_(self.scale).add_(self.shift)
+
+    def to(self, device: torch.device) -> Scaler:
+        """Return a copy on ``device``."""
+        return Scaler(self.shift.to(device), self.scale.to(device), self.mean.to(device), self.mode)
+
+
+@dataclass
+class Moments:
+    """Streaming count, mean, sum of squares about the mean, minimum and maximum per position (Chan et al. 1983)."""
+
+    count: int
+    mean: Tensor
+    squares: Tensor
+    low: Tensor
+    high: Tensor
+
+    @property
+    def deviation(self) -> Tensor:
+        """Population standard deviation per position."""
+        return (self.squares / self.count).clamp_min(0).sqrt()
+
+    @property
+    def binary(self) -> bool:
+        """Whether every value is 0 or 1, as far as minimum, maximum and moments can tell."""
+        # For values in [0, 1]: mean of squares equals the mean only if every value is 0 or 1.
+        inside = bool((self.low >= 0).all() and (self.high <= 1).all())
+        mean_square = self.squares / self.count + self.mean**2
+        return inside and bool(torch.allclose(mean_square, self.mean, rtol=1e-5, atol=1e-8))
+
+
+def moments(blocks: Iterable[Tensor]) -> Moments:
+    """Return the moments over blocks of rows, each (n_i, *shape)."""
+    total: Moments | None = None
+    for block in blocks:
+        n = len(block)
+        x = block if block.dtype in (torch.float32, torch.float64) else block.to(torch.float32)
+        # Centring by the first row keeps float32 sums accurate for data with a large offset.
+        origin = x[0].clone()
+        centred = x - origin
+        shift = centred.mean(0)
+        squares = (centred.square_().sum(0) - n * shift**2).clamp_min_(0).double()
+        low, high = torch.aminmax(x, dim=0)
+        part = Moments(
+            n,
+            origin.double() + shift.double(),
+            squares,
+            low.double(),
+            high.double(),
+        )
+        total = part if total is None else _combine(total, part)
+    if total is None:
+        raise ValueError("moments needs at least one block")
+    return total
+
+
+def _combine(a: Moments, b: Moments) -> Moments:
+    count = a.count + b.count
+    delta = b.mean - a.mean
+    return Moments(
+        count,
+        a.mean + delta * (b.count / count),
+        a.squares + b.squares + delta**2 * (a.count * b.count / count),
+        torch.minimum(a.low, b.low),
+        torch.maximum(a.high, b.high),
+    )
+
+
+def shares_one_unit(found: Moments) -> bool:
+    """Return whether the columns look as if they were measured in one unit.
+
+    True for intensities and counts (no negative value, and at least half of the columns reach exactly 0), and where
+    the columns' deviations differ by no more than a factor of ten.
+    """
+    deviation = found.deviation.flatten()
+    deviation = deviation[deviation > 0]
+    if len(deviation) < 2:
+        return True
+    intensities = bool((found.low >= 0).all()) and float((found.low == 0).double().mean()) >= 0.5
+    low, high = np.quantile(deviation.cpu().numpy(), [0.1, 0.9])
+    return intensities or high <= _ONE_UNIT_RATIO * low
+
+
+def learn_scaler(found: Moments, mode: str, *, unit_range: bool, pictures: bool) -> Scaler:
+    """Return the scaler for training rows with these moments.
+
+    Parameters
+    ----------
+    found : Moments
+    mode : {"auto", "standard", "global", "none"}
+        "auto" is "global" for pictures and for columns that share one unit, else "standard".
+    unit_range : bool
+        The objective needs targets in [0, 1]: data that lie there already stay as they are, others are mapped by
+        minimum and maximum, all columns together under "global", each for itself under "standard".
+    pictures : bool
+    """
+    one_unit = pictures or shares_one_unit(found)
+    if mode == "auto":
+        mode = "global" if one_unit else "standard"
+    zero = torch.zeros((), dtype=torch.float64, device=found.mean.device)
+    one = torch.ones_like(zero)
+    if unit_range:
+        if bool((found.low >= 0).all() and (found.high <= 1).all()):
+            return Scaler(zero, one, found.mean, "none")
+        if mode == "standard":
+            return Scaler(found.low, _safe(found.high - found.low), found.mean, "unit_columns")
+        return Scaler(found.low.min(), _safe(found.high.max() - found.low.min()), found.mean, "unit")
+    if mode == "none":
+        return Scaler(zero, one, found.mean, "none")
+    if mode == "standard":
+        return Scaler(found.mean, _safe(found.deviation, found.mean), found.mean, "standard")
+    overall = (found.squares.mean() / found.count).sqrt()
+    return Scaler(found.mean, _safe(overall, found.mean.abs().max()), found.mean, "global")
+
+
+def _safe(scale: Tensor, size: Tensor | None = None) -> Tensor:
+    """Return ``scale`` with 1 where it is zero, or nothing but the rounding of values of this ``size``."""
+    floor = 0.0 if size is None else 1e-12 * size.abs()
+    return torch.where(scale > floor, scale, torch.ones_like(scale))

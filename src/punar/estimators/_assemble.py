@@ -1,0 +1,69 @@
+"""Strings are shorthand for parts: turn what the user passed into part objects."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sklearn.base import clone
+
+from punar.core import plugins
+from punar.errors import ParameterTypeError, shown
+
+Part = TypeVar("Part")
+
+
+def part(owner: object, name: str, folder: str, kind: type[Part]) -> Part:
+    """Return the part that ``owner.<name>`` stands for: a clone of an object, or the default of a named one.
+
+    Parameters
+    ----------
+    owner : object
+        An estimator.
+    name : str
+        The parameter's name.
+    folder : str
+        The part folder whose listing has the names.
+    kind : type
+        The part's contract.
+
+    Raises
+    ------
+    ParameterError
+        The name is not in the folder.
+    ParameterTypeError
+        The object is not such a part, or is a class instead of an object.
+    """
+    value = getattr(owner, name)
+    where = f"{type(owner).__name__}: {name}"
+    if isinstance(value, str):
+        return plugins.member(folder, value)()
+    if isinstance(value, type) and issubclass(value, kind):
+        raise ParameterTypeError(f"{where} must be an object, got the class {value.__name__}; pass {value.__name__}().")
+    if not isinstance(value, kind):
+        raise ParameterTypeError(
+            f"{where} must be a name ({', '.join(map(repr, plugins.members(folder)))}) or a {kind.__name__} object, "
+            f"got {shown(value)}."
+        )
+    return clone(value)
+
+
+def refuse_nested(owner: object, params: dict[str, object], parts: dict[str, str]) -> None:
+    """Raise a kind error where a nested parameter is set on a part that is still a string.
+
+    Parameters
+    ----------
+    owner : object
+    params : dict
+        What ``set_params`` was called with.
+    parts : dict of str to str
+        Parameter name to folder.
+    """
+    for key in params:
+        name, inner, rest = key.partition("__")
+        value = params.get(name, getattr(owner, name, None))
+        if inner and name in parts and isinstance(value, str):
+            cls = plugins.member(parts[name], value)
+            raise ParameterTypeError(
+                f"{type(owner).__name__}: {key} cannot be set because {name}={value!r} is a name. Pass the part as an "
+                f"object: {name}=punar.{parts[name]}.{value}.{cls.__name__}({rest}=...)."
+            )

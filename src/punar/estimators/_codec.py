@@ -1,0 +1,220 @@
+"""What a fitted autoencoder is, apart from how it was fitted: rows to codes to rows, and its stored form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.core import model_folder, plugins
+from punar.core.runtime import mix, seeded
+from punar.data.inputs import KINDS, Layout
+from punar.data.rows import DatasetRows, TensorRows, blocks
+from punar.data.scaling import Scaler
+from punar.errors import DamagedModelError, ParameterError, shown
+from punar.networks._network import AutoencoderModule, Network
+from punar.objectives._objective import Objective
+
+BLOCK = 4096  # rows per forward pass outside training
+_BUILD = 200  # stream of the seed
+_MOST_NUMBERS = 2**28  # per row, in a stored model
+
+
+@dataclass
+class Codec:
+    """Encoder, decoder and input scaling, joined.
+
+    Parameters
+    ----------
+    network, objective : Network, Objective
+        The parts, as recipes.
+    latent_dim : int
+    layout : Layout
+        Of the user's rows.
+    scaler : Scaler
+    binary : bool
+        The training data were all 0 and 1.
+    float32 : bool
+        Answers in the input's units are float32, else float64: as the training data were.
+    """
+
+    network: Network
+    objective: Objective
+    latent_dim: int
+    layout: Layout
+    scaler: Scaler
+    binary: bool
+    float32: bool
+    module: AutoencoderModule = field(init=False, repr=False)
+
+    def build(self, seed: int | None = None) -> AutoencoderModule:
+        """Return an untrained module, the same for the same seed; ``None`` takes torch's stream as it is."""
+        if seed is not None:
+            with seeded(mix(seed, _BUILD)):
+                return self.build()
+        shape = self.layout.shape
+        return AutoencoderModule(
+            self.network.build_encoder(shape, self.objective.code_width(self.latent_dim)),
+            self.network.build_decoder(self.latent_dim, shape),
+            self.objective.build(self.latent_dim, shape, binary=self.binary),
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module is."""
+        return next(self.module.parameters()).device
+
+    def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:
+        """Return rows that a loop can index, scaled, on ``device``."""
+        if isinstance(rows, Tensor):
+            return TensorRows(self.scaler(rows).to(device))
+        return DatasetRows(rows.dataset, self.scaler, device)
+
+    def blocks(self, rows: Tensor | DatasetRows) -> Iterator[Tensor]:
+        """Yield scaled blocks on the module's device."""
+        scaled = self.scaled(rows, self.device)
+        place = self.device if isinstance(scaled, TensorRows) else torch.device("cpu")
+        return blocks(scaled, torch.arange(len(scaled), device=place), BLOCK)
+
+    @torch.no_grad()
+    def encode(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
+        """Return the codes of scaled rows."""
+        net = module or self.module
+        return torch.cat([self.objective.encode(net, b) for b in rows.split(BLOCK)])
+
+    @torch.no_grad()
+    def decode(self, codes: Tensor, module: AutoencoderModule | None = None) -> Tensor:
+        """Return the scaled rows that codes stand for."""
+        net = module or self.module
+        return torch.cat([self.objective.decode(net, b) for b in codes.split(BLOCK)])
+
+    def reconstruct(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
+        """Return scaled rows, encoded and decoded."""
+        return self.decode(self.encode(rows, module), module)
+
+    def squares(self, rows: Tensor) -> Tensor:
+        """Return squared differences of scaled rows in the input's units, (n, numbers per row)."""
+        difference = self.reconstruct(rows).double() - rows.double()
+        return (difference * self.scaler.to(rows.device).scale).square().flatten(1)
+
+    def deviations(self, rows: Tensor) -> Tensor:
+        """Return squared differences of scaled rows from the training mean, in the input's units."""
+        scaler = self.scaler.to(rows.device)
+        return (scaler.inverse(rows) - scaler.mean).square().flatten(1)
+
+    def to_user(self, rows: Tensor) -> np.ndarray:
+        """Return scaled rows in the input's units and shape."""
+        out = self.scaler.to(rows.device).inverse(rows)
+        return self.layout.to_user(out.to(torch.float32) if self.float32 else out)
+
+    # -- the stored form --------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Return everything but the numbers, JSON-able."""
+        return {
+            "network": plugins.to_dict(self.network),
+            "objective": plugins.to_dict(self.objective),
+            "latent_dim": self.latent_dim,
+            "input": {
+                "kind": self.layout.kind,
+                "shape": list(self.layout.shape),
+                "user_shape": list(self.layout.user_shape),
+                "float32": self.float32,
+                "binary": self.binary,
+                "scaling": self.scaler.mode,
+            },
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the numbers: the module's state, and the scaler's."""
+        module = {f"module.{k}": v for k, v in self.module.state_dict().items()}
+        return module | scaler_tensors(self.scaler)
+
+    @classmethod
+    def from_stored(
+        cls, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...] = ()
+    ) -> Codec:
+        """Return the codec that :meth:`facts` and :meth:`tensors` wrote, trusting neither.
+
+        Raises
+        ------
+        DamagedModelError
+            Facts and tensors do not describe one model.
+        UnknownPartError
+            A part is not here.
+        """
+        with as_damage(where):
+            given = facts["input"]
+            layout = _layout(given, where)
+            latent_dim = facts["latent_dim"]
+            if type(latent_dim) is not int or not 1 <= latent_dim <= _MOST_NUMBERS:
+                raise DamagedModelError(f"{where}: latent_dim must be an integer >= 1, found {shown(latent_dim)}.")
+            network = plugins.from_dict(facts["network"], parts=parts, allowed=("networks",))
+            objective = plugins.from_dict(facts["objective"], parts=parts, allowed=("objectives",))
+            if not isinstance(network, Network) or not isinstance(objective, Objective):
+                raise DamagedModelError(f"{where}: network and objective must be such parts.")
+            network.check(layout.shape)
+            objective.check()
+            scaler = _scaler(tensors, str(given["scaling"]), layout.shape, where)
+            codec = cls(network, objective, latent_dim, layout, scaler, bool(given["binary"]), bool(given["float32"]))
+        state = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
+        module = model_folder.load_weights(codec.build, state, where)
+        assert isinstance(module, AutoencoderModule)
+        codec.module = module.eval()
+        return codec
+
+
+def scaler_tensors(scaler: Scaler) -> dict[str, Tensor]:
+    """Return the scaler's tensors by the names they have in files."""
+    return {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "scaler.mean": scaler.mean}
+
+
+def _scaler(tensors: dict[str, Tensor], mode: str, shape: tuple[int, ...], where: str) -> Scaler:
+    found = [tensors[f"scaler.{k}"] for k in ("shift", "scale", "mean")]
+    for name, value in zip(("shift", "scale", "mean"), found, strict=True):
+        if value.dtype != torch.float64 or tuple(value.shape) not in {(), shape}:
+            raise DamagedModelError(
+                f"{where}: scaler.{name} must be float64 of shape {shape} or (), found {value.dtype} "
+                f"{tuple(value.shape)}."
+            )
+    shift, scale, mean = found
+    if not bool((scale > 0).all()) or not all(bool(torch.isfinite(v).all()) for v in found):
+        raise DamagedModelError(f"{where}: the scaler must be finite with scale > 0.")
+    return Scaler(shift, scale, mean, mode)
+
+
+def _layout(given: dict[str, Any], where: str) -> Layout:
+    shape, user_shape = tuple(given["shape"]), tuple(given["user_shape"])
+    sizes = [*shape, *user_shape]
+    sound = given["kind"] in KINDS and sizes and all(type(s) is int and s >= 1 for s in sizes)
+    expected = {"table": ((1, 1),), "images": ((3, 2), (3, 3))}
+    if (
+        not sound
+        or (len(shape), len(user_shape)) not in expected[given["kind"]]
+        or math.prod(shape) != math.prod(user_shape)
+        or math.prod(shape) > _MOST_NUMBERS
+    ):
+        raise DamagedModelError(f"{where}: input must describe rows of one shape, found {shown(given, 200)}.")
+    return Layout(given["kind"], shape, user_shape)
+
+
+class as_damage:
+    """Turn a missing key, a wrong type or a broken rule in stored facts into DamagedModelError."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (KeyError, TypeError, AttributeError, ParameterError)):
+            words = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise DamagedModelError(
+                f"{self._where}: config.json does not describe a model: {shown(words, 300)}."
+            ) from None

@@ -1,0 +1,158 @@
+"""Did it learn? The answer that every fit gives, beside the untrained network, the mean and PCA."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from punar.texts import fit as texts
+
+MOST_ROWS = 3000
+
+# Share of the fit's time for fitting PCA; the forward passes take the rest of the five per cent.
+_PCA_SHARE = 0.025
+_FLOPS_PER_SECOND = 2e10
+
+
+class FitReport(dict[str, Any]):
+    """What ``fit`` measured; a plain dict whose text is its verdict."""
+
+    def __str__(self) -> str:
+        return str(self["verdict"])
+
+
+def pca_rows(n: int, width: int, components: int, fit_seconds: float) -> int:
+    """Return on how many training rows PCA is fitted, so that it takes a small share of the fit's time."""
+    flops_per_row = 32.0 * width * (min(components, width) + 10)
+    affordable = int(_PCA_SHARE * fit_seconds * _FLOPS_PER_SECOND / flops_per_row)
+    return min(n, MOST_ROWS, max(200, 4 * components, affordable))
+
+
+def measure(
+    module: nn.Module,
+    untrained: nn.Module,
+    reconstruct: Callable[[nn.Module, Tensor], Tensor],
+    encode: Callable[[nn.Module, Tensor], Tensor],
+    losses: Callable[[nn.Module, Tensor], float],
+    rows: Tensor,
+    mean: Tensor,
+    training_sample: Tensor,
+    *,
+    latent_dim: int,
+    held_out: bool,
+) -> FitReport:
+    """Compare the fitted module with the untrained one, the training mean and PCA of the same code size.
+
+    Parameters
+    ----------
+    module, untrained : nn.Module
+        After and before training.
+    reconstruct, encode : callable
+        ``(module, rows)`` -> reconstruction in the scaled space, or codes.
+    losses : callable
+        ``(module, rows)`` -> the training loss per row.
+    rows : Tensor of shape (m, *shape)
+        Scaled rows to measure on.
+    mean : Tensor of shape (*shape)
+        Scaled mean of the training rows, the constant answer.
+    training_sample : Tensor of shape (r, *shape)
+        Scaled training rows on which PCA is fitted.
+    latent_dim : int
+    held_out : bool
+        Whether ``rows`` were kept out of training.
+    """
+    flat = rows.flatten(1).double()
+    spread = float((flat - mean.flatten().double()).square().sum())
+    errors = _row_errors(reconstruct(module, rows), flat)
+    before = _row_errors(reconstruct(untrained, rows), flat)
+    report = FitReport(
+        rows=len(rows),
+        rows_from="held_out" if held_out else "training",
+        loss=losses(module, rows),
+        loss_untrained=losses(untrained, rows),
+        explained_variance=_share(errors, spread),
+        explained_variance_untrained=_share(before, spread),
+        explained_variance_pca=None,
+        parameters_moved=_moved(module, untrained),
+    )
+    if latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
+        pca_errors = _pca_errors(training_sample, flat, latent_dim)
+        report["explained_variance_pca"] = _share(pca_errors, spread)
+        report["pca_interval"] = list(_interval((pca_errors - errors) / max(spread / len(flat), 1e-300)))
+    codes = encode(module, rows)
+    report["dead_units"] = int(((codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)).sum())
+    report["distinct_codes"] = len(torch.unique(codes.cpu(), dim=0))
+    report["code_width"] = latent_dim
+    report["learned"] = spread <= 0 or report["explained_variance"] > max(0.0, report["explained_variance_untrained"])
+    report["verdict"] = _verdict(report, constant=spread <= 0)
+    return report
+
+
+def _row_errors(reconstruction: Tensor, flat: Tensor) -> Tensor:
+    return (reconstruction.flatten(1).double() - flat).square().sum(1)
+
+
+def _share(errors: Tensor, spread: float) -> float:
+    total = float(errors.sum())
+    if spread <= 0:
+        return 1.0 if total <= 1e-12 * max(1, len(errors)) else 0.0
+    return 1.0 - total / spread
+
+
+def _moved(module: nn.Module, untrained: nn.Module) -> float:
+    """Return the length of the change of all parameters, relative to their length before."""
+    pairs = list(zip(module.parameters(), untrained.parameters(), strict=True))
+    moved = sum(float((a.detach() - b.detach()).double().square().sum()) for a, b in pairs)
+    size = sum(float(b.detach().double().square().sum()) for _, b in pairs)
+    return math.sqrt(moved / size) if size > 0 else math.inf
+
+
+def _pca_errors(training_sample: Tensor, flat: Tensor, components: int) -> Tensor:
+    sample = training_sample.flatten(1).float().cpu().numpy()
+    pca = PCA(min(components, len(sample)), random_state=0).fit(sample)
+    values = flat.float().cpu().numpy()
+    return torch.from_numpy(((pca.inverse_transform(pca.transform(values)) - values) ** 2).sum(1)).to(flat.device)
+
+
+def _interval(differences: Tensor) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of paired differences over rows."""
+    values = differences.double().cpu().numpy()
+    half = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _verdict(report: FitReport, *, constant: bool) -> str:
+    if constant:
+        return texts.VERDICT_CONSTANT_DATA
+    model, untrained = report["explained_variance"], report["explained_variance_untrained"]
+    facts = {
+        "model": model,
+        "untrained": max(untrained, -9.99),
+        "rows": report["rows"],
+        "which": texts.WHICH_HELD_OUT if report["rows_from"] == "held_out" else texts.WHICH_TRAINING,
+        "width": report["code_width"],
+        "pca": report["explained_variance_pca"],
+    }
+    if report["learned"]:
+        text = texts.VERDICT_LEARNED.format(**facts)
+    else:
+        note = texts.VERDICT_UNTRAINED.format(**facts) if untrained > 0 else ""
+        text = texts.VERDICT_DID_NOT_LEARN.format(**facts | {"untrained": note})
+    if report["explained_variance_pca"] is None:
+        text += texts.VERDICT_OVERCOMPLETE
+    else:
+        low, high = report["pca_interval"]
+        beats, loses = low > 0, high < 0
+        template = texts.VERDICT_BEATS_PCA if beats else texts.VERDICT_LOSES_TO_PCA if loses else ""
+        text += (template or texts.VERDICT_EQUALS_PCA).format(**facts)
+    if report["dead_units"]:
+        text += texts.VERDICT_DEAD_UNITS.format(dead=report["dead_units"], width=report["code_width"])
+    if report["distinct_codes"] <= report["rows"] // 2:
+        text += texts.VERDICT_SAME_CODES.format(distinct=report["distinct_codes"], rows=report["rows"])
+    return text

@@ -1,0 +1,70 @@
+"""Distances between a decoder's raw output and its target, and calls of a network's halves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LOSSES = ("mse", "mae", "huber", "bernoulli")
+
+
+def distance(raw: Tensor, target: Tensor, loss: str, output: str = "linear") -> Tensor:
+    """Return the average over all elements of the loss of ``raw`` after its link, a scalar."""
+    if loss == "bernoulli":
+        return F.binary_cross_entropy_with_logits(raw, target.clamp(0.0, 1.0))
+    predicted = link(raw, loss, output)
+    if loss == "mse":
+        return F.mse_loss(predicted, target)
+    if loss == "mae":
+        return F.l1_loss(predicted, target)
+    return F.huber_loss(predicted, target)
+
+
+def link(raw: Tensor, loss: str, output: str = "linear") -> Tensor:
+    """Return the reconstruction that a raw output stands for."""
+    return torch.sigmoid(raw) if loss == "bernoulli" or output == "sigmoid" else raw
+
+
+def encoded(net: nn.Module, batch: Tensor) -> Tensor:
+    """Return the encoder's output."""
+    encoder: Any = net.encoder
+    return encoder(batch)
+
+
+def decoded(net: nn.Module, code: Tensor) -> Tensor:
+    """Return the decoder's raw output."""
+    decoder: Any = net.decoder
+    return decoder(code)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put every module of ``net`` in eval mode for a while: no dropout, batch norms by running statistics."""
+    if not net.training:
+        yield
+        return
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def randomness_from(generator: torch.Generator, net: nn.Module) -> Iterator[None]:
+    """Let dropout draw from ``generator``. The global one, which torch's layers use, is left untouched."""
+    dropout = nn.modules.dropout._DropoutNd
+    if not (net.training and any(isinstance(m, dropout) and m.p > 0 for m in net.modules())):
+        yield
+        return
+    device = generator.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=device)))
+        yield

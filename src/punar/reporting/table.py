@@ -1,0 +1,95 @@
+"""Facts -> the cells of the results table, the same for text, Markdown and HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from punar.texts import compare as texts
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes
+    ----------
+    text : str
+    spread : str
+        Half of the interval, with its sign; empty where there is none.
+    best : bool
+        The best in its metric, or not clearly behind it.
+    """
+
+    text: str
+    spread: str = ""
+    best: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.spread}".rstrip()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate: cells, or a note that says why there are none."""
+
+    name: str
+    cells: list[Cell]
+    note: str
+
+
+def heads(facts: dict[str, Any]) -> list[str]:
+    """Return the column heads after the candidate's name."""
+    costs = [texts.COLUMN_PARAMETERS, texts.COLUMN_FIT, texts.COLUMN_TRANSFORM, texts.COLUMN_MEMORY]
+    return [texts.COLUMN_CODE, *(m["label"] for m in facts["metrics"]), *costs]
+
+
+def rows(facts: dict[str, Any]) -> list[Row]:
+    """Return the candidates in the order of the facts."""
+    return [_row(facts, row) for row in facts["rows"]]
+
+
+def _row(facts: dict[str, Any], row: dict[str, Any]) -> Row:
+    if row["status"] != "ok":
+        return Row(row["name"], [], row["note"])
+    cells = [Cell(_whole(row["code_size"]))]
+    for metric in facts["metrics"]:
+        score = row["scores"].get(metric["key"])
+        if score is None:
+            cells.append(Cell(texts.NOT_AVAILABLE))
+            continue
+        verdict = facts["verdicts"][metric["key"]]
+        best = row["name"] in (verdict["best"], *verdict["tied"])
+        mark = texts.REFERENCE_MARK if score["reference"] else ""
+        spread = "" if mark or score["half"] is None else f"±{score['half']:.3f}"
+        cells.append(Cell(f"{score['mean']:.3f}{mark}", spread, best))
+    costs = row["costs"]
+    cells += [Cell(_whole(costs["parameters"])), Cell(_short(costs["fit_seconds"]))]
+    return Row(row["name"], [*cells, Cell(_short(costs["transform_us"])), Cell(_short(costs["peak_mb"]))], "")
+
+
+def has_reference(facts: dict[str, Any]) -> bool:
+    """Return whether a score is marked as trivial."""
+    return any(s["reference"] for row in facts["rows"] for s in row["scores"].values())
+
+
+def baselines(facts: dict[str, Any]) -> list[str]:
+    """Return what a constant or random answer scores, one sentence per metric."""
+    return [
+        texts.FOOT_BASELINE.format(metric=m["label"], baseline=m["baseline"], score=f"{m['baseline_score']:.3f}")
+        for m in facts["metrics"]
+        if m["baseline_score"] is not None
+    ]
+
+
+def _whole(value: float | None) -> str:
+    return texts.NOT_AVAILABLE if value is None else f"{round(value):,}"
+
+
+def _short(value: float | None) -> str:
+    """Return two or three significant digits, without an exponent."""
+    if value is None:
+        return texts.NOT_AVAILABLE
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 9.95 else f"{value:.2f}" if value >= 0.095 else f"{value:.3f}"

@@ -1,0 +1,156 @@
+"""What ``compare`` says: readings, plans, verdicts, column heads and the report's headings."""
+
+from __future__ import annotations
+
+# --- how the data was read -------------------------------------------------------------------------------------------
+READ_TABLE = "{name}: read as a table of {n} rows and {d} columns"
+READ_IMAGES = "{name}: read as {n} pictures of {shape}"
+READ_CLASSES = ", with {k} classes as labels"
+READ_NUMBERS = ", with numbers as labels (regression; pass strings if they are names of classes)"
+READ_NOTHING = ", without labels"
+DATA_DEFAULT_NAME = "your data"
+
+NOTE_PICTURES_ASSUMED = "A 3-D X is read as pictures (n, height, width) here; reshape it to 2-D if its rows are no pictures."
+NOTE_NO_LABELS = "No labels were given, so there is no column for what a downstream model can do with the codes."
+NOTE_ONE_CLASS = "Every label is {label}: with one class there is nothing to predict, so that column is left out."
+NOTE_ALL_UNIQUE = "Every label occurs once: they look like identifiers, so nothing is predicted from the codes."
+NOTE_FOLDS_RARE = "Folds reduced from {asked} to {folds}: the rarest class ({label}) has {count} rows."
+NOTE_SPREAD_RARE = (
+    "{count} of {classes} classes have fewer rows than there are folds; some folds hold none of them."
+)
+NOTE_CONSTANT = "{count} of {d} columns are constant and carry nothing."
+
+# --- the plan --------------------------------------------------------------------------------------------------------
+PLAN = "{candidates} candidates, {folds} folds, code size {latent_dim}{why}, up to {epochs} epochs for each network"
+PLAN_NO_EPOCHS = "{candidates} candidates, {folds} folds, code size {latent_dim}{why}"
+WHY_LATENT = " (a quarter of the {d} columns, at least 2, at most 16)"
+NOTE_CUT_EPOCHS = "To stay within {budget} the networks train for {epochs} epochs at most instead of {asked}."
+NOTE_CUT_FOLDS = "To stay within {budget} there are {folds} folds instead of {asked}."
+NOTE_CUT_ROWS = "To stay within {budget} {rows} of {asked} rows are used, drawn at random."
+NOTE_STOPPED = "Stopped after {done} of {folds} folds: the next would not have ended within {budget}."
+NOTE_OVER_BUDGET = (
+    "The budget of {budget} was too small for the two folds that an interval needs: it took {seconds}."
+)
+NOTE_DOWNSTREAM_ROWS = "The downstream model is fitted on {used} of {rows} training rows per fold."
+NOTE_WARNED = "{name}: {message} ({count} of {folds} folds)."
+NOTE_NOT_CONVERGED = "did not converge within its iterations"
+NOTE_DID_NOT_LEARN = "did not learn anything that beats the constant answer"
+NOTE_DOWNSTREAM_NOT_CONVERGED = "the downstream model did not converge on these codes"
+
+# --- progress --------------------------------------------------------------------------------------------------------
+PROGRESS_TRIAL = "timing a short trial"
+PROGRESS_STEP = "fold {fold}/{folds}: {name}"
+PROGRESS_LINE = "[{done}/{total}] {what}: {seconds} so far{left}"
+PROGRESS_LEFT = ", about {left} left"
+
+# --- candidates of the reducer question ------------------------------------------------------------------------------
+PCA = "PCA"
+NMF = "NMF"
+PROJECTION = "Random projection"
+RAW = "Raw columns"
+VANILLA = "Vanilla autoencoder"
+SPARSE = "Sparse autoencoder"
+DENOISING = "Denoising autoencoder"
+VARIATIONAL = "Variational autoencoder"
+CONVOLUTIONAL = "Convolutional autoencoder"
+NEEDS_PICTURES = "needs pictures (n, h, w[, c])"
+NEEDS_NARROW_CODE = "needs a code size of at most {most} here (columns, and training rows per fold), got {latent_dim}"
+NO_INVERSE = "no inverse_transform, so its codes cannot be turned back into rows"
+
+# --- metrics and costs -----------------------------------------------------------------------------------------------
+VARIANCE_LABEL = "variance explained"
+VARIANCE_HELP = (
+    "Share of the held-out rows' squared distance from the training mean that survives encoding and decoding: 1 is "
+    "perfect, 0 is the training mean. The same formula for all, in the shared scaled space."
+)
+VARIANCE_BASELINE = "training mean"
+ACCURACY_LABEL = "accuracy"
+ACCURACY_HELP = "Held-out accuracy of a logistic regression on the standardised codes."
+ACCURACY_BASELINE = "majority class"
+R2_LABEL = "downstream R²"
+R2_HELP = "Held-out R² of a ridge regression on the standardised codes."
+R2_BASELINE = "mean of the training labels"
+TRUST_LABEL = "trustworthiness"
+TRUST_HELP = (
+    "Are neighbours in the code (the nearest {neighbours}) neighbours in the data too? 1 is perfect; on at most {rows} "
+    "held-out rows per fold."
+)
+TRUST_BASELINE = "random codes"
+COLUMN_NAME = "candidate"
+COLUMN_CODE = "code"
+COLUMN_PARAMETERS = "parameters"
+COLUMN_FIT = "fit s"
+COLUMN_TRANSFORM = "µs/row"
+COLUMN_MEMORY = "peak MB"
+REFERENCE_MARK = "*"
+REFERENCE_NOTE = "* reference only: without a bottleneck this score is trivially 1."
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+WINS = "{best} wins: {best_score} against {other_score} for {other} (difference {difference}, 95 % interval {low} to {high})"
+WINS_ALSO = "; {classical} reaches {score}"
+TIE = (
+    "no clear difference between {best} ({best_score}) and {other} ({other_score}): {difference}, 95 % interval {low} "
+    "to {high}"
+)
+TIE_BEATS_CLASSICAL = "; {best} clearly beats {classical} ({score})"
+TIE_OF_THREE = "no clear difference between {best} ({best_score}), {other} ({other_score}) and {third} ({third_score})"
+CHEAPER = "; {cheap} is {times} cheaper to fit than {dear}"
+AS_CHEAP = "; they cost the same to fit"
+TIMES = "{factor}x"
+NOT_ABOVE_BASELINE = "; but none clearly beats the {baseline} ({score})"
+ONE_CANDIDATE = "only {best} has a score: {best_score}"
+NO_CANDIDATE = "no candidate has a score"
+VERDICT_LINE = "{metric}: {text}."
+
+# --- rows that have no numbers ---------------------------------------------------------------------------------------
+FAILED = "failed in fold {fold}: {error}"
+NOT_AVAILABLE = "–"
+
+# --- the printed result and the report -------------------------------------------------------------------------------
+TITLE = "Which reducer? {name}"
+FOOT = "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); costs are means per fold"
+FOOT_BASELINE = "{metric}: {baseline} = {score}"
+HEAD_VERDICT = "Verdict"
+HEAD_TABLE = "All candidates"
+HEAD_SCORES = "Scores"
+HEAD_RECONSTRUCTIONS = "Reconstructions side by side"
+HEAD_CODES = "Map of the codes"
+HEAD_LOSSES = "Loss curves"
+HEAD_LEARNED = "Did the networks learn? (first fold)"
+HEAD_NOTES = "Notes"
+HEAD_HOW = "How it was measured"
+CAPTION_SCORES = (
+    "Dot: mean over {folds} folds; line: 95 % interval of that mean. The dashed line is the baseline. Candidates are "
+    "compared by paired differences, so overlapping lines do not mean a tie."
+)
+CAPTION_RECONSTRUCTIONS = "The same {count} held-out examples of the first fold, encoded and decoded by each candidate."
+CAPTION_PROFILES = " One line per example over the scaled columns; the thin line is the original."
+CAPTION_CODES = "Held-out rows of the first fold ({points} of them)"
+CAPTION_CODES_PROJECTED = "; codes of more than 2 numbers are shown by their first two principal components"
+CAPTION_CODES_CLASSES = ", coloured by label"
+CAPTION_CODES_NUMBERS = ", coloured by label from low (dark) to high (light)"
+CAPTION_LOSSES = (
+    "First fold. Each network minimises its own objective, so heights are not comparable between panels; validation "
+    "rows are taken from the training rows."
+)
+ORIGINAL = "Original"
+TRAIN = "train"
+VALIDATION = "validation"
+EPOCH = "epoch"
+OTHER_CLASSES = "others"
+HOW_SPLITS = "{folds} shared folds, {n_train} training and {n_test} held-out rows each, shuffled with seed {seed}."
+HOW_SCALER_TABLE = "One scaler per fold, learned on its training rows and the same for all: every column standardised."
+HOW_SCALER_IMAGES = (
+    "One scaler per fold, learned on its training rows and the same for all: every pixel centred, one scale for all."
+)
+HOW_NMF = "NMF gets the same space shifted to start at 0 per column, as it needs; its errors are measured like all others."
+HOW_VERDICT = (
+    "Candidates are ranked by 1 − score. The best is compared with the runner-up, and with PCA, by paired differences "
+    "over folds with the variance correction of Nadeau and Bengio (2003); for PCA the interval is widened for having "
+    "picked the best of many. Where it covers 0 the answer is “no clear difference”, and the cheaper one is named."
+)
+HOW_COSTS = (
+    "Fit seconds and µs per row are wall-clock times on this machine; peak MB is the extra resident memory sampled "
+    "while fitting, in the fold where it was largest."
+)
+MADE_BY = "Made by punar {version} on {date} in {seconds}; {machine}."

@@ -1,0 +1,23 @@
+"""What ``fit`` says: progress and the verdict of the fit report."""
+
+PROGRESS_LINE = "epoch {epoch}/{epochs}  {losses}  {left} left"
+RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
+STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
+
+VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
+VERDICT_DID_NOT_LEARN = (
+    "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%"
+    "{untrained}."
+)
+VERDICT_UNTRAINED = " and the same network untrained {untrained:.1%}"
+VERDICT_LEARNED = "Learned: it explains {model:.1%} of the variance of {rows} {which} rows ({untrained:.1%} untrained)."
+VERDICT_BEATS_PCA = " PCA with {width} components explains {pca:.1%}: the autoencoder reconstructs better."
+VERDICT_LOSES_TO_PCA = " PCA with {width} components explains {pca:.1%}: PCA reconstructs better, and costs less."
+VERDICT_EQUALS_PCA = " PCA with {width} components explains {pca:.1%}: no clear difference, and PCA costs less."
+VERDICT_OVERCOMPLETE = " The code is as wide as the data or wider, so PCA of that width would be exact and is no baseline."
+VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
+VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
+WHICH_HELD_OUT = "held-out"
+WHICH_TRAINING = "training"
+
+DID_NOT_LEARN_ADVICE = " Try more epochs, another learning_rate, a wider latent_dim or another scaling."

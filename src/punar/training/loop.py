@@ -1,0 +1,305 @@
+"""The training loop: train > epoch > step > losses.
+
+Order and randomness are functions of (seed, epoch, step) and the learning rate of progress, so the loop's state is
+small and a resumed run equals one that was never stopped, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.core.runtime import mix
+from punar.data.rows import DatasetRows, TensorRows, blocks
+from punar.errors import TrainingDivergedError
+from punar.texts import fit as texts
+from punar.training import optimisers
+from punar.training.checkpoint import Checkpoint
+from punar.training.progress import Progress
+
+Losses = Callable[..., dict[str, Tensor]]
+
+# Streams of the seed, one for each use.
+_ORDER, _TRAIN, _VALID, _EPOCH_END = range(4)
+
+
+class Loop:
+    """Trains a module on rows.
+
+    Parameters
+    ----------
+    module : nn.Module
+    losses : callable
+        ``losses(module, batch, progress=..., generator=...)`` -> named scalar terms whose sum is minimised.
+    rows : TensorRows or DatasetRows
+    train_index, valid_index : Tensor of int64
+        Rows to train on, and rows whose loss decides when to stop and which weights to keep (may be empty).
+    epochs, batch_size : int
+    optimizer, schedule : str
+    learning_rate, weight_decay : float
+    gradient_clip : float or None
+        Largest norm of the whole gradient.
+    patience : int or None
+        Epochs without a better validation loss after which training stops; None never stops.
+    seed : int
+    device : torch.device
+    epoch_end : callable, optional
+        ``epoch_end(module, progress=..., generator=...)`` after each epoch.
+    progress : Progress, optional
+    checkpoint : Checkpoint, optional
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        losses: Losses,
+        rows: TensorRows | DatasetRows,
+        train_index: Tensor,
+        valid_index: Tensor,
+        *,
+        epochs: int,
+        batch_size: int,
+        optimizer: str,
+        schedule: str,
+        learning_rate: float,
+        weight_decay: float,
+        gradient_clip: float | None,
+        patience: int | None,
+        seed: int,
+        device: torch.device,
+        epoch_end: Callable[..., None] | None = None,
+        progress: Progress | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        self.module = module
+        self._losses = losses
+        self._rows = rows
+        self._train_index = train_index
+        self._valid_index = valid_index
+        self._epochs = epochs
+        self._batch_size = batch_size
+        self._schedule = schedule
+        self._learning_rate = learning_rate
+        self._clip = gradient_clip
+        self._patience = patience
+        self._seed = seed
+        self._epoch_end = epoch_end
+        self._progress = progress or Progress(epochs, verbose=0)
+        self._checkpoint = checkpoint
+        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._optimizer = optimisers.build(
+            optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay
+        )
+        self._generator = torch.Generator(device=device)
+        # Layers such as dropout draw from torch's global stream; only then is it worth seeding at every step.
+        self._draws_globally = any("dropout" in type(m).__name__.lower() for m in module.modules())
+        self._batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+        self._steps = self._count_steps()
+        self._eval_rows = max(batch_size, 2048)
+
+        self.epoch = 0
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.steps_run = 0  # in this process; what a resumed run did not have to do again
+        self._totals: dict[str, Tensor] = {}
+        self._best: dict[str, Tensor] = {}
+        self._best_loss = math.inf
+        self._stale = 0
+        self._seconds = 0.0
+        self._clock = time.perf_counter()
+
+    @property
+    def share(self) -> float:
+        """Share of the planned training that is done."""
+        return (self.epoch * self._steps + self.step) / (self._epochs * self._steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are run or patience is spent."""
+        return self.epoch >= self._epochs or (self._patience is not None and self._stale >= self._patience)
+
+    def train(self) -> list[dict[str, float]]:
+        """Run to the end, put the best weights back and return the history, one entry per epoch."""
+        self._progress.begin(self.share)
+        self._clock = time.perf_counter()
+        try:
+            with torch.enable_grad():
+                while not self.finished:
+                    self._run_epoch()
+        finally:
+            self._progress.close()
+        if self._best:
+            self.module.load_state_dict(self._best)
+        self.module.eval()
+        return self.history
+
+    def _run_epoch(self) -> None:
+        order = self._order()
+        self.module.train()
+        while self.step < self._steps:
+            self._run_step(order)
+            if self._checkpoint is not None and self._checkpoint.due():
+                self._checkpoint.save(*self.state())
+        self._close_epoch()
+
+    def _run_step(self, order: Tensor) -> None:
+        start = self.step * self._batch_size
+        stop = None if self.step == self._steps - 1 else start + self._batch_size
+        index = order[start:stop]
+        progress = self.share
+        self._seed_step(_TRAIN, self.step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate * optimisers.rate(self._schedule, progress)
+        terms = self._losses(self.module, self._rows.take(index), progress=progress, generator=self._generator)
+        self._optimizer.zero_grad(set_to_none=True)
+        _total(terms).backward()
+        if self._clip is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self._clip)
+        self._optimizer.step()
+        _accumulate(self._totals, terms, len(index))
+        self.step += 1
+        self.steps_run += 1
+
+    def _close_epoch(self) -> None:
+        """Measure, keep the best weights, write the history entry and go to the next epoch."""
+        progress = (self.epoch + 1) / self._epochs
+        if self._epoch_end is not None:
+            self._seed_step(_EPOCH_END, 0)
+            self._epoch_end(self.module, progress=progress, generator=self._generator)
+        entry: dict[str, float] = {"epoch": self.epoch + 1}
+        _write_terms(entry, "train", self._totals, len(self._train_index))
+        if len(self._valid_index):
+            _write_terms(entry, "valid", self._validate(), len(self._valid_index))
+        entry["learning_rate"] = self._learning_rate * optimisers.rate(self._schedule, progress)
+        now = time.perf_counter()
+        self._seconds += now - self._clock
+        self._clock = now
+        entry["seconds"] = self._seconds
+        self._check_finite(entry)
+        self.history.append(entry)
+        self._keep_best(entry)
+        self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
+        shown = {k: entry[k] for k in ("train_loss", "valid_loss") if k in entry}
+        self._progress.update(1.0 if self.finished else self.share, self.epoch, shown)
+        if self.finished and self.epoch < self._epochs:
+            self._progress.note(texts.STOPPED_EARLY.format(epoch=self.epoch, patience=self._patience))
+
+    def _validate(self) -> dict[str, Tensor]:
+        """Return summed terms over the validation rows, at full progress and with the same noise every epoch."""
+        self.module.eval()
+        totals: dict[str, Tensor] = {}
+        self._generator.manual_seed(mix(self._seed, _VALID))
+        with torch.no_grad():
+            for batch in blocks(self._rows, self._valid_index, self._eval_rows):
+                terms = self._losses(self.module, batch, progress=1.0, generator=self._generator)
+                _accumulate(totals, terms, len(batch))
+        return totals
+
+    def _keep_best(self, entry: dict[str, float]) -> None:
+        if "valid_loss" not in entry:
+            return
+        if entry["valid_loss"] < self._best_loss:
+            self._best_loss = entry["valid_loss"]
+            self._stale = 0
+            state = self.module.state_dict()
+            if not self._best:
+                self._best = {k: v.clone() for k, v in state.items()}
+            for name, value in state.items():
+                self._best[name].copy_(value)
+        else:
+            self._stale += 1
+
+    def _order(self) -> Tensor:
+        generator = torch.Generator().manual_seed(mix(self._seed, _ORDER, self.epoch))
+        shuffle = torch.randperm(len(self._train_index), generator=generator)
+        return self._train_index[shuffle.to(self._train_index.device)]
+
+    def _count_steps(self) -> int:
+        steps, rest = divmod(len(self._train_index), self._batch_size)
+        # A last batch of one row has no variance for batch normalisation: it joins the batch before it.
+        if rest == 0 or (rest == 1 and steps > 0 and self._batch_norm):
+            return steps
+        return steps + 1
+
+    def _seed_step(self, stream: int, step: int) -> None:
+        seed = mix(self._seed, stream, self.epoch, step)
+        self._generator.manual_seed(seed)
+        if self._draws_globally:
+            torch.manual_seed(seed)
+
+    def _check_finite(self, entry: dict[str, float]) -> None:
+        if math.isfinite(entry["train_loss"]):
+            return
+        raise TrainingDivergedError(
+            f"The training loss became {entry['train_loss']} in epoch {self.epoch + 1} at "
+            f"learning_rate={self._learning_rate:g}. Lower learning_rate (a tenth is a good next try), or set "
+            "gradient_clip=1.0."
+        )
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return everything that a resumed loop needs, as JSON-able facts and named tensors."""
+        tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self._best.items()}
+        tensors |= {f"total.{k}": v for k, v in self._totals.items()}
+        for i, slots in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": v for k, v in slots.items() if v is not None}
+        facts = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "history": self.history,
+            "best_loss": self._best_loss if math.isfinite(self._best_loss) else None,
+            "stale": self._stale,
+            "seconds": self._seconds + time.perf_counter() - self._clock,
+        }
+        return facts, tensors
+
+    def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Continue from what :meth:`state` returned."""
+        parts: dict[str, dict[str, Tensor]] = {"module": {}, "best": {}, "total": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            if part in parts:
+                parts[part][rest] = value
+        self.module.load_state_dict(parts["module"])
+        device = self._parameters[0].device
+        self._best = {k: v.to(device) for k, v in parts["best"].items()}
+        self._totals = {k: v.to(device) for k, v in parts["total"].items()}
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in parts["optimizer"].items():
+            i, _, slot = name.partition(".")
+            slots.setdefault(int(i), {})[slot] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.epoch, self.step = facts["epoch"], facts["step"]
+        self.history = facts["history"]
+        self._best_loss = math.inf if facts["best_loss"] is None else facts["best_loss"]
+        self._stale = facts["stale"]
+        self._seconds = facts["seconds"]
+        self._progress.note(texts.RESUMED.format(folder="checkpoint", epoch=self.epoch + 1, step=self.step))
+
+
+def _total(terms: dict[str, Tensor]) -> Tensor:
+    values = list(terms.values())
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _accumulate(totals: dict[str, Tensor], terms: dict[str, Tensor], count: int) -> None:
+    """Add each term's sum over the batch, on the device, in double precision where the device has it."""
+    for name, value in terms.items():
+        wide = value.detach() if value.device.type == "mps" else value.detach().double()
+        totals[name] = totals[name] + wide * count if name in totals else wide * count
+
+
+def _write_terms(entry: dict[str, float], split: str, totals: dict[str, Tensor], count: int) -> None:
+    means = {name: float(total) / count for name, total in totals.items()}
+    entry[f"{split}_loss"] = sum(means.values())
+    if len(means) > 1:
+        entry |= {f"{split}_{name}": value for name, value in means.items()}

@@ -1,0 +1,196 @@
+"""Imports point one way, parts do not know each other, and files stay short."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import punar
+
+ROOT = Path(punar.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+LONGEST = 400
+
+PARTS = {"networks", "objectives", "cells", "backbones", "tasks"}
+BASE = {"errors", "texts"}
+CORE = BASE | {"core"}
+DATA = CORE | {"data"}
+ESTIMATORS = DATA | PARTS | {"training", "features", "estimators"}
+USES = ESTIMATORS | {"applications", "inspection"}
+# By first name under punar: what it may import besides itself.
+MAY_IMPORT = {
+    "errors": set(),
+    "texts": set(),
+    "core": BASE,
+    "data": CORE,
+    **dict.fromkeys([*PARTS, "training", "features"], DATA),
+    "estimators": ESTIMATORS,
+    **dict.fromkeys(["applications", "inspection"], ESTIMATORS),
+    "reporting": CORE,
+    "comparison": USES | {"reporting"},
+    "serving": USES | {"reporting", "comparison"},
+    "cli": USES | {"reporting", "comparison", "serving"},
+    "extend": CORE | PARTS,
+    "__main__": {"cli"},
+}
+# The public names are loaded by the one; names are turned into classes by the other.
+MAY_IMPORT_BY_NAME = {"__init__.py", "core/plugins.py"}
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, package: tuple[str, ...]) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of everything of punar's own that is imported, at any depth of the code."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += node.module.split(".") if node.module else []
+            found += [(node.lineno, ".".join([*base, alias.name])) for alias in node.names]
+    return [(line, name) for line, name in found if name.split(".")[0] == "punar"]
+
+
+def breaches(source: str, path: Path) -> list[str]:
+    """Return the imports in ``source``, standing at ``path``, that break the rule."""
+    layer = layer_of(path)
+    if path == ROOT / "__init__.py":
+        return []
+    wrong = []
+    package = ("punar", *path.relative_to(ROOT).parent.parts)
+    tree = ast.parse(source)
+    for line, name in imports(tree, package):
+        target = name.split(".")[1] if "." in name else ""
+        if target in ("", "__version__", "__path__", layer):
+            continue
+        if target not in MAY_IMPORT[layer]:
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    if path.relative_to(ROOT).as_posix() not in MAY_IMPORT_BY_NAME:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in (
+                "import_module",
+                "__import__",
+                "exec",
+                "eval",
+            ):
+                inner = node.args[0] if node.args else None
+                literal = isinstance(inner, ast.Constant) and not str(inner.value).startswith(("punar", "."))
+                method = isinstance(node.func, ast.Attribute) and node.func.attr == "eval"
+                if not literal and not method:
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} turns a name into code")
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_point_one_way(path):
+    assert layer_of(path) in {*MAY_IMPORT, "__init__"}, "a new folder needs a place in the order"
+    assert breaches(path.read_text(encoding="utf-8"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "source"),
+    [
+        ("objectives/x.py", "from punar.networks import dense"),
+        ("objectives/x.py", "from punar import networks"),
+        ("objectives/x.py", "from punar import compare"),
+        ("objectives/x.py", "from ..networks._network import Network"),
+        ("objectives/x.py", "def f():\n    import punar.training.loop"),
+        ("networks/x.py", "if TYPE_CHECKING:\n    from punar.objectives._objective import Objective"),
+        ("cells/x.py", "from punar.estimators.autoencoder import Autoencoder"),
+        ("training/x.py", "from punar.networks._network import AutoencoderModule"),
+        ("data/x.py", "from punar.training import loop"),
+        ("core/x.py", "from punar.data import rows"),
+        ("errors.py", "from punar.core import params"),
+        ("texts/x.py", "from punar.errors import shown"),
+        ("reporting/x.py", "from punar.estimators.autoencoder import Autoencoder"),
+        ("estimators/x.py", "from punar.comparison import verdict"),
+        ("comparison/x.py", "from punar.cli import main"),
+        ("estimators/x.py", "from punar.extend import Objective"),
+        ("estimators/x.py", "import importlib\nimportlib.import_module(name)"),
+        ("data/x.py", "from importlib import import_module\nimport_module('punar.training')"),
+        ("core/x.py", "eval(text)"),
+    ],
+)
+def test_the_rule_sees_breaches(at, source):
+    assert len(breaches(source, ROOT / at)) == 1
+
+
+@pytest.mark.parametrize(
+    ("at", "source"),
+    [
+        (
+            "objectives/x.py",
+            "from punar.objectives._objective import Objective\nfrom punar.core.params import number",
+        ),
+        ("objectives/x.py", "from ._objective import Objective\nnet.eval()"),
+        ("core/x.py", "from punar import __version__"),
+        ("backbones/x.py", "from importlib import import_module\nimport_module('timm')"),
+        ("cli/x.py", "from punar.comparison import verdict"),
+    ],
+)
+def test_the_rule_lets_good_imports_pass(at, source):
+    assert breaches(source, ROOT / at) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_file_is_long(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST, f"{lines} lines: look for the second idea inside it"
+
+
+@pytest.mark.parametrize("module", ["punar", "punar.errors", "punar.texts"])
+def test_importing_is_light(module):
+    code = f"import sys, {module}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "punar" in loaded
+    assert not loaded & {
+        "torch",
+        "sklearn",
+        "numpy",
+        "pandas",
+        "scipy",
+        "matplotlib",
+        "safetensors",
+        "typer",
+        "rich",
+    }
+
+
+def test_listing_names_is_light():
+    code = "import sys, punar; dir(punar); punar.__version__; punar.errors; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_no_pickle_is_read_anywhere():
+    for path in FILES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+                loaded = {n.split(".")[0] for n in names}
+                assert not loaded & {"pickle", "cloudpickle", "dill", "marshal", "shelve"}, (
+                    f"{path}:{node.lineno}"
+                )
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "np.load"):
+                given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                safe = given.get("weights_only") == "True" or given.get("allow_pickle") == "False"
+                assert safe, f"{path}:{node.lineno}"
+
+
+def _env() -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": str(ROOT.parent)}
