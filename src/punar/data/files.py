@@ -93,7 +93,7 @@ def read(
     drop : sequence of str, default=()
         Columns to leave out.
     columns : sequence of str or None, default=None
-        The columns that a fitted model needs: of sources with named columns only these are taken, in this order.
+        The columns that a fitted model needs: where columns have names, only these are taken, in this order.
     key : str or None, default=None
         The array of a npz file that holds the rows.
     header : bool or None, default=None
@@ -134,9 +134,7 @@ def read(
     given = {name: value for name, value in options.items() if value is not None}
     path, text = Path(source), os.fspath(source)
     if not text:
-        raise DataError(
-            f"The data's name is empty. Name a built-in set ({', '.join(builtin.names())}) or a path."
-        )
+        raise DataError(f"The data's name is empty. Name a built-in set ({', '.join(builtin.names())}) or a path.")
     if isinstance(source, str) and text in builtin.names():
         _check_options(given, (), text)
         return _as_kind(_select(builtin.load(text), columns), kind)
@@ -161,9 +159,7 @@ def _unknown(text: str) -> UserData:
     )
 
 
-def _read_path(
-    path: Path, given: dict[str, Any], kind: str | None, columns: Sequence[str] | None
-) -> UserData:
+def _read_path(path: Path, given: dict[str, Any], kind: str | None, columns: Sequence[str] | None) -> UserData:
     if path.is_dir():
         from punar.data.images import read_folder
 
@@ -222,8 +218,7 @@ def _check_options(given: dict[str, Any], allowed: Sequence[str], where: str) ->
     for name in given:
         if name not in allowed:
             raise ParameterError(
-                f"{name} cannot be used with {where}: it takes {', '.join(allowed) or 'no options'}. Leave "
-                "it out."
+                f"{name} cannot be used with {where}: it takes {', '.join(allowed) or 'no options'}. Leave it out."
             )
 
 
@@ -239,9 +234,7 @@ def _select(data: UserData, columns: Sequence[str] | None) -> UserData:
 
 def _as_kind(data: UserData, kind: str | None) -> UserData:
     if kind is not None and kind != data.kind:
-        raise ParameterError(
-            f"kind={kind!r} does not fit {data.name}, which is read as {data.kind!r}. Leave kind out."
-        )
+        raise ParameterError(f"kind={kind!r} does not fit {data.name}, which is read as {data.kind!r}. Leave kind out.")
     return data
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numpy as np
 from sklearn.base import clone
 
 from punar.core import plugins
-from punar.errors import ParameterTypeError, shown
+from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown
+from punar.objectives._objective import Objective
 
 Part = TypeVar("Part")
 
@@ -67,3 +70,22 @@ def refuse_nested(owner: object, params: dict[str, object], parts: dict[str, str
                 f"{type(owner).__name__}: {key} cannot be set because {name}={value!r} is a name. Pass the part as an "
                 f"object: {name}=punar.{parts[name]}.{value}.{cls.__name__}({rest}=...)."
             )
+
+
+def objective_can(name: str) -> Callable[[Any], bool]:
+    """Return a check for ``available_if``: whether the estimator's objective has the method ``name``."""
+
+    def check(estimator: Any) -> bool:
+        objective = getattr(estimator, "objective_", None) or part(estimator, "objective", "objectives", Objective)
+        if hasattr(objective, name):
+            return True
+        raise NotSupportedError(f"objective={type(objective).__name__} has no {name}; objective='variational' has.")
+
+    return check
+
+
+def check_count(owner: object, method: str, value: object) -> None:
+    """Raise where ``n_samples`` of a method is not an integer >= 1."""
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        kind = ParameterError if isinstance(value, (int, np.integer)) else ParameterTypeError
+        raise kind(f"{type(owner).__name__}.{method}: n_samples must be an integer >= 1, got {shown(value)}.")

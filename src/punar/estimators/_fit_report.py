@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from punar.errors import DidNotLearnError, DidNotLearnWarning
 from punar.texts import fit as texts
 
 MOST_ROWS = 3000
@@ -25,6 +27,15 @@ class FitReport(dict[str, Any]):
 
     def __str__(self) -> str:
         return str(self["verdict"])
+
+    def answer(self, *, strict: bool) -> None:
+        """Warn, or raise under ``strict``, where the model did not learn."""
+        if self["learned"]:
+            return
+        message = self["verdict"] + texts.DID_NOT_LEARN_ADVICE
+        if strict:
+            raise DidNotLearnError(message)
+        warnings.warn(message, DidNotLearnWarning, stacklevel=3)
 
 
 def pca_rows(n: int, width: int, components: int, fit_seconds: float) -> int:

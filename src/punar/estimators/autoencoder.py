@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,11 +21,6 @@ from punar.data import inputs, scaling
 from punar.errors import (
     DamagedModelError,
     DataError,
-    DidNotLearnError,
-    DidNotLearnWarning,
-    NotSupportedError,
-    ParameterError,
-    shown,
 )
 from punar.estimators import _assemble, _fitting
 from punar.estimators._autoencoder_job import open_checkpoint, read, report, training_blocks
@@ -34,21 +28,8 @@ from punar.estimators._codec import Codec, as_damage, scaler_tensors
 from punar.estimators._fit_report import FitReport
 from punar.networks._network import Network
 from punar.objectives._objective import Objective
-from punar.texts import fit as texts
 
 _PARTS = {"objective": "objectives", "network": "networks"}
-
-
-def _objective_can(name: str) -> Any:
-    """Return a check for ``available_if``: whether the objective has the method ``name``."""
-
-    def check(self: Autoencoder) -> bool:
-        objective = getattr(self, "objective_", None) or _assemble.part(self, "objective", "objectives", Objective)
-        if hasattr(objective, name):
-            return True
-        raise NotSupportedError(f"objective={type(objective).__name__} has no {name}; objective='variational' has.")
-
-    return check
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -260,7 +241,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if store is not None:
             facts = {"finished": True, "history": self.history_, "report": dict(self.fit_report_)}
             store.save(facts, codec.tensors())
-        return self._answer_for_learning()
+        self.fit_report_.answer(strict=self.strict)
+        return self
 
     def _take(self, codec: Codec) -> None:
         """Show a codec's parts under the names that users know."""
@@ -274,14 +256,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.module_.load_state_dict(state)
         self.module_.eval()
         self.history_, self.fit_report_ = facts["history"], FitReport(facts["report"])
-        return self._answer_for_learning()
-
-    def _answer_for_learning(self) -> Autoencoder:
-        if not self.fit_report_["learned"]:
-            message = self.fit_report_["verdict"] + texts.DID_NOT_LEARN_ADVICE
-            if self.strict:
-                raise DidNotLearnError(message)
-            warnings.warn(message, DidNotLearnWarning, stacklevel=3)
+        self.fit_report_.answer(strict=self.strict)
         return self
 
     # -- using --------------------------------------------------------------------------------------------------
@@ -329,7 +304,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
 
-    @available_if(_objective_can("distribution"))
+    @available_if(_assemble.objective_can("distribution"))
     def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
         with torch.no_grad():
@@ -337,12 +312,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
         return mean, deviation
 
-    @available_if(_objective_can("elbo"))
+    @available_if(_assemble.objective_can("elbo"))
     def elbo(self, X: Any, *, n_samples: int = 1, random_state: int = 0) -> np.ndarray:
         """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
         return self._bound("elbo", X, n_samples, random_state)
 
-    @available_if(_objective_can("log_likelihood"))
+    @available_if(_assemble.objective_can("log_likelihood"))
     def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int = 0) -> np.ndarray:
         """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
 
@@ -350,18 +325,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return self._bound("log_likelihood", X, n_samples, random_state)
 
-    @available_if(_objective_can("sample"))
+    @available_if(_assemble.objective_can("sample"))
     def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
         """Return new rows drawn from the prior and decoded, in the input's units and shape."""
         self._check_fitted()
-        _check_count(self, "sample", n_samples)
+        _assemble.check_count(self, "sample", n_samples)
         generator = torch.Generator(device=self._codec.device).manual_seed(draw_seed(random_state))
         with torch.no_grad():
             return self._codec.to_user(self.objective_.sample(self.module_, n_samples, generator=generator))
 
     def _bound(self, name: str, X: Any, n_samples: int, random_state: int) -> np.ndarray:
         self._check_fitted()
-        _check_count(self, name, n_samples)
+        _assemble.check_count(self, name, n_samples)
         generator = torch.Generator(device=self._codec.device).manual_seed(draw_seed(random_state))
         method = getattr(self.objective_, name)
         with torch.no_grad(), threads(available_cores()):
@@ -421,8 +396,3 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Set parameters, nested ones such as ``objective__beta`` where the part is an object."""
         _assemble.refuse_nested(self, params, _PARTS)
         return super().set_params(**params)
-
-
-def _check_count(owner: object, method: str, value: object) -> None:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ParameterError(f"{type(owner).__name__}.{method}: n_samples must be an integer >= 1, got {shown(value)}.")

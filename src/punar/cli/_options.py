@@ -1,0 +1,25 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from punar.texts import cli as texts
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help=texts.MODEL, show_default=False)]
+Target = Annotated[str | None, typer.Option("--target", metavar="COLUMN", help=texts.TARGET, show_default=False)]
+Drop = Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help=texts.DROP, show_default=False)]
+Key = Annotated[str | None, typer.Option("--key", metavar="NAME", help=texts.KEY, show_default=False)]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help=texts.HEADER, show_default=False)]
+Size = Annotated[str | None, typer.Option("--size", metavar="PIXELS", help=texts.SIZE, show_default=False)]
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=texts.KIND, show_default=False)]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help=texts.SKIP_BAD)]
+LatentDim = Annotated[int | None, typer.Option("--latent-dim", metavar="N", help=texts.LATENT_DIM, show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help=texts.SEED)]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help=texts.DEVICE)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=texts.QUIET)]
+Force = Annotated[bool, typer.Option("--force", help=texts.FORCE)]

@@ -1,0 +1,110 @@
+"""From words on the command line to data, with every decision said on stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from punar.errors import DataError, ParameterError, shown
+from punar.texts import cli as texts
+
+if TYPE_CHECKING:
+    from punar.data.userdata import UserData
+
+
+def read_data(
+    source: str,
+    *,
+    target: str | None = None,
+    drop: list[str] | None = None,
+    key: str | None = None,
+    header: bool | None = None,
+    size: str | tuple[int, int] | None = None,
+    kind: str | None = None,
+    skip_bad: bool = False,
+    columns: list[str] | None = None,
+) -> UserData:
+    """Return what ``source`` names and print the notes; see :func:`punar.data.files.read`."""
+    from punar.data.files import read
+
+    data = read(
+        source,
+        target=target,
+        kind=kind,
+        drop=drop or (),
+        columns=columns,
+        key=key,
+        header=header,
+        size=parse_size(size) if isinstance(size, str) else size,
+        on_error="skip" if skip_bad else "raise",
+    )
+    for note in data.notes:
+        typer.echo(f"{data.name}: {note}", err=True)
+    return data
+
+
+def parse_size(text: str) -> int | tuple[int, int]:
+    """Return the sides that ``32`` or ``24x32`` means.
+
+    >>> parse_size("32"), parse_size("24x32")
+    (32, (24, 32))
+    """
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(s.strip().isdecimal() for s in sides):
+        raise ParameterError(f"--size must be like 32 or 24x32 (height x width), got {shown(text)}.")
+    numbers = [int(s) for s in sides]
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+def read_for(
+    model: Any,
+    source: str,
+    *,
+    drop: list[str] | None,
+    key: str | None,
+    header: bool | None,
+    skip_bad: bool,
+) -> tuple[UserData, Any]:
+    """Return data in the form that a fitted model takes: its columns, its size and colours of pictures.
+
+    Returns
+    -------
+    data : UserData
+    X : ndarray or DataFrame
+        For the model's methods.
+    """
+    import numpy as np
+
+    # The decoder knows the shape of a row; asking it needs no knowledge of the model's inside.
+    shape = model.inverse_transform(np.zeros((1, model.latent_dim), dtype=np.float32)).shape[1:]
+    pictures, path = len(shape) > 1, Path(source)
+    names = getattr(model, "feature_names_in_", None)
+    data = read_data(
+        source,
+        drop=drop,
+        key=key,
+        header=header,
+        size=(shape[0], shape[1]) if pictures and path.is_dir() else None,
+        kind="images" if pictures and path.suffix in (".npy", ".npz") else None,
+        skip_bad=skip_bad,
+        columns=None if names is None else [str(n) for n in names],
+    )
+    if (data.kind == "images") != pictures:
+        wants = "pictures" if pictures else "rows of a table"
+        raise DataError(
+            f"{data.name} is read as {data.kind}, but this model was fitted on {wants} of shape "
+            f"{tuple(shape)}. Give it data like the data it was fitted on."
+        )
+    X = data.X
+    if pictures and X.ndim == 3 and len(shape) == 3 and shape[2] == 3:
+        X = np.repeat(X[..., None], 3, axis=3)
+    return data, X if pictures or names is None else data.as_input()
+
+
+def describe_shape(data: UserData) -> str:
+    """Return "150 rows and 4 columns" or "1797 pictures of 8 × 8" in words."""
+    if data.kind == "images":
+        return texts.KIND_IMAGES.format(n=len(data.X), shape=" × ".join(map(str, data.X.shape[1:])))
+    return texts.KIND_TABLE.format(n=len(data.X), d=data.X.shape[1])

@@ -1,0 +1,89 @@
+"""``punar fit DATA --out MODEL``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from punar.cli import _options as o
+from punar.cli._reading import read_data
+from punar.cli._writing import check_model_folder
+from punar.texts import cli as texts
+
+
+def fit(
+    data: o.Data,
+    out: Annotated[Path, typer.Option("--out", metavar="MODEL", help=texts.FIT_OUT, show_default=False)],
+    objective: Annotated[str, typer.Option("--objective", metavar="NAME", help=texts.OBJECTIVE)] = "reconstruction",
+    network: Annotated[str, typer.Option("--network", metavar="NAME", help=texts.NETWORK)] = "dense",
+    latent_dim: o.LatentDim = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help=texts.EPOCHS, show_default=False)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="N", help=texts.BATCH_SIZE, show_default=False)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", help=texts.LEARNING_RATE, show_default=False)
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", metavar="N", help=texts.PATIENCE, show_default=False)
+    ] = None,
+    scaling: Annotated[
+        str | None, typer.Option("--scaling", metavar="NAME", help=texts.SCALING, show_default=False)
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FOLDER", help=texts.CHECKPOINT, show_default=False)
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help=texts.STRICT)] = False,
+    force: o.Force = False,
+    target: o.Target = None,
+    drop: o.Drop = None,
+    key: o.Key = None,
+    header: o.Header = None,
+    size: o.Size = None,
+    kind: o.Kind = None,
+    skip_bad: o.SkipBad = False,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    quiet: o.Quiet = False,
+) -> None:
+    """Fit, report, save."""
+    check_model_folder(out, may_replace=force)
+    found = read_data(data, target=target, drop=drop, key=key, header=header, size=size, kind=kind, skip_bad=skip_bad)
+    import punar
+
+    chosen = {
+        "latent_dim": latent_dim,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "scaling": scaling,
+    }
+    model = punar.Autoencoder(
+        objective,
+        network,
+        kind=found.kind,
+        device=device,
+        random_state=seed,
+        strict=strict,
+        verbose=0 if quiet else 1,
+        **{name: value for name, value in chosen.items() if value is not None},  # type: ignore[arg-type]
+    )
+    model.fit(found.as_input(), checkpoint=checkpoint)
+    punar.save(model, out)
+    typer.echo(texts.FIT_REPORT.format(verdict=str(model.fit_report_)))
+    for line in _shares(model.fit_report_):
+        typer.echo(line)
+    typer.echo(texts.FIT_SAVED.format(path=out))
+    typer.echo(texts.FIT_NEXT.format(path=out, data=data))
+
+
+def _shares(report: dict[str, Any]) -> list[str]:
+    where = texts.FIT_HELD_OUT if report["rows_from"] == "held_out" else texts.FIT_TRAINING
+    lines = [texts.FIT_TABLE_HEAD.format(rows=report["rows"], where=where)]
+    for label, key in texts.FIT_ROWS:
+        if report.get(key) is not None:
+            lines.append(f"  {label:<22}{report[key]:8.4f}")
+    return lines

@@ -1,0 +1,79 @@
+"""``punar reconstruct MODEL DATA [--out FILE]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from punar.cli import _options as o
+from punar.cli._reading import read_for
+from punar.cli._writing import ROWS, check_file, check_new_folder, write_arrays, write_pictures, write_rows
+from punar.errors import ParameterError
+from punar.texts import cli as texts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from punar.data.userdata import UserData
+
+_ARRAYS = (".npy", ".npz")
+
+
+def reconstruct(
+    model: o.Model,
+    data: o.Data,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="PATH", help=texts.RECONSTRUCT_OUT, show_default=False)
+    ] = None,
+    force: o.Force = False,
+    drop: o.Drop = None,
+    key: o.Key = None,
+    header: o.Header = None,
+    skip_bad: o.SkipBad = False,
+) -> None:
+    """Write reconstructions and print how good they are."""
+    if out is not None:
+        _check_out(out, may_replace=force)
+    import punar
+
+    fitted = punar.load(model)
+    found, X = read_for(fitted, data, drop=drop, key=key, header=header, skip_bad=skip_bad)
+    if out is not None and found.kind != "images" and not out.suffix:
+        raise ParameterError(f"--out must end in {', '.join((*ROWS, '.npz'))} for a table, got '{out}'.")
+    if out is not None and found.kind == "images" and out.suffix and out.suffix.lower() not in _ARRAYS:
+        raise ParameterError(f"--out must end in {', '.join(_ARRAYS)}, or be a new folder, for pictures; got '{out}'.")
+    errors = fitted.reconstruction_error(X)
+    worst = int(errors.argmax())
+    typer.echo(texts.MEAN_ERROR.format(mean=float(errors.mean())))
+    name = found.row_names[worst] if found.kind == "images" and found.row_names else texts.ROW.format(row=worst)
+    typer.echo(texts.WORST_ROW.format(error=float(errors[worst]), name=name))
+    typer.echo(texts.EXPLAINED.format(score=fitted.score(X)))
+    if out is not None:
+        what = _write(out, fitted.reconstruct(X), errors, found)
+        typer.echo(texts.WRITTEN.format(path=out, what=what))
+
+
+def _check_out(out: Path, *, may_replace: bool) -> None:
+    if out.suffix:
+        check_file(out, (*ROWS, ".npz"), "--out", may_replace=may_replace)
+    else:
+        check_new_folder(out, "--out")
+
+
+def _write(out: Path, again: np.ndarray, errors: np.ndarray, found: UserData) -> str:
+    """Write the rows in the form that the suffix asks for, and return what was written in words."""
+    suffix = out.suffix.lower()
+    if suffix == ".npz":
+        write_arrays(out, again, error=errors)
+    elif suffix == ".npy":
+        write_arrays(out, again)
+    elif not suffix:
+        write_pictures(out, again, found.row_names, top=255 if found.X.dtype.kind == "u" else 1)
+    else:
+        columns = found.columns or [f"column {i}" for i in range(1, again.shape[1] + 1)]
+        write_rows(out, again, columns, found.row_names, "row")
+    if found.kind == "images":
+        return texts.PICTURES_SHAPE.format(n=len(again), shape=" × ".join(map(str, again.shape[1:])))
+    return texts.ROWS_SHAPE.format(n=len(again), d=again.shape[1])

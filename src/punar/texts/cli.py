@@ -1,0 +1,194 @@
+"""What the command line says: help, results and hints. ``<COMMAND>_HELP`` and ``<COMMAND>_EXAMPLES`` go with
+``cli/<command>.py``.
+"""
+
+from __future__ import annotations
+
+APP_HELP = """punar (पुनर्, "again"): autoencoders that are measured against PCA on your own data.
+
+DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures with one
+subfolder per class.
+"""
+APP_EPILOG = """\b
+A first look, without any file of your own:
+  punar compare digits
+\b
+Exit status: 0 done; 1 something failed that is not your input's fault; 2 the input or an option has to be
+changed, and the message says how; 130 interrupted.
+"""
+VERSION_OPTION = "Print the version and stop."
+DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
+
+# -- options that several commands share
+
+DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures."
+DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
+MODEL = "A folder that `punar fit` or punar.save has written."
+TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
+DROP = "Leave this column out. May be given several times."
+KEY = "npz: the array that holds the rows."
+HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
+SIZE = "Pictures: the size to bring them to, as 32 or 24x32 (height x width)."
+KIND = "How an array is read: table or images."
+SKIP_BAD = "Leave out rows with missing values and pictures that cannot be read, and say how many."
+LATENT_DIM = "How many numbers a row is reduced to."
+SEED = "Fixes everything random."
+DEVICE = "auto, cpu, cuda, cuda:N or mps."
+QUIET = "No progress on the terminal."
+FORCE = "Replace what is there."
+
+# -- compare
+
+COMPARE_HELP = """Measure which method suits your data, and say so.
+
+Trains PCA, NMF, a random projection and five kinds of autoencoder at the same code size on shared splits of DATA,
+prints a table and a verdict, and writes a report. "No clear difference" is a normal answer.
+"""
+COMPARE_EXAMPLES = """\b
+Examples:
+  punar compare digits
+  punar compare flowers.csv --target species --budget 60s
+  punar compare photos/ --size 32 --latent-dim 16 --report photos.html
+"""
+QUESTION = "What to ask: reducer (which method keeps most of the data in a small code?)."
+BUDGET = "Time to spend, such as 60s or 5min; less is measured when it is short, and the notes say what."
+FOLDS = "Number of cross-validation folds."
+REPORT = "Where the HTML report goes. Default: punar-<name>-report.html in this folder. It is overwritten."
+NO_REPORT = "Write no report."
+JSON = "Also write everything that was measured to this file."
+REPORT_WRITTEN = "Report: {path}"
+JSON_WRITTEN = "Figures: {path}"
+REPORT_NAME = "punar-{name}-report.html"
+
+# -- fit
+
+FIT_HELP = """Train an autoencoder on DATA, save it, and say whether it learned.
+"""
+FIT_EXAMPLES = """\b
+Examples:
+  punar fit digits --out digits-model --latent-dim 8
+  punar fit flowers.csv --target species --objective variational --out flowers-model
+  punar fit photos/ --network conv --checkpoint photos-run --out photos-model
+"""
+FIT_OUT = "The model folder to write."
+OBJECTIVE = "What is learned: reconstruction, sparse, denoising or variational."
+NETWORK = "The shape of encoder and decoder: dense, or conv for pictures."
+SCALING = "auto, standard, global or none."
+EPOCHS = "Largest number of passes over the rows."
+BATCH_SIZE = "Rows per step. Without it, a number that suits the size of DATA."
+LEARNING_RATE = "Peak of the learning rate."
+PATIENCE = "Stop after so many epochs without a better held-out loss."
+CHECKPOINT = "A folder to save progress in. The same command given again goes on from there."
+STRICT = "Fail where the model does not beat the constant answer."
+FIT_REPORT = "{verdict}"
+FIT_SAVED = "Saved: {path}"
+FIT_NEXT = "Next: punar reconstruct {path} {data}"
+FIT_TABLE_HEAD = "Share of variance explained, on {rows} {where} rows (1 is perfect, 0 is the training mean)"
+FIT_HELD_OUT = "held-out"
+FIT_TRAINING = "training"
+FIT_ROWS = (
+    ("this model", "explained_variance"),
+    ("PCA, same code size", "explained_variance_pca"),
+    ("before training", "explained_variance_untrained"),
+)
+
+# -- transform and reconstruct
+
+TRANSFORM_HELP = """Write the codes of DATA, one row of LATENT_DIM numbers for each row of DATA.
+"""
+TRANSFORM_EXAMPLES = """\b
+Examples:
+  punar transform flowers-model flowers.csv --out codes.csv
+  punar transform digits-model digits --out codes.npy
+"""
+TRANSFORM_OUT = "A .csv, .tsv, .parquet or .npy file."
+RECONSTRUCT_HELP = """Encode and decode DATA, and say how much of it comes back.
+"""
+RECONSTRUCT_EXAMPLES = """\b
+Examples:
+  punar reconstruct digits-model digits
+  punar reconstruct flowers-model flowers.csv --out again.csv
+  punar reconstruct photos-model photos/ --out again/
+"""
+RECONSTRUCT_OUT = (
+    "Where the reconstructed rows go: a .csv, .tsv, .parquet, .npy or .npz file; for pictures a .npy or "
+    ".npz file, or a new folder of PNG files."
+)
+WRITTEN = "Written: {path} ({what})"
+CODES_SHAPE = "{n} rows of {d} codes"
+ROWS_SHAPE = "{n} rows of {d} columns"
+PICTURES_SHAPE = "{n} pictures of {shape}"
+MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, in the data's own units)"
+WORST_ROW = "Largest: {error:.6g} in {name}"
+EXPLAINED = "Share of variance explained: {score:.4f} (1 is perfect, 0 is the training mean)"
+ROW = "row {row}"
+
+# -- data
+
+DATA_HELP = """List the built-in data sets, or describe one set, file or folder.
+"""
+DATA_EXAMPLES = """\b
+Examples:
+  punar data
+  punar data wine
+  punar data flowers.csv --target species
+"""
+BUILTIN_HEAD = "Built-in data sets"
+BUILTIN_LINE = "{name:<14} {what}"
+FACT = "{label:<12} {value}"
+LABEL_NAME, LABEL_KIND, LABEL_ROWS, LABEL_TARGET, LABEL_RANGE, LABEL_TYPE, LABEL_NOTE = (
+    "name",
+    "read as",
+    "rows",
+    "target",
+    "range",
+    "numbers",
+    "note",
+)
+KIND_TABLE = "table of {n:,} rows and {d:,} columns"
+KIND_IMAGES = "{n:,} pictures of {shape}"
+TARGET_CLASSES = "{k} classes: {names}"
+TARGET_NUMBERS = "numbers from {low:.6g} to {high:.6g}"
+TARGET_NONE = "none (--target COLUMN)"
+RANGE = "{low:.6g} to {high:.6g}, mean {mean:.6g}"
+COLUMN_HEAD = ("column", "values", "missing", "lowest", "mean", "highest")
+COLUMN_NUMBERS, COLUMN_DATES = "numbers", "dates"
+COLUMN_TEXT = "text, {n} different"
+MORE_COLUMNS = "... and {n:,} more columns"
+CANNOT_USE = "Not usable as it is:"
+
+# -- doctor
+
+DOCTOR_HELP = """Check this installation: versions, device, extras, folders, and a small fit.
+
+Exit status 1 when something that punar needs does not work.
+"""
+DOCTOR_EXAMPLES = """\b
+Example:
+  punar doctor
+"""
+DOCTOR_OK, DOCTOR_MISSING, DOCTOR_BAD = "ok", "-", "FAILED"
+DOCTOR_LINE = "{mark:<7} {what:<22} {value}"
+DOCTOR_NOT_INSTALLED = "not installed"
+DOCTOR_EXTRA_MISSING = "without {missing}; install: pip install 'punar[{extra}]'"
+DOCTOR_NO_METADATA = "unknown: punar runs from a source folder without being installed"
+DOCTOR_WRITABLE = "{path} is writable, {free} free"
+DOCTOR_NOT_WRITABLE = "{path} is not writable: choose another folder, or change its rights"
+DOCTOR_CORES = "{cores} cores, {threads} torch threads"
+DOCTOR_MEMORY = "{free} free"
+DOCTOR_FIT = "fitted, saved and loaded a small model in {seconds:.1f} s"
+DOCTOR_FIT_DIFFERS = "the loaded model gives other codes than the saved one"
+DOCTOR_ALL_WELL = "Everything that punar needs works."
+DOCTOR_TROUBLE = "{n} of the checks failed; see the lines marked FAILED."
+
+# -- errors and warnings
+
+ERROR = "punar: {message}"
+WARNING = "punar: warning: {message}"
+INTERRUPTED = "punar: interrupted"
+UNEXPECTED = (
+    "punar: unexpected {kind}: {message}. This is a fault of punar or of this machine, not of your input. "
+    "The same command with --debug shows where."
+)
+SYSTEM = "punar: {message}"
+NO_MEMORY = "punar: there is not enough memory. Take fewer rows, or smaller pictures (--size)."
