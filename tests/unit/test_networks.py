@@ -92,9 +92,7 @@ def test_dense_mirrors_its_widths():
     assert sizes == [[(24, 20), (20, 10), (10, 5)], [(5, 10), (10, 20), (20, 24)]]
 
 
-@pytest.mark.parametrize(
-    "network", [Dense(hidden=()), Dense(activation="identity"), Dense((9, 9), "identity", False)]
-)
+@pytest.mark.parametrize("network", [Dense(hidden=()), Dense(activation="identity"), Dense((9, 9), "identity", False)])
 def test_without_activations_the_network_is_affine(network):
     net = nn.Sequential(network.build_encoder((6,), 3), network.build_decoder(3, (6,)))
     a, b = torch.randn(4, 6), torch.randn(4, 6)
@@ -134,9 +132,7 @@ def test_biases_take_away_the_mean_of_sigmoids():
     assert conv(torch.full((1, 3, 5, 5), 0.5)).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(
-    ("activation", "variance"), [("relu", 2 / 300), ("tanh", 2 / 500), ("sigmoid", 32 / 500)]
-)
+@pytest.mark.parametrize(("activation", "variance"), [("relu", 2 / 300), ("tanh", 2 / 500), ("sigmoid", 32 / 500)])
 def test_first_weights_follow_he_and_glorot(activation, variance):
     torch.manual_seed(0)
     layer = nn.Linear(300, 200)

@@ -130,7 +130,7 @@ def write_arrays(path: Path, X: np.ndarray, **others: np.ndarray) -> None:
     if path.suffix.lower() == ".npy":
         np.save(buffer, X, allow_pickle=False)
     else:
-        np.savez(buffer, X=X, **others)
+        np.savez(buffer, X=X, **others)  # type: ignore[arg-type]
     _write(path, buffer.getvalue())
 
 

@@ -108,7 +108,7 @@ def _columns(frame: pd.DataFrame) -> None:
     """Print one line per column: what it holds, how much is missing, and its range."""
     import pandas as pd
 
-    lines = [texts.COLUMN_HEAD]
+    lines: list[tuple[str, ...]] = [texts.COLUMN_HEAD]
     for name in list(frame.columns)[:_MOST_COLUMNS]:
         column = frame[name]
         missing = int(column.isna().sum())

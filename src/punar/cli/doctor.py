@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
-import tempfile
 import time
-from importlib import metadata
 from pathlib import Path
 
 import typer
@@ -35,6 +32,8 @@ def _line(mark: str, what: str, value: str) -> None:
 
 
 def _versions() -> int:
+    from importlib import metadata
+
     import punar
 
     _line(texts.DOCTOR_OK, "punar", f"{punar.__version__} ({Path(punar.__file__).parent})")
@@ -73,6 +72,9 @@ def _machine() -> int:
 
 
 def _folders() -> int:
+    import shutil
+    import tempfile
+
     from punar.data._memory import size_text
 
     places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
@@ -90,6 +92,8 @@ def _folders() -> int:
 
 
 def _small_fit() -> int:
+    import tempfile
+
     try:
         import numpy as np
 
@@ -114,6 +118,8 @@ def _small_fit() -> int:
 
 def _extras() -> None:
     """Say which optional packages are here, from the list that the installation itself carries."""
+    from importlib import metadata
+
     try:
         needs = metadata.requires("punar") or []
     except metadata.PackageNotFoundError:
@@ -121,9 +127,9 @@ def _extras() -> None:
         return
     extras: dict[str, list[str]] = {}
     for need in needs:
-        extra, name = _EXTRA.search(need), _NAME.match(need)
-        if extra and name and extra[1] not in _NOT_FOR_USERS:
-            extras.setdefault(extra[1], []).append(name[0])
+        found, name = _EXTRA.search(need), _NAME.match(need)
+        if found and name and found[1] not in _NOT_FOR_USERS:
+            extras.setdefault(found[1], []).append(name[0])
     for extra, packages in sorted(extras.items()):
         missing = [p for p in packages if not _is_installed(p)]
         if missing:
@@ -134,6 +140,8 @@ def _extras() -> None:
 
 
 def _is_installed(package: str) -> bool:
+    from importlib import metadata
+
     try:
         metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -30,7 +30,7 @@ class Conv(Network):
         (32, 64).
     kernel_size : odd int >= 3, default=3
         Side of the kernels, in pixels.
-    activation : str, default="relu"
+    activation : str, default="silu"
         "relu", "gelu", "silu", "tanh", "elu", "leaky_relu", "sigmoid" or "identity".
     hidden : tuple of int, default=(128,)
         Widths of dense layers between the last stage and the code; ``()`` for none.
@@ -57,7 +57,7 @@ class Conv(Network):
         self,
         channels: tuple[int, ...] | None = None,
         kernel_size: int = 3,
-        activation: str = "relu",
+        activation: str = "silu",
         hidden: tuple[int, ...] = (128,),
         norm: str | None = None,
         dropout: float = 0.0,
@@ -116,9 +116,7 @@ class Conv(Network):
         for (before, after), inputs, outputs in zip(
             pairwise(sides), [input_shape[0], *channels], channels, strict=False
         ):
-            conv = nn.Conv2d(
-                inputs, outputs, self.kernel_size, _stride(before, after), padding=self.kernel_size // 2
-            )
+            conv = nn.Conv2d(inputs, outputs, self.kernel_size, _stride(before, after), padding=self.kernel_size // 2)
             initialise(conv, self.activation, fed_by)
             layers += [conv, *self._tail(outputs)]
             fed_by = self.activation
@@ -129,9 +127,7 @@ class Conv(Network):
         """Return dense layers, unflatten and the transposed stages, the last one without activation."""
         sides, channels = self._plan(input_shape)
         small = (channels[-1], *sides[-1])
-        layers = self._dense(
-            [latent_dim, *reversed(self.hidden)], math.prod(small), "identity", self.activation
-        )
+        layers = self._dense([latent_dim, *reversed(self.hidden)], math.prod(small), "identity", self.activation)
         layers += [ACTIVATIONS[self.activation](), nn.Unflatten(1, small)]
         widths_out = [*reversed(channels[:-1]), input_shape[0]]
         for i, ((after, before), inputs, outputs) in enumerate(
@@ -177,9 +173,7 @@ class Conv(Network):
             tail.append(nn.Dropout2d(self.dropout))
         return tail
 
-    def _dense(
-        self, sizes: list[int], outputs: int, fed_by: str, activation: str = "identity"
-    ) -> list[nn.Module]:
+    def _dense(self, sizes: list[int], outputs: int, fed_by: str, activation: str = "identity") -> list[nn.Module]:
         layers: list[nn.Module] = []
         for inputs, width in pairwise(sizes):
             layers += [linear(inputs, width, self.activation, fed_by), ACTIVATIONS[self.activation]()]

@@ -226,6 +226,4 @@ def _logit(rate: float) -> float:
 
 def _bernoulli_kl(target: float, rate: Tensor) -> Tensor:
     rate = rate.clamp(1e-6, 1.0 - 1e-6)
-    return target * (math.log(target) - rate.log()) + (1 - target) * (
-        math.log(1 - target) - torch.log1p(-rate)
-    )
+    return target * (math.log(target) - rate.log()) + (1 - target) * (math.log(1 - target) - torch.log1p(-rate))

@@ -146,9 +146,7 @@ class Variational(Objective):
                 total += log_likelihood.double().sum(0)
             return (total / samples - _kl(mean, log_variance)).to(x.dtype)
 
-    def log_likelihood(
-        self, net: nn.Module, x: Tensor, *, generator: torch.Generator, samples: int = 100
-    ) -> Tensor:
+    def log_likelihood(self, net: nn.Module, x: Tensor, *, generator: torch.Generator, samples: int = 100) -> Tensor:
         """Return the importance-weighted log-likelihood of each row, in nats of the scaled space, (n,).
 
         It grows with ``samples`` on average, from the evidence lower bound at 1 towards log p(x).

@@ -12,9 +12,9 @@ subfolder per class.
 APP_EPILOG = """\b
 A first look, without any file of your own:
   punar compare digits
-\b
-Exit status: 0 done; 1 something failed that is not your input's fault; 2 the input or an option has to be
-changed, and the message says how; 130 interrupted.
+
+Exit status: 0 done; 1 something failed that is not your input's fault; 2 the input or an option has to be changed,
+and the message says how; 130 interrupted.
 """
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
@@ -39,7 +39,7 @@ FORCE = "Replace what is there."
 
 # -- compare
 
-COMPARE_HELP = """Measure which method suits your data, and say so.
+COMPARE_HELP = """Measure which method suits your data.
 
 Trains PCA, NMF, a random projection and five kinds of autoencoder at the same code size on shared splits of DATA,
 prints a table and a verdict, and writes a report. "No clear difference" is a normal answer.
@@ -62,7 +62,9 @@ REPORT_NAME = "punar-{name}-report.html"
 
 # -- fit
 
-FIT_HELP = """Train an autoencoder on DATA, save it, and say whether it learned.
+FIT_HELP = """Train an autoencoder and save it.
+
+Prints whether it learned: beside the untrained network, the training mean and PCA of the same code size.
 """
 FIT_EXAMPLES = """\b
 Examples:
@@ -94,7 +96,9 @@ FIT_ROWS = (
 
 # -- transform and reconstruct
 
-TRANSFORM_HELP = """Write the codes of DATA, one row of LATENT_DIM numbers for each row of DATA.
+TRANSFORM_HELP = """Write the codes of DATA.
+
+One row of codes for each row of DATA. Columns are found by the names that the model was fitted on.
 """
 TRANSFORM_EXAMPLES = """\b
 Examples:
@@ -102,7 +106,9 @@ Examples:
   punar transform digits-model digits --out codes.npy
 """
 TRANSFORM_OUT = "A .csv, .tsv, .parquet or .npy file."
-RECONSTRUCT_HELP = """Encode and decode DATA, and say how much of it comes back.
+RECONSTRUCT_HELP = """Encode and decode DATA, and measure it.
+
+Prints the mean reconstruction error and the share of variance explained, and writes the decoded rows.
 """
 RECONSTRUCT_EXAMPLES = """\b
 Examples:
@@ -125,7 +131,9 @@ ROW = "row {row}"
 
 # -- data
 
-DATA_HELP = """List the built-in data sets, or describe one set, file or folder.
+DATA_HELP = """List the built-in data sets, or describe DATA.
+
+Shows how DATA is read, what its columns hold, how much is missing, and what keeps it from being used.
 """
 DATA_EXAMPLES = """\b
 Examples:
@@ -159,9 +167,10 @@ CANNOT_USE = "Not usable as it is:"
 
 # -- doctor
 
-DOCTOR_HELP = """Check this installation: versions, device, extras, folders, and a small fit.
+DOCTOR_HELP = """Check this installation.
 
-Exit status 1 when something that punar needs does not work.
+Shows versions, device, folders and extras, and runs a small fit. Exit status 1 when something that punar needs does
+not work.
 """
 DOCTOR_EXAMPLES = """\b
 Example:
