@@ -129,18 +129,18 @@ print("hash", hash_tensors(ae.module_.state_dict().values()))
 def run_job(folder: Path, epochs: int, kill_after: float | None = None) -> tuple[float, str]:
     """Return the seconds spent inside fit, and the hash of the weights, empty where it was killed."""
     command = [sys.executable, "-W", "ignore", "-c", JOB, str(folder), str(epochs)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "start\n"
-    begun = time.perf_counter()
-    if kill_after is not None:
-        try:
-            process.wait(kill_after)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return time.perf_counter() - begun, ""
-    out, _ = process.communicate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "start\n"
+        begun = time.perf_counter()
+        if kill_after is not None:
+            try:
+                process.wait(kill_after)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+                return time.perf_counter() - begun, ""
+        out, _ = process.communicate()
     assert process.returncode == 0
     facts = dict(line.split() for line in out.splitlines())
     return float(facts["seconds"]), facts["hash"]

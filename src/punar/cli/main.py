@@ -24,6 +24,8 @@ from punar import cli
 from punar.errors import PunarError
 from punar.texts import cli as texts
 
+_INTERRUPTED = 130
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -75,9 +77,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             warnings.showwarning = _show_warning
             app([w for w in words if w != "--debug"], prog_name="punar")
     except SystemExit as stop:
+        # typer has turned the interrupt into this, without a word
+        if stop.code == _INTERRUPTED:
+            _say(texts.INTERRUPTED, _INTERRUPTED)
         raise stop from None
-    except KeyboardInterrupt:
-        status = _say(texts.INTERRUPTED, 130)
     except BrokenPipeError:
         # The reader (`| head`) has what it wanted; Python would complain once more when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -80,9 +80,7 @@ def _complete(run: Run, key: str) -> list[float] | None:
     return found if folds and len(found) == len(folds) else None
 
 
-def _verdict(
-    metric: Metric, runs: list[Run], baseline: list[float], n_train: float, n_test: float
-) -> dict[str, Any]:
+def _verdict(metric: Metric, runs: list[Run], baseline: list[float], n_train: float, n_test: float) -> dict[str, Any]:
     rivals = {
         run.candidate.name: scores
         for run in runs
@@ -119,9 +117,7 @@ def _verdict(
     }
 
 
-def _sentence(
-    decision: Decision, means: dict[str, float], costs: dict[str, float], classical: str | None
-) -> str:
+def _sentence(decision: Decision, means: dict[str, float], costs: dict[str, float], classical: str | None) -> str:
     best = decision.best
     if not decision.duels:
         return texts.ONE_CANDIDATE.format(best=best, best_score=_score(means[best]))

@@ -196,5 +196,7 @@ def _missing(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         return ~np.isfinite(values)
     if values.dtype.kind == "O":
-        return np.array([v is None or (isinstance(v, float) and not np.isfinite(v)) or str(v) == "<NA>" for v in values])
+        return np.array(
+            [v is None or (isinstance(v, float) and not np.isfinite(v)) or str(v) == "<NA>" for v in values]
+        )
     return np.zeros(len(values), dtype=bool)

@@ -188,7 +188,6 @@ def _parse(
             keep_default_na=False,
             na_values={name: [""] if name == target else _MISSING for name in columns},
             skipinitialspace=True,
-            float_precision="round_trip",
             low_memory=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:

@@ -123,6 +123,8 @@ def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
 
 def read_table(estimator: Any, X: Any, where: str, *, reset: bool) -> tuple[Tensor, Layout]:
     """Return a 2-D table as (n, features), checked as scikit-learn does, feature names included."""
+    if X is None or isinstance(X, str):
+        raise DataTypeError(f"{where}: X must be an array, a data frame or a torch dataset, got {shown(X)}.")
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
     with as_data_error(where):

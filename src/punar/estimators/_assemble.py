@@ -72,16 +72,34 @@ def refuse_nested(owner: object, params: dict[str, object], parts: dict[str, str
             )
 
 
-def objective_can(name: str) -> Callable[[Any], bool]:
-    """Return a check for ``available_if``: whether the estimator's objective has the method ``name``."""
+class needs_objective_with:
+    """A method that exists only where the estimator's objective has ``name``, and else says which objective has it.
 
-    def check(estimator: Any) -> bool:
-        objective = getattr(estimator, "objective_", None) or part(estimator, "objective", "objectives", Objective)
-        if hasattr(objective, name):
-            return True
-        raise NotSupportedError(f"objective={type(objective).__name__} has no {name}; objective='variational' has.")
+    ``sklearn.utils.metaestimators.available_if`` would hide the reason behind a second exception.
+    """
 
-    return check
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, method: Callable[..., Any]) -> Any:
+        name = self._name
+
+        class Descriptor:
+            __doc__ = method.__doc__
+
+            def __get__(self, estimator: Any, owner: type | None = None) -> Any:
+                if estimator is None:
+                    return method
+                fitted = getattr(estimator, "objective_", None)
+                objective = fitted or part(estimator, "objective", "objectives", Objective)
+                if hasattr(objective, name):
+                    return method.__get__(estimator, owner)
+                raise NotSupportedError(
+                    f"{type(estimator).__name__}.{method.__name__} needs an objective that can: "
+                    f"objective={type(objective).__name__} has no {name}; objective='variational' has."
+                )
+
+        return Descriptor()
 
 
 def check_count(owner: object, method: str, value: object) -> None:

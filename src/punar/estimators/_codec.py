@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from punar.core import model_folder, plugins
 from punar.core.runtime import mix, seeded
@@ -17,7 +17,7 @@ from punar.data.inputs import KINDS, Layout
 from punar.data.rows import DatasetRows, TensorRows, blocks
 from punar.data.scaling import Scaler
 from punar.errors import DamagedModelError, ParameterError, shown
-from punar.networks._network import AutoencoderModule, Network
+from punar.networks._network import AutoencoderModule, Centre, Network
 from punar.objectives._objective import Objective
 
 BLOCK = 4096  # rows per forward pass outside training
@@ -58,8 +58,12 @@ class Codec:
             with seeded(mix(seed, _BUILD)):
                 return self.build()
         shape = self.layout.shape
+        encoder = self.network.build_encoder(shape, self.objective.code_width(self.latent_dim))
+        if self.objective.needs_unit_range(self.binary):
+            # Rows in [0, 1] are all positive, which makes the first layer's problem ill-conditioned.
+            encoder = nn.Sequential(Centre(self.scaler(self.scaler.mean[None])[0]), encoder)
         return AutoencoderModule(
-            self.network.build_encoder(shape, self.objective.code_width(self.latent_dim)),
+            encoder,
             self.network.build_decoder(self.latent_dim, shape),
             self.objective.build(self.latent_dim, shape, binary=self.binary),
         )
@@ -171,7 +175,8 @@ class Codec:
 
 def scaler_tensors(scaler: Scaler) -> dict[str, Tensor]:
     """Return the scaler's tensors by the names they have in files."""
-    return {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "scaler.mean": scaler.mean}
+    named = {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "scaler.mean": scaler.mean}
+    return {name: value.detach().cpu().clone() for name, value in named.items()}  # files take no shared memory
 
 
 def _scaler(tensors: dict[str, Tensor], mode: str, shape: tuple[int, ...], where: str) -> Scaler:

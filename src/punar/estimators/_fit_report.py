@@ -91,8 +91,10 @@ def measure(
         explained_variance_untrained=_share(before, spread),
         explained_variance_pca=None,
         parameters_moved=_moved(module, untrained),
+        features=flat.shape[1],
     )
-    if latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
+    varies = spread > 0 and bool((training_sample != training_sample[:1]).any())
+    if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
         pca_errors = _pca_errors(training_sample, flat, latent_dim)
         report["explained_variance_pca"] = _share(pca_errors, spread)
         report["pca_interval"] = list(_interval((pca_errors - errors) / max(spread / len(flat), 1e-300)))
@@ -155,9 +157,9 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
     else:
         note = texts.VERDICT_UNTRAINED.format(**facts) if untrained > 0 else ""
         text = texts.VERDICT_DID_NOT_LEARN.format(**facts | {"untrained": note})
-    if report["explained_variance_pca"] is None:
+    if report["code_width"] >= report["features"]:
         text += texts.VERDICT_OVERCOMPLETE
-    else:
+    elif report["explained_variance_pca"] is not None:
         low, high = report["pca_interval"]
         beats, loses = low > 0, high < 0
         template = texts.VERDICT_BEATS_PCA if beats else texts.VERDICT_LOSES_TO_PCA if loses else ""

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 from torch import Tensor
 
@@ -304,7 +303,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
 
-    @available_if(_assemble.objective_can("distribution"))
+    @_assemble.needs_objective_with("distribution")
     def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
         with torch.no_grad():
@@ -312,12 +311,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
         return mean, deviation
 
-    @available_if(_assemble.objective_can("elbo"))
+    @_assemble.needs_objective_with("elbo")
     def elbo(self, X: Any, *, n_samples: int = 1, random_state: int = 0) -> np.ndarray:
         """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
         return self._bound("elbo", X, n_samples, random_state)
 
-    @available_if(_assemble.objective_can("log_likelihood"))
+    @_assemble.needs_objective_with("log_likelihood")
     def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int = 0) -> np.ndarray:
         """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
 
@@ -325,7 +324,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return self._bound("log_likelihood", X, n_samples, random_state)
 
-    @available_if(_assemble.objective_can("sample"))
+    @_assemble.needs_objective_with("sample")
     def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
         """Return new rows drawn from the prior and decoded, in the input's units and shape."""
         self._check_fitted()

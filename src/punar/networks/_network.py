@@ -45,6 +45,24 @@ class Network(BaseEstimator, ABC):
         """Return a module from ``(batch, latent_dim)`` to ``(batch, *input_shape)``, without an output squashing."""
 
 
+class Centre(nn.Module):
+    """Subtracts a fixed row, such as the training mean.
+
+    Parameters
+    ----------
+    row : Tensor of shape (*input_shape)
+    """
+
+    def __init__(self, row: Tensor) -> None:
+        super().__init__()
+        self.row: Tensor
+        self.register_buffer("row", row.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x - row``."""
+        return x - self.row
+
+
 class AutoencoderModule(nn.Module):
     """Encoder, decoder and what the objective learns besides them.
 

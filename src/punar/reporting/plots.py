@@ -57,7 +57,9 @@ def _score_panel(metric: dict[str, Any], found: list[tuple[str, dict[str, Any]]]
         parts.append(svg.dot(x(mean), y, 5 if name == best else 4, "", f"{name}: {mean:.4f} ± {half:.4f}"))
         parts.append(svg.text(right + 10, y + 4, f"{mean:.3f}{mark}", kind))
     if baseline is not None:
-        note = texts.FOOT_BASELINE.format(metric="- -" if near else "←", baseline=metric["baseline"], score=f"{baseline:.3f}")
+        note = texts.FOOT_BASELINE.format(
+            metric="- -" if near else "←", baseline=metric["baseline"], score=f"{baseline:.3f}"
+        )
         parts.append(svg.text(left, bottom + 32, note, "small"))
     return svg.drawing(430, bottom + 40, metric["label"], parts)
 
@@ -80,9 +82,7 @@ def reconstructions(facts: dict[str, Any]) -> list[dict[str, Any]]:
     low, high = float(values.min()), float(values.max())
     for i, row in enumerate(rows):
         draw = _picture_cell if pictures else _profile_cell
-        row["cells"] = [
-            Markup(draw(cell, originals[j], i == 0, low, high)) for j, cell in enumerate(row["cells"])
-        ]
+        row["cells"] = [Markup(draw(cell, originals[j], i == 0, low, high)) for j, cell in enumerate(row["cells"])]
     return rows
 
 
@@ -106,9 +106,7 @@ def codes(facts: dict[str, Any]) -> list[Markup]:
     """Return one map per candidate: two coordinates per held-out row, coloured by label."""
     labels = facts["shown"].get("labels")
     groups = _groups(labels, facts["data"]["target"], facts["data"]["classes"])
-    return [
-        Markup(_map(row["name"], row["shown"]["map"], groups)) for row in facts["rows"] if row["shown"].get("map")
-    ]
+    return [Markup(_map(row["name"], row["shown"]["map"], groups)) for row in facts["rows"] if row["shown"].get("map")]
 
 
 def legend(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -141,7 +139,10 @@ def _map(name: str, points: list[list[float]], groups: list[tuple[str, str, list
     span = np.where(high > low, high - low, 1.0)
     share = np.clip((place - low + 0.05 * span) / (1.1 * span), 0, 1)
     xy = np.column_stack([6 + share[:, 0] * (width - 12), top + 6 + (1 - share[:, 1]) * (height - 12)])
-    parts = [svg.text(0, 14, name, "head"), f'<rect x="0" y="{top:g}" width="{width:g}" height="{height:g}" class="frame"/>']
+    parts = [
+        svg.text(0, 14, name, "head"),
+        f'<rect x="0" y="{top:g}" width="{width:g}" height="{height:g}" class="frame"/>',
+    ]
     labels = []
     for label, colour, members in groups:
         mine = xy[members] if members else (xy if not label and len(groups) == 1 else xy[:0])

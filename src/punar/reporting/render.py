@@ -36,19 +36,23 @@ def html(facts: dict[str, Any]) -> str:
     rebuilt = plots.reconstructions(facts)
     count = len(rebuilt[0]["cells"]) if rebuilt else 0
     profiles = "" if facts["data"]["kind"] == "images" else texts.CAPTION_PROFILES
-    return _environment().get_template("report.html").render(
-        **_table_words(facts),
-        title=texts.TITLE.format(name=facts["data"]["name"]),
-        score_panels=plots.scores(facts),
-        scores_caption=texts.CAPTION_SCORES.format(folds=folds),
-        rebuilt=rebuilt,
-        rebuilt_count=count,
-        rebuilt_caption=texts.CAPTION_RECONSTRUCTIONS.format(count=count) + profiles,
-        maps=plots.codes(facts),
-        legend=plots.legend(facts),
-        maps_caption=caption + ".",
-        loss_panels=plots.losses(facts),
-        fit_reports=[(r["name"], r["shown"]["fit_report"]) for r in facts["rows"] if r["shown"].get("fit_report")],
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            **_table_words(facts),
+            title=texts.TITLE.format(name=facts["data"]["name"]),
+            score_panels=plots.scores(facts),
+            scores_caption=texts.CAPTION_SCORES.format(folds=folds),
+            rebuilt=rebuilt,
+            rebuilt_count=count,
+            rebuilt_caption=texts.CAPTION_RECONSTRUCTIONS.format(count=count) + profiles,
+            maps=plots.codes(facts),
+            legend=plots.legend(facts),
+            maps_caption=caption + ".",
+            loss_panels=plots.losses(facts),
+            fit_reports=[(r["name"], r["shown"]["fit_report"]) for r in facts["rows"] if r["shown"].get("fit_report")],
+        )
     )
 
 

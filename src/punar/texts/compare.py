@@ -10,14 +10,14 @@ READ_NUMBERS = ", with numbers as labels (regression; pass strings if they are n
 READ_NOTHING = ", without labels"
 DATA_DEFAULT_NAME = "your data"
 
-NOTE_PICTURES_ASSUMED = "A 3-D X is read as pictures (n, height, width) here; reshape it to 2-D if its rows are no pictures."
+NOTE_PICTURES_ASSUMED = (
+    "A 3-D X is read as pictures (n, height, width) here; reshape it to 2-D if its rows are no pictures."
+)
 NOTE_NO_LABELS = "No labels were given, so there is no column for what a downstream model can do with the codes."
 NOTE_ONE_CLASS = "Every label is {label}: with one class there is nothing to predict, so that column is left out."
 NOTE_ALL_UNIQUE = "Every label occurs once: they look like identifiers, so nothing is predicted from the codes."
 NOTE_FOLDS_RARE = "Folds reduced from {asked} to {folds}: the rarest class ({label}) has {count} rows."
-NOTE_SPREAD_RARE = (
-    "{count} of {classes} classes have fewer rows than there are folds; some folds hold none of them."
-)
+NOTE_SPREAD_RARE = "{count} of {classes} classes have fewer rows than there are folds; some folds hold none of them."
 NOTE_CONSTANT = "{count} of {d} columns are constant and carry nothing."
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -28,9 +28,7 @@ NOTE_CUT_EPOCHS = "To stay within {budget} the networks train for {epochs} epoch
 NOTE_CUT_FOLDS = "To stay within {budget} there are {folds} folds instead of {asked}."
 NOTE_CUT_ROWS = "To stay within {budget} {rows} of {asked} rows are used, drawn at random."
 NOTE_STOPPED = "Stopped after {done} of {folds} folds: the next would not have ended within {budget}."
-NOTE_OVER_BUDGET = (
-    "The budget of {budget} was too small for the two folds that an interval needs: it took {seconds}."
-)
+NOTE_OVER_BUDGET = "The budget of {budget} was too small for the two folds that an interval needs: it took {seconds}."
 NOTE_DOWNSTREAM_ROWS = "The downstream model is fitted on {used} of {rows} training rows per fold."
 NOTE_WARNED = "{name}: {message} ({count} of {folds} folds)."
 NOTE_NOT_CONVERGED = "did not converge within its iterations"
@@ -143,7 +141,9 @@ HOW_SCALER_TABLE = "One scaler per fold, learned on its training rows and the sa
 HOW_SCALER_IMAGES = (
     "One scaler per fold, learned on its training rows and the same for all: every pixel centred, one scale for all."
 )
-HOW_NMF = "NMF gets the same space shifted to start at 0 per column, as it needs; its errors are measured like all others."
+HOW_NMF = (
+    "NMF gets the same space shifted to start at 0 per column, as it needs; its errors are measured like all others."
+)
 HOW_VERDICT = (
     "Candidates are ranked by 1 − score. The best is compared with the runner-up, and with PCA, by paired differences "
     "over folds with the variance correction of Nadeau and Bengio (2003); for PCA the interval is widened for having "

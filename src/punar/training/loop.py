@@ -35,7 +35,8 @@ class Loop:
     ----------
     module : nn.Module
     losses : callable
-        ``losses(module, batch, progress=..., generator=...)`` -> named scalar terms whose sum is minimised.
+        ``losses(module, batch, progress=..., generator=...)`` -> named scalar terms whose sum is minimised. The
+        generator is its only randomness, dropout included.
     rows : TensorRows or DatasetRows
     train_index, valid_index : Tensor of int64
         Rows to train on, and rows whose loss decides when to stop and which weights to keep (may be empty).
@@ -96,8 +97,6 @@ class Loop:
             optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay
         )
         self._generator = torch.Generator(device=device)
-        # Layers such as dropout draw from torch's global stream; only then is it worth seeding at every step.
-        self._draws_globally = any("dropout" in type(m).__name__.lower() for m in module.modules())
         self._batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
         self._steps = self._count_steps()
         self._eval_rows = max(batch_size, 2048)
@@ -227,10 +226,7 @@ class Loop:
         return steps + 1
 
     def _seed_step(self, stream: int, step: int) -> None:
-        seed = mix(self._seed, stream, self.epoch, step)
-        self._generator.manual_seed(seed)
-        if self._draws_globally:
-            torch.manual_seed(seed)
+        self._generator.manual_seed(mix(self._seed, stream, self.epoch, step))
 
     def _check_finite(self, entry: dict[str, float]) -> None:
         if math.isfinite(entry["train_loss"]):
