@@ -25,8 +25,9 @@ def read_data(
     kind: str | None = None,
     skip_bad: bool = False,
     columns: list[str] | None = None,
+    say_shape: bool = True,
 ) -> UserData:
-    """Return what ``source`` names and print the notes; see :func:`punar.data.files.read`."""
+    """Return what ``source`` names, and print its shape and the notes; see :func:`punar.data.files.read`."""
     from punar.data.files import read
 
     data = read(
@@ -40,8 +41,8 @@ def read_data(
         size=parse_size(size) if isinstance(size, str) else size,
         on_error="skip" if skip_bad else "raise",
     )
-    for note in data.notes:
-        typer.echo(f"{data.name}: {note}", err=True)
+    for note in ([describe_shape(data)] if say_shape else []) + data.notes:
+        typer.echo(texts.READ_NOTE.format(name=data.name, note=note), err=True)
     return data
 
 
@@ -104,7 +105,7 @@ def read_for(
 
 
 def describe_shape(data: UserData) -> str:
-    """Return "150 rows and 4 columns" or "1797 pictures of 8 × 8" in words."""
+    """Return how data is read in words, such as "1,797 pictures of 8 × 8"."""
     if data.kind == "images":
         return texts.KIND_IMAGES.format(n=len(data.X), shape=" × ".join(map(str, data.X.shape[1:])))
     return texts.KIND_TABLE.format(n=len(data.X), d=data.X.shape[1])

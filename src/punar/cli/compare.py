@@ -46,7 +46,17 @@ def compare(
         check_file(report, (".html", ".htm"), "--report", may_replace=True)
     if json is not None:
         check_file(json, (".json",), "--json", may_replace=True)
-    found = read_data(data, target=target, drop=drop, key=key, header=header, size=size, kind=kind, skip_bad=skip_bad)
+    found = read_data(
+        data,
+        target=target,
+        drop=drop,
+        key=key,
+        header=header,
+        size=size,
+        kind=kind,
+        skip_bad=skip_bad,
+        say_shape=False,  # punar.compare says it
+    )
     if report is None and not no_report:
         # The name may be a path's or a user's own; only what no file system takes is replaced.
         report = Path(texts.REPORT_NAME.format(name=re.sub(r'[\s/\\:*?"<>|]+', "-", found.name)))

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from punar.data.userdata import UserData
 
 _MOST_COLUMNS = 40
-_TABLES = (".csv", ".tsv", ".parquet")
 
 
 def data(
@@ -37,9 +36,10 @@ def data(
     if source is None:
         _list()
         return
-    from punar.data.files import read, read_table
+    from punar.data.files import TABLES, read, read_table
 
     path = Path(source)
+    is_table = path.is_file() and path.suffix.lower() in TABLES
     trouble: PunarError | None = None
     found = None
     try:
@@ -56,11 +56,11 @@ def data(
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
         trouble = error
-        if not path.is_file() or path.suffix.lower() not in _TABLES:
+        if not is_table:
             raise
     if found is not None:
         _describe(found)
-    if path.is_file() and path.suffix.lower() in _TABLES:
+    if is_table:
         _columns(read_table(path, header=header, target=target).frame)
     elif found is not None and found.columns:
         _columns(found.as_input())  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,7 +78,8 @@ def fit(
     for line in _shares(model.fit_report_):
         typer.echo(line)
     typer.echo(texts.FIT_SAVED.format(path=out))
-    typer.echo(texts.FIT_NEXT.format(path=out, data=data))
+    follow_up = ["punar", "reconstruct", str(out), data, *(["--key", key] if key else [])]
+    typer.echo(texts.FIT_NEXT.format(command=shlex.join(follow_up)))
 
 
 def _shares(report: dict[str, Any]) -> list[str]:

@@ -45,8 +45,10 @@ class Candidate:
     name : str
     estimator : estimator or None
         None where ``refusal`` says why this candidate cannot take part.
-    reference_in : tuple of str
-        Keys of metrics that it reaches trivially and does not compete in.
+    yardstick : bool
+        Does not compete: the best candidate is compared with it.
+    trivial_in : tuple of str
+        Keys of metrics in which its score says nothing, so that it is not even compared.
     classical : bool
         The answer that a new method has to beat.
     refusal : str or None
@@ -54,7 +56,8 @@ class Candidate:
 
     name: str
     estimator: Any
-    reference_in: tuple[str, ...] = ()
+    yardstick: bool = False
+    trivial_in: tuple[str, ...] = ()
     classical: bool = False
     refusal: str | None = None
 

@@ -20,7 +20,7 @@ from punar.comparison import budget as budgets
 from punar.comparison import protocol
 from punar.comparison._question import Candidate, Question
 from punar.comparison.facts import score_facts
-from punar.comparison.progress import Progress, in_words
+from punar.comparison.progress import in_words, say
 from punar.comparison.reading import Reading, read
 from punar.comparison.result import Comparison
 from punar.core.runtime import available_cores, draw_seed, pick_device
@@ -118,20 +118,19 @@ def compare(
     folds, notes = protocol.folds_for(data, cv)
     seed = draw_seed(random_state)
     rivals = _candidates(asked, candidates, data, width, folds, device)
-    say = Progress(1, [], verbose).say
-    say(data.describe() + ".")
+    say(data.describe() + ".", verbose)
     epochs = protocol.epochs_of(rivals)
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
     if seconds is not None:
-        say(texts.PROGRESS_TRIAL)
+        say(texts.PROGRESS_TRIAL + ".", verbose)
         timings = protocol.trial(asked, data, rivals, folds, seed)
         plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
         data = _some_rows(data, plan.rows, seed)
         plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
-    words = {"candidates": len(rivals), "folds": plan.folds, "latent_dim": width, "epochs": plan.epochs}
-    words["why"] = texts.WHY_LATENT.format(d=data.size) if latent_dim is None and candidates is None else ""
-    line = (texts.PLAN if plan.epochs else texts.PLAN_NO_EPOCHS).format(**words)
-    say(line + ".")
+    why = texts.WHY_LATENT.format(d=data.size) if latent_dim is None and candidates is None else ""
+    words = {"candidates": len(rivals), "folds": plan.folds, "latent_dim": width, "why": why}
+    line = (texts.PLAN if plan.epochs else texts.PLAN_NO_EPOCHS).format(**words, epochs=plan.epochs)
+    say(line + ".", verbose)
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
     facts = score_facts(measured, asked.metrics(data))
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]

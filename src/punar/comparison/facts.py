@@ -38,10 +38,8 @@ def score_facts(measured: Measured, metrics: list[Metric]) -> dict[str, Any]:
     for metric in metrics:
         folds = [b[metric.key] for b in measured.baselines if metric.key in b]
         baseline = float(np.mean(folds)) if folds else None
-        shown_metrics.append(
-            {"key": metric.key, "label": metric.label, "help": metric.help}
-            | {"baseline": metric.baseline, "baseline_score": baseline}
-        )
+        words: dict[str, Any] = {"key": metric.key, "label": metric.label, "help": metric.help}
+        shown_metrics.append(words | {"baseline": metric.baseline, "baseline_score": baseline})
         verdicts[metric.key] = _verdict(metric, measured.runs, folds, n_train, n_test)
     return {"metrics": shown_metrics, "rows": rows, "verdicts": verdicts, "notes": _notes(measured.runs)}
 
@@ -52,9 +50,9 @@ def _row(run: Run, metrics: list[Metric], n_train: float, n_test: float) -> dict
     for metric in metrics if ok else ():
         folds = _complete(run, metric.key)
         if folds is not None:
-            mean, low, high = corrected_interval(folds, n_train, n_test)
+            mean, _, high = corrected_interval(folds, n_train, n_test)
             half = high - mean if math.isfinite(high) else None
-            trivial = metric.key in run.candidate.reference_in
+            trivial = metric.key in run.candidate.trivial_in
             scores[metric.key] = {"mean": mean, "half": half, "folds": folds, "reference": trivial}
     costs: dict[str, float | None] = {}
     for key in (*COSTS, "epochs"):
@@ -84,7 +82,7 @@ def _verdict(metric: Metric, runs: list[Run], baseline: list[float], n_train: fl
     rivals = {
         run.candidate.name: scores
         for run in runs
-        if run.failure is None and metric.key not in run.candidate.reference_in
+        if run.failure is None and not run.candidate.yardstick
         if (scores := _complete(run, metric.key)) is not None
     }
     if not rivals:
@@ -98,6 +96,8 @@ def _verdict(metric: Metric, runs: list[Run], baseline: list[float], n_train: fl
     decision = decide(rivals, costs, n_train, n_test, classical=classical)
     means = {name: float(np.mean(scores)) for name, scores in rivals.items()}
     text = _sentence(decision, means, costs, classical)
+    for run in runs:
+        text += _beside(run, metric, rivals[decision.best], n_train, n_test)
     if len(baseline) == len(rivals[decision.best]) and len(baseline) > 1:
         lead = np.asarray(rivals[decision.best]) - np.asarray(baseline)
         if corrected_interval(lead, n_train, n_test)[1] <= 0:
@@ -131,6 +131,7 @@ def _sentence(decision: Decision, means: dict[str, float], costs: dict[str, floa
         "difference": _score(duel.difference),
         "low": _score(duel.low),
         "high": _score(duel.high),
+        "level": f"{100 * duel.confidence:.3g} %",
     }
     if decision.clear:
         text = texts.WINS.format(**words)
@@ -148,6 +149,16 @@ def _sentence(decision: Decision, means: dict[str, float], costs: dict[str, floa
     return text
 
 
+def _beside(run: Run, metric: Metric, best: list[float], n_train: float, n_test: float) -> str:
+    """Say how the best candidate stands to a yardstick; nothing where ``run`` is none or its score is trivial."""
+    folds = None if run.failure else _complete(run, metric.key)
+    if folds is None or not run.candidate.yardstick or metric.key in run.candidate.trivial_in:
+        return ""
+    _, low, high = corrected_interval(np.subtract(folds, best), n_train, n_test)
+    text = texts.YARDSTICK_AHEAD if low > 0 else texts.YARDSTICK_BEHIND if high < 0 else texts.YARDSTICK_EQUAL
+    return text.format(name=run.candidate.name, score=_score(float(np.mean(folds))))
+
+
 def _cheaper(cheap: str, dear: str, costs: dict[str, float]) -> str:
     factor = costs[dear] / max(costs[cheap], 1e-6)
     if factor < 1.05:
@@ -157,10 +168,10 @@ def _cheaper(cheap: str, dear: str, costs: dict[str, float]) -> str:
 
 
 def _score(value: float) -> str:
-    """Return three decimals, more where they would hide a small difference."""
+    """Return three decimals, four where three would hide a small difference."""
     if not math.isfinite(value):
         return texts.NOT_AVAILABLE
-    return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) >= 0.0095 or value == 0 else f"{value:.4f}"
 
 
 def _finite(value: float) -> float | None:

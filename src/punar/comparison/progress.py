@@ -23,6 +23,12 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def say(line: str, verbose: int) -> None:
+    """Print a line on stderr, unless ``verbose`` is 0."""
+    if verbose > 0:
+        print(line, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Counts steps of one fold and one candidate each.
 
@@ -52,13 +58,6 @@ class Progress:
             self._task = self._bar.add_task("", total=folds * len(names), left="")
             self._bar.start()
 
-    def say(self, line: str) -> None:
-        """Print a line of its own."""
-        if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False)
-        elif self._on:
-            print(line, file=sys.stderr, flush=True)
-
     def start(self, fold: int, name: str) -> None:
         """Show what is running now."""
         if self._bar is not None:
@@ -79,7 +78,7 @@ class Progress:
             line = texts.PROGRESS_LINE.format(
                 done=self._done, total=total, what=what, seconds=in_words(now - self._started), left=self._left()
             )
-            print(line, file=sys.stderr, flush=True)
+            say(line, 1)
 
     def _left(self) -> str:
         """Say the time left, from each candidate's own mean; nothing before all of them ran once."""

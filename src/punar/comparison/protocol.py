@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from punar.texts import compare as texts
 
 Split = tuple[np.ndarray, np.ndarray]
 
+_WARM_UP_ROWS = 64
 _TRIAL_ROWS = 2000
 _TRIAL_EPOCHS = (1, 4)
 # With fewer folds than this an interval says little, so rare classes do not push below it.
@@ -174,6 +176,7 @@ def measure(
             out.sizes.append((len(train), len(test)))
             if i == 0:
                 out.shown = question.show_fold(fold)
+                _warm_up(fold, active, seed)
             for run in active:
                 progress.start(i, run.candidate.name)
                 step_started = time.perf_counter()
@@ -187,6 +190,17 @@ def measure(
         text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(spent))
         out.notes.append(text)
     return out
+
+
+def _warm_up(fold: Any, runs: Sequence[Run], seed: int) -> None:
+    """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up."""
+    few = replace(fold, train=fold.train[:_WARM_UP_ROWS])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for run in runs:
+            # What is wrong with a candidate shows in its own row.
+            with contextlib.suppress(Exception):
+                few.fit(prepared(run.candidate.estimator, seed, 1))
 
 
 def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed: int) -> None:

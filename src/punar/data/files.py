@@ -42,7 +42,7 @@ _BEGINNINGS = (
 )
 _OWN_BEGINNING = {".npz": b"PK\x03\x04", ".parquet": b"PAR1", ".npy": b"\x93NUMPY"}
 _TEXT_OPTIONS = ("target", "drop", "header", "on_error")
-_TABLES = (".csv", ".tsv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet")
 _OPTIONS: dict[str, tuple[str, ...]] = {
     ".csv": _TEXT_OPTIONS,
     ".tsv": _TEXT_OPTIONS,
@@ -175,7 +175,7 @@ def _read_path(path: Path, given: dict[str, Any], kind: str | None, columns: Seq
             f"{_ELSEWHERE.get(suffix, 'Convert it to one of these.')}"
         )
     _check_options(given, _OPTIONS[suffix], str(path))
-    if suffix in _TABLES:
+    if suffix in TABLES:
         from punar.data._columns import to_user_data
 
         table = read_table(path, header=given.pop("header", None), target=given.get("target"))

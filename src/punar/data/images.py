@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,10 +154,10 @@ def _find(folder: Path) -> _Found:
     )
 
 
-def _split(paths: object) -> tuple[list[Path], list[Path]]:
+def _split(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     pictures: list[Path] = []
     others: list[Path] = []
-    for path in paths:  # type: ignore[attr-defined]
+    for path in paths:
         if not path.name.startswith("."):
             (pictures if path.suffix.lower() in SUFFIXES else others).append(path)
     return pictures, others

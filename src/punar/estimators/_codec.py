@@ -59,14 +59,14 @@ class Codec:
                 return self.build()
         shape = self.layout.shape
         encoder = self.network.build_encoder(shape, self.objective.code_width(self.latent_dim))
+        decoder = self.network.build_decoder(self.latent_dim, shape)
         if self.objective.needs_unit_range(self.binary):
-            # Rows in [0, 1] are all positive, which makes the first layer's problem ill-conditioned.
-            encoder = nn.Sequential(Centre(self.scaler(self.scaler.mean[None])[0]), encoder)
-        return AutoencoderModule(
-            encoder,
-            self.network.build_decoder(self.latent_dim, shape),
-            self.objective.build(self.latent_dim, shape, binary=self.binary),
-        )
+            # Rows in [0, 1] are not centred by scaling: without this the first layer's problem is ill-conditioned,
+            # and the first steps only learn the mean.
+            mean = self.scaler(self.scaler.mean[None])[0]
+            encoder = nn.Sequential(Centre(mean), encoder)
+            decoder = nn.Sequential(decoder, Centre(-torch.logit(mean.clamp(0.01, 0.99))))
+        return AutoencoderModule(encoder, decoder, self.objective.build(self.latent_dim, shape, binary=self.binary))
 
     @property
     def device(self) -> torch.device:

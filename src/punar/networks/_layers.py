@@ -16,6 +16,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "identity": nn.Identity,
 }
+_SIGMOID_DEVIATION = 0.21  # of sigmoid(u) for standard normal u
 _RELU_LIKE = frozenset({"relu", "gelu", "silu", "elu", "leaky_relu"})
 
 
@@ -85,6 +86,9 @@ def linear(
     if fed_by == "sigmoid":
         centred = CentredLinear(inputs, outputs, bias=bias)
         initialise(centred, activation)
+        # Outputs of variance one from a sigmoid's deviation of about 0.21; Glorot's rule, made for inputs of
+        # variance one, would let the signal fade from layer to layer.
+        nn.init.normal_(centred.weight, 0.0, 1.0 / (_SIGMOID_DEVIATION * max(inputs, 1) ** 0.5))
         return centred
     layer = nn.Linear(inputs, outputs, bias=bias)
     initialise(layer, activation, fed_by)

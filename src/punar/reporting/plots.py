@@ -32,7 +32,7 @@ def _score_panel(metric: dict[str, Any], found: list[tuple[str, dict[str, Any]]]
     ends = [s["mean"] + sign * (s["half"] or 0) for _, s in found for sign in (-1, 1)]
     low, high = max(_LOWEST_SCORE, min(ends)), max(*ends, _LOWEST_SCORE + 0.01)
     baseline = metric["baseline_score"]
-    near = baseline is not None and low - 0.6 * (high - low) <= baseline <= high
+    near = baseline is not None and low - 0.2 * (high - low) <= baseline <= high
     low = min(low, baseline) if near else low
     pad = 0.04 * (high - low) or 0.01
     low, high = low - pad, high + pad

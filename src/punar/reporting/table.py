@@ -8,6 +8,10 @@ from typing import Any
 from punar.texts import compare as texts
 
 
+# Smaller values are noise of the clock or of the pages that memory comes in.
+_SHORT_COSTS = {"fit_seconds": 0.001, "transform_us": 0.01, "peak_mb": 0.1}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell.
@@ -61,11 +65,13 @@ def _row(facts: dict[str, Any], row: dict[str, Any]) -> Row:
         verdict = facts["verdicts"][metric["key"]]
         best = row["name"] in (verdict["best"], *verdict["tied"])
         mark = texts.REFERENCE_MARK if score["reference"] else ""
-        spread = "" if mark or score["half"] is None else f"±{score['half']:.3f}"
+        half = score["half"]
+        spread = "" if mark or half is None else f"±{half:.3f}" if half >= 0.0005 else f"±{half:.4f}"
         cells.append(Cell(f"{score['mean']:.3f}{mark}", spread, best))
     costs = row["costs"]
-    cells += [Cell(_whole(costs["parameters"])), Cell(_short(costs["fit_seconds"]))]
-    return Row(row["name"], [*cells, Cell(_short(costs["transform_us"])), Cell(_short(costs["peak_mb"]))], "")
+    cells.append(Cell(_whole(costs["parameters"])))
+    cells += [Cell(_short(costs[key], least)) for key, least in _SHORT_COSTS.items()]
+    return Row(row["name"], cells, "")
 
 
 def has_reference(facts: dict[str, Any]) -> bool:
@@ -86,10 +92,12 @@ def _whole(value: float | None) -> str:
     return texts.NOT_AVAILABLE if value is None else f"{round(value):,}"
 
 
-def _short(value: float | None) -> str:
-    """Return two or three significant digits, without an exponent."""
+def _short(value: float | None, least: float) -> str:
+    """Return two or three significant digits without an exponent, or that it is less than what is worth telling."""
     if value is None:
         return texts.NOT_AVAILABLE
+    if value < least:
+        return f"<{least:g}"
     if value >= 99.5:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 9.95 else f"{value:.2f}" if value >= 0.095 else f"{value:.3f}"

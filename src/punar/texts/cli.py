@@ -84,8 +84,10 @@ CHECKPOINT = "A folder to save progress in. The same command given again goes on
 STRICT = "Fail where the model does not beat the constant answer."
 FIT_REPORT = "{verdict}"
 FIT_SAVED = "Saved: {path}"
-FIT_NEXT = "Next: punar reconstruct {path} {data}"
-FIT_TABLE_HEAD = "Share of variance explained, on {rows} {where} rows (1 is perfect, 0 is the training mean)"
+FIT_NEXT = "Next: {command}"
+FIT_TABLE_HEAD = (
+    "Share of variance explained on {rows} {where} rows, scaled as in training (1 is perfect, 0 is the training mean)"
+)
 FIT_HELD_OUT = "held-out"
 FIT_TRAINING = "training"
 FIT_ROWS = (
@@ -120,13 +122,14 @@ RECONSTRUCT_OUT = (
     "Where the reconstructed rows go: a .csv, .tsv, .parquet, .npy or .npz file; for pictures a .npy or "
     ".npz file, or a new folder of PNG files."
 )
+READ_NOTE = "{name}: {note}"
 WRITTEN = "Written: {path} ({what})"
 CODES_SHAPE = "{n} rows of {d} codes"
 ROWS_SHAPE = "{n} rows of {d} columns"
 PICTURES_SHAPE = "{n} pictures of {shape}"
 MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, in the data's own units)"
 WORST_ROW = "Largest: {error:.6g} in {name}"
-EXPLAINED = "Share of variance explained: {score:.4f} (1 is perfect, 0 is the training mean)"
+EXPLAINED = "Share of variance explained: {score:.4f} in the data's own units (1 is perfect, 0 is the training mean)"
 ROW = "row {row}"
 
 # -- data

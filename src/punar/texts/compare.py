@@ -84,17 +84,23 @@ REFERENCE_MARK = "*"
 REFERENCE_NOTE = "* reference only: without a bottleneck this score is trivially 1."
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
-WINS = "{best} wins: {best_score} against {other_score} for {other} (difference {difference}, 95 % interval {low} to {high})"
+WINS = (
+    "{best} wins: {best_score} against {other_score} for {other} (difference {difference}, {level} interval {low} to "
+    "{high})"
+)
 WINS_ALSO = "; {classical} reaches {score}"
 TIE = (
-    "no clear difference between {best} ({best_score}) and {other} ({other_score}): {difference}, 95 % interval {low} "
-    "to {high}"
+    "no clear difference between {best} ({best_score}) and {other} ({other_score}): {difference}, {level} interval "
+    "{low} to {high}"
 )
 TIE_BEATS_CLASSICAL = "; {best} clearly beats {classical} ({score})"
 TIE_OF_THREE = "no clear difference between {best} ({best_score}), {other} ({other_score}) and {third} ({third_score})"
 CHEAPER = "; {cheap} is {times} cheaper to fit than {dear}"
 AS_CHEAP = "; they cost the same to fit"
 TIMES = "{factor}x"
+YARDSTICK_AHEAD = "; {name} alone reach {score}, clearly more"
+YARDSTICK_BEHIND = "; {name} alone reach {score}, clearly less"
+YARDSTICK_EQUAL = "; no clear difference to {name} ({score})"
 NOT_ABOVE_BASELINE = "; but none clearly beats the {baseline} ({score})"
 ONE_CANDIDATE = "only {best} has a score: {best_score}"
 NO_CANDIDATE = "no candidate has a score"
