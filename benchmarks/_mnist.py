@@ -12,7 +12,8 @@ import torch
 
 import punar
 
-PLACE = Path(os.environ.get("PUNAR_MNIST", Path(__file__).resolve().parents[1].parent / "shared" / "data" / "mnist.npz"))
+_BESIDE = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "mnist.npz"
+PLACE = Path(os.environ.get("PUNAR_MNIST", _BESIDE))
 
 
 def load() -> tuple[np.ndarray, np.ndarray]:

@@ -71,9 +71,7 @@ def main() -> None:
 | punar, -log p(x), {options.samples} importance samples | {mean:.2f} ± {error:.2f} (standard error) |
 | punar, -ELBO | {bound:.2f} |
 
-Gap to the published {PUBLISHED[0]}: {mean - PUBLISHED[0]:+.2f} nats. {options.pictures:,} random test pictures, sampled
-once. Dense {widths} and its mirror, SiLU, {options.epochs} epochs, batch 128, AdamW {options.learning_rate:g}, cosine to
-zero, KL warm-up over the first 15 %; {minutes[0]:.1f} minutes of training, {minutes[1]:.1f} of measuring. {machine()}.
+Gap to the published {PUBLISHED[0]}: {mean - PUBLISHED[0]:+.2f} nats. {options.pictures:,} random test pictures, drawn once. Dense {widths} and its mirror, SiLU, {options.epochs} epochs, batch 128, AdamW {options.learning_rate:g}, cosine to zero, KL warm-up over the first 15 %; {minutes[0]:.1f} minutes of training, {minutes[1]:.1f} of measuring. {machine()}.
 """
     print(text)
     if options.write:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,15 @@ def test_fewer_rows_than_a_batch_still_learn() -> None:
     ae = punar.Autoencoder(epochs=300, batch_size=128, validation_fraction=0, random_state=0).fit(X)
     assert ae.score(X) > 0.9
     assert ae.fit_report_["parameters_moved"] > 0.01
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+def test_models_of_few_rows_can_be_saved(n: int, tmp_path: Path) -> None:
+    X = low_rank(n)
+    ae = punar.Autoencoder(epochs=2, random_state=0).fit(X)
+    back = punar.load(punar.save(ae, tmp_path / "m"))
+    np.testing.assert_array_equal(back.transform(X), ae.transform(X))
+    assert back.fit_report_ == ae.fit_report_
 
 
 @pytest.mark.parametrize("scale", [1e-3, 300.0, 1e6])
@@ -175,6 +185,17 @@ def test_pictures_come_back_in_their_own_shape_and_units(shape: tuple[int, ...],
     assert ae.transform(X).shape == (12, 2)
     assert ae.reconstruct(X).shape == ae.inverse_transform(ae.transform(X)).shape == shape
     assert 50 < ae.reconstruct(X).mean() < 200
+
+
+def test_pictures_of_another_range_are_refused_instead_of_answered_wrongly() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (12, 5, 6), dtype=np.uint8)
+    ae = punar.Autoencoder(epochs=1, random_state=0).fit(X)
+    with pytest.raises(DataError, match=r"Pass the uint8 pictures, or X \* 255"):
+        ae.transform(X / 255.0)
+    np.testing.assert_allclose(ae.transform(X.astype(float)), ae.transform(X), atol=1e-5)
+    floats = punar.Autoencoder(epochs=1, kind="images", random_state=0).fit(X / 255.0)
+    with pytest.raises(DataError, match=r"Pass X / 255.0"):
+        floats.transform(X)
 
 
 def test_random_state_fixes_everything_and_leaves_torch_alone() -> None:

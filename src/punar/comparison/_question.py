@@ -66,7 +66,7 @@ class Question(ABC):
     """Knows the candidates and the metrics; splits, costs, budget and verdicts are the protocol's."""
 
     @abstractmethod
-    def width(self, data: Reading, asked: int | None) -> int:
+    def width(self, data: Reading, asked: int | None, n_train: int) -> int:
         """Return the code size: ``asked``, or a sensible one for this data."""
 
     @abstractmethod

@@ -114,10 +114,11 @@ def compare(
     seconds = budgets.parse_budget(budget)
     pick_device(device)
     data = read(X, y, kind, name)
-    width = asked.width(data, latent_dim)
     folds, notes = protocol.folds_for(data, cv)
+    n_train = len(data.X) - -(-len(data.X) // folds)
+    width = asked.width(data, latent_dim, n_train)
     seed = draw_seed(random_state)
-    rivals = _candidates(asked, candidates, data, width, folds, device)
+    rivals = _candidates(asked, candidates, data, width, n_train, device)
     say(data.describe() + ".", verbose)
     epochs = protocol.epochs_of(rivals)
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
@@ -127,16 +128,18 @@ def compare(
         plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
         data = _some_rows(data, plan.rows, seed)
         plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
-    why = texts.WHY_LATENT.format(d=data.size) if latent_dim is None and candidates is None else ""
-    words = {"candidates": len(rivals), "folds": plan.folds, "latent_dim": width, "why": why}
-    line = (texts.PLAN if plan.epochs else texts.PLAN_NO_EPOCHS).format(**words, epochs=plan.epochs)
+    line = texts.PLAN.format(candidates=len(rivals), folds=plan.folds)
+    if candidates is None:
+        line += texts.PLAN_WIDTH.format(latent_dim=width)
+        line += texts.WHY_LATENT.format(d=data.size) if latent_dim is None else ""
+    line += texts.PLAN_EPOCHS.format(epochs=plan.epochs) if plan.epochs else ""
     say(line + ".", verbose)
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
     facts = score_facts(measured, asked.metrics(data))
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]
     how = asked.how(data, rivals)
     facts |= _frame(data, plan, measured, how, seed, time.perf_counter() - started)
-    facts["protocol"] |= {"latent_dim": width, "plan": line}
+    facts["protocol"] |= {"latent_dim": width if candidates is None else None, "plan": line}
     return Comparison(facts)
 
 
@@ -174,10 +177,9 @@ def find_question(name: object) -> Question:
 
 
 def _candidates(
-    question: Question, given: Mapping[str, Any] | None, data: Reading, width: int, folds: int, device: str
+    question: Question, given: Mapping[str, Any] | None, data: Reading, width: int, n_train: int, device: str
 ) -> list[Candidate]:
     if given is None:
-        n_train = len(data.X) - -(-len(data.X) // folds)
         return question.candidates(data, width, n_train, device)
     rule = "compare: candidates must be a mapping of names to estimators, such as {'PCA': PCA(2)}"
     if not isinstance(given, Mapping):

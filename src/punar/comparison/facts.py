@@ -179,8 +179,11 @@ def _finite(value: float) -> float | None:
 
 
 def _notes(runs: list[Run]) -> list[str]:
-    """Return what candidates warned of, once each, with the number of folds."""
+    """Return what makes candidates unequal, and what they warned of, once each with the number of folds."""
     notes = []
+    sizes = {r.shown["code_size"] for r in runs if "code_size" in r.shown and not r.candidate.yardstick}
+    if len(sizes) > 1:
+        notes.append(texts.NOTE_CODE_SIZES.format(sizes=", ".join(map(str, sorted(sizes)))))
     for run in runs:
         said = Counter(_in_short(text) for fold in run.warnings for text in dict.fromkeys(map(str, fold)))
         for message, count in said.items():

@@ -53,7 +53,8 @@ class Progress:
             from rich.progress import BarColumn, TextColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+            words = (TextColumn(f"{{task.{key}}}", markup=False) for key in ("description", "fields[left]"))
+            columns = (next(words), BarColumn(), *words)
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._task = self._bar.add_task("", total=folds * len(names), left="")
             self._bar.start()
@@ -75,8 +76,9 @@ class Progress:
         if self._on and (now - self._last > _SECONDS_BETWEEN_LINES or self._done == total):
             self._last = now
             what = texts.PROGRESS_STEP.format(fold=fold + 1, folds=self._folds, name=name)
+            left = f", {self._left()}" if self._left() else ""
             line = texts.PROGRESS_LINE.format(
-                done=self._done, total=total, what=what, seconds=in_words(now - self._started), left=self._left()
+                done=self._done, total=total, what=what, seconds=in_words(now - self._started), left=left
             )
             say(line, 1)
 

@@ -176,7 +176,8 @@ def measure(
             out.sizes.append((len(train), len(test)))
             if i == 0:
                 out.shown = question.show_fold(fold)
-                _warm_up(fold, active, seed)
+                if plan.seconds is None:  # a trial has done it
+                    _warm_up(fold, active, seed)
             for run in active:
                 progress.start(i, run.candidate.name)
                 step_started = time.perf_counter()

@@ -106,13 +106,14 @@ def _read_rows(X: Any) -> np.ndarray:
     columns = [str(c) for c in X.columns] if hasattr(X, "columns") else None
     if hasattr(X, "toarray"):
         raise DataTypeError("compare: X must be dense, got a sparse matrix; pass X.toarray() if it fits in memory.")
-    try:
-        if columns is None:
+    if columns is None:
+        try:
             rows = np.asarray(X)
-        else:
-            rows = np.column_stack([_column(X, i, c) for i, c in enumerate(columns)]) if columns else np.empty((0, 0))
-    except ValueError as error:
-        raise DataError(f"compare: X must be a rectangular array of numbers: {error}") from None
+        except ValueError as error:
+            raise DataError(f"compare: X must be a rectangular array of numbers: {error}") from None
+    else:
+        parts = [_column(X, i, c) for i, c in enumerate(columns)]
+        rows = np.column_stack(parts) if parts else np.empty((len(X), 0))
     if rows.ndim not in (2, 3, 4):
         raise DataError(
             f"compare: X must be a table (n, features) or pictures (n, height, width[, channels]), got shape "

@@ -142,10 +142,10 @@ def takes_pictures(estimator: Any) -> bool:
 class Reducer(Question):
     """Share of variance, downstream accuracy and neighbourhoods that survive a code of one size."""
 
-    def width(self, data: Reading, asked: int | None) -> int:
-        """Return the code size: ``asked``, or a quarter of the columns between 2 and 16."""
+    def width(self, data: Reading, asked: int | None, n_train: int) -> int:
+        """Return the code size: ``asked``, or a quarter of the columns between 2 and 16, as far as there are rows."""
         if asked is None:
-            return min(16, max(2, data.size // 4), data.size)
+            return max(1, min(16, max(2, data.size // 4), data.size, n_train - 1))
         if isinstance(asked, bool) or not isinstance(asked, (int, np.integer)):
             raise ParameterTypeError(f"compare: latent_dim must be an integer >= 1, got {shown(asked)}.")
         if asked < 1:
@@ -281,7 +281,7 @@ def _training(n_train: int) -> dict[str, Any]:
     steps = max(1, math.ceil(0.9 * n_train / batch))
     epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_UPDATES / steps)))
     # The rows come scaled already; scaling them once more would give the networks a space of their own.
-    return {"scaling": "none", "epochs": epochs, "batch_size": batch, "learning_rate": 3e-3, "patience": epochs // 3}
+    return {"scaling": "none", "epochs": epochs, "batch_size": batch, "learning_rate": 3e-3, "patience": max(1, epochs // 3)}
 
 
 def variance_explained(fold: Fold, back: np.ndarray) -> float:
@@ -305,9 +305,12 @@ def _downstream(fold: Fold, estimator: Any, codes: np.ndarray) -> float:
     if fold.y_train is None or fold.y_test is None:
         raise DataError("a downstream score needs labels.")
     rows = np.random.default_rng(fold.seed).permutation(len(fold.train))[:_DOWNSTREAM_ROWS]
+    labels = fold.y_train[rows]
+    if fold.target == "classes" and len(np.unique(labels)) == 1:  # the only row of the other class is held out
+        return float((fold.y_test == labels[0]).mean())
     head = LogisticRegression(max_iter=2000) if fold.target == "classes" else Ridge()
     model = make_pipeline(StandardScaler(), head)
-    return float(model.fit(fold.encode(estimator, fold.train[rows]), fold.y_train[rows]).score(codes, fold.y_test))
+    return float(model.fit(fold.encode(estimator, fold.train[rows]), labels).score(codes, fold.y_test))
 
 
 def _trust(fold: Fold, codes: np.ndarray) -> float | None:

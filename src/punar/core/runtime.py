@@ -92,7 +92,9 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
         # A transposed convolution spreads its kernel at each input position, the others gather at each output.
         places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
         channels = places.shape[-1] if isinstance(layer, nn.Linear) else places.shape[1]
-        total += layer.weight.numel() * places.numel() // channels
+        weight = layer.weight
+        assert isinstance(weight, torch.Tensor)
+        total += weight.numel() * places.numel() // channels
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
     handles = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, kinds)]

@@ -56,9 +56,7 @@ def read_npz(path: Path, *, key: str | None, target: str | None, kind: str | Non
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise DataError(f"{path}: this is not a npz file, or it is cut off ({error}).") from None
     with archive:
-        members = {
-            i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")
-        }
+        members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
         if not members:
             raise DataError(f"{path}: there is no array inside; write one with numpy.savez(file, X=X, y=y).")
         key = _choose(members, key, path)
@@ -85,8 +83,7 @@ def _choose(members: dict[str, zipfile.ZipInfo], key: str | None, path: Path) ->
     if key is not None:
         if key not in members:
             raise DataError(
-                f"{path}: there is no array {shown(key)}.{suggest(key, members)} There are: "
-                f"{listed(list(members))}."
+                f"{path}: there is no array {shown(key)}.{suggest(key, members)} There are: {listed(list(members))}."
             )
         return key
     known = [k for k in _DATA_KEYS if k in members]

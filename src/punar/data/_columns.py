@@ -162,9 +162,7 @@ def _what_text(column: pd.Series, line_of: Callable[[int], str]) -> str:
 
 def _holes(missing: np.ndarray, names: Sequence[str]) -> str:
     counts = missing.sum(axis=0)
-    holes = [
-        f"{shown(names[i], 40)} {counted(int(counts[i]), 'time')}" for i in np.flatnonzero(counts).tolist()
-    ]
+    holes = [f"{shown(names[i], 40)} {counted(int(counts[i]), 'time')}" for i in np.flatnonzero(counts).tolist()]
     more = f" and {len(holes) - MOST_SHOWN} more columns" if len(holes) > MOST_SHOWN else ""
     return ", ".join(holes[:MOST_SHOWN]) + more
 

@@ -78,9 +78,7 @@ def _first_line(path: Path) -> str:
         raw = file.readline(_LONGEST_LINE)
     if not raw.removeprefix(b"\xef\xbb\xbf").strip():
         if path.stat().st_size == len(raw):
-            raise DataError(
-                f"{path}: the file is empty; a line of column names and at least one row are needed."
-            )
+            raise DataError(f"{path}: the file is empty; a line of column names and at least one row are needed.")
         raise DataError(f"{path}: line 1 is blank; it must hold the column names. Remove the blank line.")
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path}: this is UTF-16 text; the file must be UTF-8. Save it again as 'CSV UTF-8'.")
@@ -88,8 +86,7 @@ def _first_line(path: Path) -> str:
         raise DataError(f"{path}: this is not text (line 1 holds zero bytes), whatever its name says.")
     if len(raw) == _LONGEST_LINE:
         raise DataError(
-            f"{path}: line 1 is longer than {size_text(_LONGEST_LINE)}; a table has one row per line. Is it "
-            "a csv file?"
+            f"{path}: line 1 is longer than {size_text(_LONGEST_LINE)}; a table has one row per line. Is it a csv file?"
         )
     try:
         return raw.decode("utf-8-sig")
@@ -170,9 +167,7 @@ def _counts_rows(column: pd.Series) -> bool:
     return values == list(range(len(values))) or values == list(range(1, len(values) + 1))
 
 
-def _parse(
-    path: Path, separator: str, columns: list[str], has_names: bool, target: str | None
-) -> pd.DataFrame:
+def _parse(path: Path, separator: str, columns: list[str], has_names: bool, target: str | None) -> pd.DataFrame:
     import pandas as pd
 
     try:

@@ -48,6 +48,5 @@ def check_room(need: int, where: str, advice: str) -> None:
     room = available_bytes()
     if room is not None and need > room:
         raise DataError(
-            f"{where}: reading it needs about {size_text(need)} of memory and {size_text(room)} are free. "
-            f"{advice}"
+            f"{where}: reading it needs about {size_text(need)} of memory and {size_text(room)} are free. {advice}"
         )

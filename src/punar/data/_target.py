@@ -54,9 +54,7 @@ def read_target(values: np.ndarray, where: str) -> Target:
         bad = int((~np.isfinite(numbers)).sum())
         raise DataError(f"{where}: the target must be finite, but {bad} of {len(numbers)} values are not.")
     names, codes = np.unique(numbers, return_inverse=True)
-    if len(names) <= max(_MANY_VALUES, len(numbers) / _MANY_VALUES) and np.array_equal(
-        names, np.round(names)
-    ):
+    if len(names) <= max(_MANY_VALUES, len(numbers) / _MANY_VALUES) and np.array_equal(names, np.round(names)):
         return _classes(names.astype(np.int64), codes, where)
     return Target(numbers, (), "regression", f"target: numbers from {names[0]:g} to {names[-1]:g}")
 
@@ -64,6 +62,4 @@ def read_target(values: np.ndarray, where: str) -> Target:
 def _classes(names: np.ndarray, codes: np.ndarray, where: str) -> Target:
     texts = tuple(str(n) for n in names)
     head = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
-    return Target(
-        codes.reshape(-1).astype(np.int64), texts, "classification", f"target: {len(texts)} classes ({head})"
-    )
+    return Target(codes.reshape(-1).astype(np.int64), texts, "classification", f"target: {len(texts)} classes ({head})")

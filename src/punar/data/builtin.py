@@ -151,7 +151,6 @@ def load(name: str) -> UserData:
     """
     if name not in _LOADERS:
         raise DataError(
-            f"{shown(name)} is not a built-in data set.{suggest(name, names())} There are: "
-            f"{', '.join(names())}."
+            f"{shown(name)} is not a built-in data set.{suggest(name, names())} There are: {', '.join(names())}."
         )
     return _LOADERS[name]()

@@ -32,9 +32,7 @@ class _Found:
     notes: list[str]
 
 
-def read_folder(
-    folder: Path, *, size: int | tuple[int, int] | None = None, on_error: str = "raise"
-) -> UserData:
+def read_folder(folder: Path, *, size: int | tuple[int, int] | None = None, on_error: str = "raise") -> UserData:
     """Return the pictures of a folder; subfolders are classes.
 
     Parameters
@@ -90,8 +88,7 @@ def read_folder(
         _refuse(bad, folder, len(found.files))
     if bad:
         notes.append(
-            f"{len(bad)} of {counted(len(found.files), 'file')} could not be read and were left out: "
-            f"{_reasons(bad)}"
+            f"{len(bad)} of {counted(len(found.files), 'file')} could not be read and were left out: {_reasons(bad)}"
         )
     X = pixels[: len(kept)]
     if all(np.array_equal(x[..., 0], x[..., 1]) and np.array_equal(x[..., 0], x[..., 2]) for x in X):
@@ -148,9 +145,7 @@ def _find(folder: Path) -> _Found:
             "move the loose pictures."
         )
     return (
-        _Found(files, labels, [*notes, *_ignored(others)])
-        if files
-        else _Found(loose, [], [*notes, *_ignored(others)])
+        _Found(files, labels, [*notes, *_ignored(others)]) if files else _Found(loose, [], [*notes, *_ignored(others)])
     )
 
 
@@ -249,9 +244,7 @@ def _deep_grey(picture: Image.Image) -> Image.Image:
     else:
         top = 65535.0
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > top:
-        raise _Unreadable(
-            f"{picture.mode} pixels from {values.min():g} to {values.max():g}; 0 to {top:g} can be read"
-        )
+        raise _Unreadable(f"{picture.mode} pixels from {values.min():g} to {values.max():g}; 0 to {top:g} can be read")
     return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
 
 
@@ -259,15 +252,12 @@ def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
     sides = (size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= _LARGEST_SIDE for s in sides):
         raise ParameterError(
-            f"size must be one side or (height, width), each in [1, {_LARGEST_SIDE}] pixels, got "
-            f"{shown(size)}."
+            f"size must be one side or (height, width), each in [1, {_LARGEST_SIDE}] pixels, got {shown(size)}."
         )
     return sides[0], sides[1]
 
 
-def _choose_size(
-    sizes: Sequence[tuple[int, int]], wanted: tuple[int, int] | None, notes: list[str]
-) -> tuple[int, int]:
+def _choose_size(sizes: Sequence[tuple[int, int]], wanted: tuple[int, int] | None, notes: list[str]) -> tuple[int, int]:
     alike = len(set(sizes)) == 1
     if wanted is not None:
         if not alike or wanted != sizes[0]:
@@ -283,8 +273,7 @@ def _choose_size(
     if not alike:
         was = f"of {len(set(sizes))} sizes, {was} to {largest[0]} by {largest[1]}"
     notes.append(
-        f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size "
-        "(size=)"
+        f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size (size=)"
     )
     return height, width
 

@@ -28,11 +28,14 @@ class Layout:
         One row as the networks see it: (features,) or (channels, height, width).
     user_shape : tuple of int
         One row as the user passed it: (features,), (height, width) or (height, width, channels).
+    uint8 : bool
+        The values were uint8, from 0 to 255.
     """
 
     kind: str
     shape: tuple[int, ...]
     user_shape: tuple[int, ...]
+    uint8: bool = False
 
     def to_user(self, rows: Tensor) -> np.ndarray:
         """Return rows of ``shape`` as an array of ``user_shape``."""
@@ -83,8 +86,7 @@ def read_kind(X: Any, kind: str | None, wants_pictures: bool) -> str:
         return "table"
     if kind == "table":
         raise DataError(
-            f"kind='table' needs a 2-D X, got shape {tuple(X.shape)}. Reshape your data: X.reshape(len(X), "
-            "-1)."
+            f"kind='table' needs a 2-D X, got shape {tuple(X.shape)}. Reshape your data: X.reshape(len(X), -1)."
         )
     if kind == "images" or ndim == 4 or wants_pictures or str(X.dtype).endswith("uint8"):
         return "images"
@@ -104,9 +106,7 @@ def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
         word = "Complex data not supported" if X.dtype.kind == "c" else "pictures must be numbers"
         raise DataTypeError(f"{where}: {word}, got dtype {X.dtype}.")
     if len(X) == 0:
-        raise DataError(
-            f"{where}: Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required."
-        )
+        raise DataError(f"{where}: Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required.")
     if 0 in X.shape:
         raise DataError(f"{where}: every side of a picture must be >= 1, got shape {X.shape}.")
     if X.dtype.kind == "f" and not np.isfinite(X).all():
@@ -118,7 +118,7 @@ def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
     rows = torch.from_numpy(np.array(X, dtype=np.float64 if X.dtype == np.float64 else np.float32))
     user_shape = tuple(X.shape[1:])
     rows = rows.unsqueeze(1) if X.ndim == 3 else rows.permute(0, 3, 1, 2).contiguous()
-    return rows, Layout("images", tuple(rows.shape[1:]), user_shape)
+    return rows, Layout("images", tuple(rows.shape[1:]), user_shape, X.dtype == np.uint8)
 
 
 def read_table(estimator: Any, X: Any, where: str, *, reset: bool) -> tuple[Tensor, Layout]:
@@ -171,9 +171,7 @@ def dataset_layout(dataset: Any, where: str) -> Layout:
     try:
         shape = tuple(torch.as_tensor(first).shape)
     except (TypeError, ValueError, RuntimeError):
-        raise DataTypeError(
-            f"{where}: dataset items must be arrays or tensors, got {shown(first)}."
-        ) from None
+        raise DataTypeError(f"{where}: dataset items must be arrays or tensors, got {shown(first)}.") from None
     if len(shape) == 1:
         return Layout("table", shape, shape)
     if len(shape) == 2:
@@ -181,6 +179,5 @@ def dataset_layout(dataset: Any, where: str) -> Layout:
     if len(shape) == 3:
         return Layout("images", shape, (shape[1], shape[2], shape[0]))
     raise DataError(
-        f"{where}: dataset items must be (features,), (height, width) or (channels, height, width), got "
-        f"shape {shape}."
+        f"{where}: dataset items must be (features,), (height, width) or (channels, height, width), got shape {shape}."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -12,10 +12,8 @@ from punar.core import plugins
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown
 from punar.objectives._objective import Objective
 
-Part = TypeVar("Part")
 
-
-def part(owner: object, name: str, folder: str, kind: type[Part]) -> Part:
+def part(owner: object, name: str, folder: str, kind: type) -> Any:
     """Return the part that ``owner.<name>`` stands for: a clone of an object, or the default of a named one.
 
     Parameters

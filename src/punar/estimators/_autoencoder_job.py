@@ -36,7 +36,20 @@ def read(
             f"{where}: X has rows of shape {layout.user_shape}, but {name} was fitted on rows of shape "
             f"{fitted.user_shape}. Pass rows of that shape."
         )
+    if fitted is not None and fitted.uint8 != layout.uint8 and isinstance(rows, Tensor):
+        _refuse_other_range(where, rows, fitted)
     return rows, layout
+
+
+def _refuse_other_range(where: str, rows: Tensor, fitted: inputs.Layout) -> None:
+    """Raise where pictures are in [0, 1] for a model fitted on 0 to 255, or the other way round."""
+    if not fitted.uint8:
+        raise DataError(f"{where}: X is uint8 (0 to 255), but the model was fitted on floats. Pass X / 255.0.")
+    if float(rows.max()) <= 1.0:
+        raise DataError(
+            f"{where}: X has floats up to {float(rows.max()):g}, but the model was fitted on uint8 (0 to 255). Pass "
+            "the uint8 pictures, or X * 255."
+        )
 
 
 def training_blocks(rows: Tensor | DatasetRows, index: Tensor) -> Iterator[Tensor]:

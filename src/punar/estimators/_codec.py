@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core import model_folder, plugins
-from punar.core.runtime import mix, seeded
+from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
 from punar.data.inputs import KINDS, Layout
 from punar.data.rows import DatasetRows, TensorRows, blocks
 from punar.data.scaling import Scaler
@@ -51,6 +52,7 @@ class Codec:
     binary: bool
     float32: bool
     module: AutoencoderModule = field(init=False, repr=False)
+    _work: int | None = field(default=None, init=False, repr=False)  # multiply-adds per row
 
     def build(self, seed: int | None = None) -> AutoencoderModule:
         """Return an untrained module, the same for the same seed; ``None`` takes torch's stream as it is."""
@@ -73,17 +75,27 @@ class Codec:
         """Where the module is."""
         return next(self.module.parameters()).device
 
+    def in_threads(self, rows: int) -> AbstractContextManager[None]:
+        """Return a context with the thread count that suits forward passes over this many rows."""
+        if self.device.type != "cpu":
+            return threads(torch.get_num_threads())
+        if self._work is None:
+            row = torch.zeros(1, *self.layout.shape)
+            self._work = count_work(self.module, lambda: self.reconstruct(row))
+        return threads(choose_threads(rows * self._work))
+
     def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:
         """Return rows that a loop can index, scaled, on ``device``."""
         if isinstance(rows, Tensor):
             return TensorRows(self.scaler(rows).to(device))
         return DatasetRows(rows.dataset, self.scaler, device)
 
-    def blocks(self, rows: Tensor | DatasetRows) -> Iterator[Tensor]:
-        """Yield scaled blocks on the module's device."""
+    def blocks(self, rows: Tensor | DatasetRows, repeats: int = 1) -> Iterator[Tensor]:
+        """Yield scaled blocks on the module's device, in the threads that suit ``repeats`` passes over them."""
         scaled = self.scaled(rows, self.device)
         place = self.device if isinstance(scaled, TensorRows) else torch.device("cpu")
-        return blocks(scaled, torch.arange(len(scaled), device=place), BLOCK)
+        with self.in_threads(len(scaled) * repeats):
+            yield from blocks(scaled, torch.arange(len(scaled), device=place), BLOCK)
 
     @torch.no_grad()
     def encode(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
@@ -128,6 +140,7 @@ class Codec:
                 "kind": self.layout.kind,
                 "shape": list(self.layout.shape),
                 "user_shape": list(self.layout.user_shape),
+                "uint8": self.layout.uint8,
                 "float32": self.float32,
                 "binary": self.binary,
                 "scaling": self.scaler.mode,
@@ -179,18 +192,22 @@ def scaler_tensors(scaler: Scaler) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in named.items()}  # files take no shared memory
 
 
+def stored_scaler(tensors: dict[str, Tensor], mode: str) -> Scaler:
+    """Return the scaler that :func:`scaler_tensors` wrote."""
+    return Scaler(tensors["scaler.shift"], tensors["scaler.scale"], tensors["scaler.mean"], mode)
+
+
 def _scaler(tensors: dict[str, Tensor], mode: str, shape: tuple[int, ...], where: str) -> Scaler:
-    found = [tensors[f"scaler.{k}"] for k in ("shift", "scale", "mean")]
-    for name, value in zip(("shift", "scale", "mean"), found, strict=True):
+    found = {name: tensors[f"scaler.{name}"] for name in ("shift", "scale", "mean")}
+    for name, value in found.items():
         if value.dtype != torch.float64 or tuple(value.shape) not in {(), shape}:
             raise DamagedModelError(
                 f"{where}: scaler.{name} must be float64 of shape {shape} or (), found {value.dtype} "
                 f"{tuple(value.shape)}."
             )
-    shift, scale, mean = found
-    if not bool((scale > 0).all()) or not all(bool(torch.isfinite(v).all()) for v in found):
+    if not bool((found["scale"] > 0).all()) or not all(bool(torch.isfinite(v).all()) for v in found.values()):
         raise DamagedModelError(f"{where}: the scaler must be finite with scale > 0.")
-    return Scaler(shift, scale, mean, mode)
+    return stored_scaler(tensors, mode)
 
 
 def _layout(given: dict[str, Any], where: str) -> Layout:
@@ -205,7 +222,7 @@ def _layout(given: dict[str, Any], where: str) -> Layout:
         or math.prod(shape) > _MOST_NUMBERS
     ):
         raise DamagedModelError(f"{where}: input must describe rows of one shape, found {shown(given, 200)}.")
-    return Layout(given["kind"], shape, user_shape)
+    return Layout(given["kind"], shape, user_shape, bool(given["uint8"]))
 
 
 class as_damage:

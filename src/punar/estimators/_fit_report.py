@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from punar.errors import DidNotLearnError, DidNotLearnWarning
 from punar.texts import fit as texts
+
+Module = TypeVar("Module", bound=nn.Module)
 
 MOST_ROWS = 3000
 
@@ -46,11 +48,11 @@ def pca_rows(n: int, width: int, components: int, fit_seconds: float) -> int:
 
 
 def measure(
-    module: nn.Module,
-    untrained: nn.Module,
-    reconstruct: Callable[[nn.Module, Tensor], Tensor],
-    encode: Callable[[nn.Module, Tensor], Tensor],
-    losses: Callable[[nn.Module, Tensor], float],
+    module: Module,
+    untrained: Module,
+    reconstruct: Callable[[Module, Tensor], Tensor],
+    encode: Callable[[Module, Tensor], Tensor],
+    losses: Callable[[Module, Tensor], float],
     rows: Tensor,
     mean: Tensor,
     training_sample: Tensor,
@@ -97,7 +99,7 @@ def measure(
     if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
         pca_errors = _pca_errors(training_sample, flat, latent_dim)
         report["explained_variance_pca"] = _share(pca_errors, spread)
-        report["pca_interval"] = list(_interval((pca_errors - errors) / max(spread / len(flat), 1e-300)))
+        report["pca_interval"] = _interval((pca_errors - errors) / max(spread / len(flat), 1e-300))
     codes = encode(module, rows)
     report["dead_units"] = int(((codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)).sum())
     report["distinct_codes"] = len(torch.unique(codes.cpu(), dim=0))
@@ -123,7 +125,7 @@ def _moved(module: nn.Module, untrained: nn.Module) -> float:
     pairs = list(zip(module.parameters(), untrained.parameters(), strict=True))
     moved = sum(float((a.detach() - b.detach()).double().square().sum()) for a, b in pairs)
     size = sum(float(b.detach().double().square().sum()) for _, b in pairs)
-    return math.sqrt(moved / size) if size > 0 else math.inf
+    return math.sqrt(moved / size) if size > 0 else 0.0
 
 
 def _pca_errors(training_sample: Tensor, flat: Tensor, components: int) -> Tensor:
@@ -133,11 +135,13 @@ def _pca_errors(training_sample: Tensor, flat: Tensor, components: int) -> Tenso
     return torch.from_numpy(((pca.inverse_transform(pca.transform(values)) - values) ** 2).sum(1)).to(flat.device)
 
 
-def _interval(differences: Tensor) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of paired differences over rows."""
+def _interval(differences: Tensor) -> list[float] | None:
+    """Return the 95 % interval of the mean of paired differences over rows; one row has none."""
     values = differences.double().cpu().numpy()
-    half = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return float(values.mean()) - half, float(values.mean()) + half
+    if len(values) < 2:
+        return None
+    half = 1.96 * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return [float(values.mean()) - half, float(values.mean()) + half]
 
 
 def _verdict(report: FitReport, *, constant: bool) -> str:
@@ -160,7 +164,7 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
     if report["code_width"] >= report["features"]:
         text += texts.VERDICT_OVERCOMPLETE
     elif report["explained_variance_pca"] is not None:
-        low, high = report["pca_interval"]
+        low, high = report["pca_interval"] or (-math.inf, math.inf)
         beats, loses = low > 0, high < 0
         template = texts.VERDICT_BEATS_PCA if beats else texts.VERDICT_LOSES_TO_PCA if loses else ""
         text += (template or texts.VERDICT_EQUALS_PCA).format(**facts)

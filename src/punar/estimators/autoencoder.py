@@ -23,7 +23,7 @@ from punar.errors import (
 )
 from punar.estimators import _assemble, _fitting
 from punar.estimators._autoencoder_job import open_checkpoint, read, report, training_blocks
-from punar.estimators._codec import Codec, as_damage, scaler_tensors
+from punar.estimators._codec import Codec, as_damage, scaler_tensors, stored_scaler
 from punar.estimators._fit_report import FitReport
 from punar.networks._network import Network
 from punar.objectives._objective import Objective
@@ -213,7 +213,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             float32 = not (isinstance(rows, Tensor) and rows.dtype == torch.float64)
             codec = Codec(network, objective, int(self.latent_dim), layout, scaler, found.binary, float32)
             if stored is not None:
-                codec.scaler = scaling.Scaler(*(stored[1][k] for k in scaler_tensors(scaler)), scaler.mode)
+                codec.scaler = stored_scaler(stored[1], scaler.mode)
             codec.module = codec.build(self.seed_).to(device)
             self._take(codec)
             if stored is not None and stored[0].get("finished"):
@@ -279,7 +279,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise DataError(
                 f"{where}: codes must have latent_dim={self._codec.latent_dim} columns, got {codes.shape[1]}."
             )
-        return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
+        with self._codec.in_threads(len(codes)):
+            return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return encoded and decoded rows, in the input's units and shape."""
@@ -338,8 +339,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         _assemble.check_count(self, name, n_samples)
         generator = torch.Generator(device=self._codec.device).manual_seed(draw_seed(random_state))
         method = getattr(self.objective_, name)
-        with torch.no_grad(), threads(available_cores()):
-            found = [method(self.module_, b, generator=generator, samples=n_samples) for b in self._blocks(X)]
+        with torch.no_grad():
+            blocks = self._blocks(X, repeats=n_samples)
+            found = [method(self.module_, b, generator=generator, samples=n_samples) for b in blocks]
         return torch.cat(found).cpu().numpy()
 
     # -- stored ------------------------------------------------------------------------------------------------
@@ -376,12 +378,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training rows first."
             )
 
-    def _blocks(self, X: Any) -> Iterator[Tensor]:
+    def _blocks(self, X: Any, repeats: int = 1) -> Iterator[Tensor]:
         """Yield scaled blocks of X on the module's device."""
         self._check_fitted()
         layout = self._codec.layout
         rows, _ = read(self, X, wants_pictures=layout.kind == "images", fitted=layout)
-        return self._codec.blocks(rows)
+        return self._codec.blocks(rows, repeats)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")

@@ -7,7 +7,6 @@ from typing import Any
 
 from punar.texts import compare as texts
 
-
 # Smaller values are noise of the clock or of the pages that memory comes in.
 _SHORT_COSTS = {"fit_seconds": 0.001, "transform_us": 0.01, "peak_mb": 0.1}
 

@@ -14,10 +14,7 @@ WINE = (
     "178 wines of three growers in one region of Italy, 13 chemical measurements. UCI repository (Forina "
     "and others 1991), bundled with scikit-learn."
 )
-IRIS = (
-    "150 iris flowers of three species, 4 lengths and widths in centimetres. Fisher 1936, "
-    "bundled with scikit-learn."
-)
+IRIS = "150 iris flowers of three species, 4 lengths and widths in centimetres. Fisher 1936, bundled with scikit-learn."
 DIABETES = (
     "442 diabetes patients, 10 measurements, and the progress of the disease one year later. Efron and "
     "others 2004, bundled with scikit-learn, which centred and scaled the columns."

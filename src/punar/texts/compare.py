@@ -21,8 +21,9 @@ NOTE_SPREAD_RARE = "{count} of {classes} classes have fewer rows than there are 
 NOTE_CONSTANT = "{count} of {d} columns are constant and carry nothing."
 
 # --- the plan --------------------------------------------------------------------------------------------------------
-PLAN = "{candidates} candidates, {folds} folds, code size {latent_dim}{why}, up to {epochs} epochs for each network"
-PLAN_NO_EPOCHS = "{candidates} candidates, {folds} folds, code size {latent_dim}{why}"
+PLAN = "{candidates} candidates, {folds} folds"
+PLAN_WIDTH = ", code size {latent_dim}"
+PLAN_EPOCHS = ", up to {epochs} epochs for each network"
 WHY_LATENT = " (a quarter of the {d} columns, at least 2, at most 16)"
 NOTE_CUT_EPOCHS = "To stay within {budget} the networks train for {epochs} epochs at most instead of {asked}."
 NOTE_CUT_FOLDS = "To stay within {budget} there are {folds} folds instead of {asked}."
@@ -30,6 +31,7 @@ NOTE_CUT_ROWS = "To stay within {budget} {rows} of {asked} rows are used, drawn 
 NOTE_STOPPED = "Stopped after {done} of {folds} folds: the next would not have ended within {budget}."
 NOTE_OVER_BUDGET = "The budget of {budget} was too small for the two folds that an interval needs: it took {seconds}."
 NOTE_DOWNSTREAM_ROWS = "The downstream model is fitted on {used} of {rows} training rows per fold."
+NOTE_CODE_SIZES = "Code sizes differ ({sizes}): a wider code has an easier task."
 NOTE_WARNED = "{name}: {message} ({count} of {folds} folds)."
 NOTE_NOT_CONVERGED = "did not converge within its iterations"
 NOTE_DID_NOT_LEARN = "did not learn anything that beats the constant answer"
@@ -39,7 +41,7 @@ NOTE_DOWNSTREAM_NOT_CONVERGED = "the downstream model did not converge on these 
 PROGRESS_TRIAL = "timing a short trial"
 PROGRESS_STEP = "fold {fold}/{folds}: {name}"
 PROGRESS_LINE = "[{done}/{total}] {what}: {seconds} so far{left}"
-PROGRESS_LEFT = ", about {left} left"
+PROGRESS_LEFT = "about {left} left"
 
 # --- candidates of the reducer question ------------------------------------------------------------------------------
 PCA = "PCA"

@@ -14,7 +14,9 @@ VERDICT_LEARNED = "Learned: it explains {model:.1%} of the variance of {rows} {w
 VERDICT_BEATS_PCA = " PCA with {width} components explains {pca:.1%}: the autoencoder reconstructs better."
 VERDICT_LOSES_TO_PCA = " PCA with {width} components explains {pca:.1%}: PCA reconstructs better, and costs less."
 VERDICT_EQUALS_PCA = " PCA with {width} components explains {pca:.1%}: no clear difference, and PCA costs less."
-VERDICT_OVERCOMPLETE = " The code is as wide as the data or wider, so PCA of that width would be exact and is no baseline."
+VERDICT_OVERCOMPLETE = (
+    " The code is as wide as the data or wider, so PCA of that width would be exact and is no baseline."
+)
 VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
 VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
 WHICH_HELD_OUT = "held-out"

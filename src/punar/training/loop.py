@@ -183,7 +183,7 @@ class Loop:
         self.history.append(entry)
         self._keep_best(entry)
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
-        shown = {k: entry[k] for k in ("train_loss", "valid_loss") if k in entry}
+        shown: dict[str, float] = {k: entry[k] for k in ("train_loss", "valid_loss") if k in entry}
         self._progress.update(1.0 if self.finished else self.share, self.epoch, shown)
         if self.finished and self.epoch < self._epochs:
             self._progress.note(texts.STOPPED_EARLY.format(epoch=self.epoch, patience=self._patience))
