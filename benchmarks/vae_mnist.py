@@ -62,17 +62,22 @@ def main() -> None:
     rate = train.mean(0).clip(1e-3, 1 - 1e-3)
     naive = -float((sampled * np.log(rate) + (1 - sampled) * np.log(1 - rate)).sum(1).mean())
     widths = "-".join(map(str, [784, *options.hidden, options.latent_dim]))
-    text = f"""# VAE on MNIST, pixels sampled as Bernoulli
-
-| model | nats per test picture (lower is better) |
-| --- | --- |
-| each pixel's own rate (no model) | {naive:.1f} |
-| published plain VAE | {PUBLISHED[0]}-{PUBLISHED[1]} |
-| punar, -log p(x), {options.samples} importance samples | {mean:.2f} ± {error:.2f} (standard error) |
-| punar, -ELBO | {bound:.2f} |
-
-Gap to the published {PUBLISHED[0]}: {mean - PUBLISHED[0]:+.2f} nats. {options.pictures:,} random test pictures, drawn once. Dense {widths} and its mirror, SiLU, {options.epochs} epochs, batch 128, AdamW {options.learning_rate:g}, cosine to zero, KL warm-up over the first 15 %; {minutes[0]:.1f} minutes of training, {minutes[1]:.1f} of measuring. {machine()}.
-"""
+    lines = [
+        "# VAE on MNIST, pixels sampled as Bernoulli",
+        "",
+        "| model | nats per test picture (lower is better) |",
+        "| --- | --- |",
+        f"| each pixel's own rate (no model) | {naive:.1f} |",
+        f"| published plain VAE | {PUBLISHED[0]}-{PUBLISHED[1]} |",
+        f"| punar, -log p(x), {options.samples} importance samples | {mean:.2f} ± {error:.2f} (standard error) |",
+        f"| punar, -ELBO | {bound:.2f} |",
+        "",
+        f"Gap to the published {PUBLISHED[0]}: {mean - PUBLISHED[0]:+.2f} nats. {options.pictures:,} random test "
+        f"pictures, drawn once. Dense {widths} and its mirror, SiLU, {options.epochs} epochs, batch 128, AdamW "
+        f"{options.learning_rate:g}, cosine to zero, KL warm-up over the first 15 %; {minutes[0]:.1f} minutes of "
+        f"training, {minutes[1]:.1f} of measuring. {machine()}.",
+    ]
+    text = "\n".join(lines) + "\n"
     print(text)
     if options.write:
         options.write.write_text(text, encoding="utf-8")

@@ -17,7 +17,7 @@ from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
 from punar.data.inputs import KINDS, Layout
 from punar.data.rows import DatasetRows, TensorRows, blocks
 from punar.data.scaling import Scaler
-from punar.errors import DamagedModelError, ParameterError, shown
+from punar.errors import DamagedModelError, ModelFolderError, shown
 from punar.networks._network import AutoencoderModule, Centre, Network
 from punar.objectives._objective import Objective
 
@@ -226,7 +226,7 @@ def _layout(given: dict[str, Any], where: str) -> Layout:
 
 
 class as_damage:
-    """Turn a missing key, a wrong type or a broken rule in stored facts into DamagedModelError."""
+    """Turn a missing key, a wrong type or value, or a broken rule in stored facts into DamagedModelError."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -235,7 +235,9 @@ class as_damage:
         pass
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (KeyError, TypeError, AttributeError, ParameterError)):
+        if isinstance(error, (KeyError, TypeError, AttributeError, ValueError, OverflowError)) and not isinstance(
+            error, ModelFolderError
+        ):
             words = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise DamagedModelError(
                 f"{self._where}: config.json does not describe a model: {shown(words, 300)}."
