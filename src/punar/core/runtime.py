@@ -12,9 +12,9 @@ from torch import nn
 
 from punar.errors import ParameterError, shown, suggest
 
-# Multiply-adds per training step (forward and backward) below which a second thread costs more in
-# synchronisation than it saves. Measured on dense and small convolutional networks, oneDNN and MKL.
-_WORK_PER_THREAD = 12_000_000
+# Multiply-adds per step for each further thread: below, synchronisation costs more than the thread saves, most of all
+# where another program wants the core (measured: a tenth of the speed). At 80 million two threads are twice as fast.
+_WORK_PER_THREAD = 30_000_000
 
 _MASK = (1 << 64) - 1
 
