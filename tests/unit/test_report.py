@@ -48,7 +48,11 @@ def facts() -> dict[str, Any]:
         },
         "protocol": {"folds": 2, "plan": "3 candidates", "how": ["So."], "made": "Made by hand."},
         "metrics": [metric | {"baseline": "training mean", "baseline_score": 0.0}],
-        "rows": [row(HINDI, 0.9), row(HOSTILE, 0.5), row("conv", 0.0, status="refused", note="needs <pictures>", **empty)],
+        "rows": [
+            row(HINDI, 0.9),
+            row(HOSTILE, 0.5),
+            row("conv", 0.0, status="refused", note="needs <pictures>", **empty),
+        ],
         "verdicts": {"variance_explained": verdict},
         "notes": ["Watch <out>."],
         "shown": {"labels": [0, 1, 2] * 4, "points": 12, "examples": [[[0.0, 0.5], [0.7, 1.0]]] * 2},
@@ -166,7 +170,7 @@ def test_extreme_scores_do_not_break_the_panels(facts):
         changed = deepcopy(facts)
         changed["rows"][1]["scores"]["variance_explained"] |= {"mean": score, "half": half}
         places = [float(x) for x in re.findall(r'cx="([-0-9.e]+)"', plots.scores(changed)[0])]
-        assert all(160 <= x <= 370 for x in places)
+        assert all(184 <= x <= 372 for x in places)
 
 
 def test_json_is_strict_and_returns_the_facts(facts):

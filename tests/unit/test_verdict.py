@@ -80,7 +80,9 @@ def test_equal_scores_tie_and_rounding_is_no_difference():
 
 def test_the_classical_answer_is_met_at_a_level_for_many_candidates():
     rng = np.random.default_rng(1)
-    scores = {name: 0.5 + base + 0.001 * rng.normal(size=5) for name, base in zip("ABCP", (0.2, 0.2, 0.1, 0), strict=True)}
+    scores = {
+        name: 0.5 + base + 0.001 * rng.normal(size=5) for name, base in zip("ABCP", (0.2, 0.2, 0.1, 0), strict=True)
+    }
     decision = decide(scores, {}, 80, 20, classical="P")
     assert [d.other for d in decision.duels][1:] == ["P"]
     assert decision.duels[1].confidence == pytest.approx(1 - 0.05 / 3)

@@ -124,9 +124,13 @@ def compare(
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
     if seconds is not None:
         say(texts.PROGRESS_TRIAL + ".", verbose)
-        timings = protocol.trial(asked, data, rivals, folds, seed)
+        timings = protocol.trial(asked, data, rivals, folds, seed, seconds)
         plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
-        data = _some_rows(data, plan.rows, seed)
+        if plan.rows < len(data.X):
+            data = _some_rows(data, plan.rows, seed)
+            # Batches follow the number of rows, so that fewer rows do not mean fewer updates.
+            n_train = len(data.X) - -(-len(data.X) // plan.folds)
+            rivals = _candidates(asked, candidates, data, width, n_train, device)
         plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
     line = texts.PLAN.format(candidates=len(rivals), folds=plan.folds)
     if candidates is None:

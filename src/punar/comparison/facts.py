@@ -57,8 +57,9 @@ def _row(run: Run, metrics: list[Metric], n_train: float, n_test: float) -> dict
     costs: dict[str, float | None] = {}
     for key in (*COSTS, "epochs"):
         known = [c[key] for c in run.costs if c[key] is not None] if ok else []
-        # Later folds reuse memory that the first one has already asked the system for.
-        summary = max if key == "peak_mb" else np.mean
+        # Later folds reuse memory that the first one has already asked the system for. Median: a machine that is busy
+        # for a moment must not decide what a candidate costs.
+        summary = max if key == "peak_mb" else np.median
         costs[key] = float(summary([float(v) for v in known if v is not None])) if known else None
     return {
         "name": run.candidate.name,
@@ -88,7 +89,7 @@ def _verdict(metric: Metric, runs: list[Run], baseline: list[float], n_train: fl
     if not rivals:
         return {"text": texts.NO_CANDIDATE, "best": None, "clear": False, "tied": [], "cheapest": None, "duels": []}
     costs = {
-        run.candidate.name: float(np.mean([c["fit_seconds"] for c in run.costs if c["fit_seconds"] is not None]))
+        run.candidate.name: float(np.median([c["fit_seconds"] for c in run.costs if c["fit_seconds"] is not None]))
         for run in runs
         if run.candidate.name in rivals
     }

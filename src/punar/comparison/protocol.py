@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
@@ -24,8 +25,10 @@ from punar.texts import compare as texts
 Split = tuple[np.ndarray, np.ndarray]
 
 _WARM_UP_ROWS = 64
-_TRIAL_ROWS = 2000
+_SMALL_DATA = 2_000_000  # numbers
+_TRIAL_ROWS = 512
 _TRIAL_EPOCHS = (1, 4)
+_TRIAL_SHARE = 0.15
 # With fewer folds than this an interval says little, so rare classes do not push below it.
 _FOLDS_FOR_RARE = 3
 
@@ -109,39 +112,65 @@ def epochs_of(candidates: Sequence[Candidate]) -> int:
     return max((e for e in asked if isinstance(e, int)), default=0)
 
 
-def trial(question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int) -> list[Timing]:
-    """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows."""
-    rows = np.random.default_rng(seed).permutation(len(data.X))[:_TRIAL_ROWS]
-    cut = max(1, len(rows) // folds)
-    fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
-    scale = len(data.X) / len(rows)
-    timings = []
-    for candidate in candidates:
-        if candidate.refusal is None:
-            try:
-                timings.append(_time_one(question, fold, candidate, seed, scale))
-            except Exception:  # the run itself will say what is wrong with this candidate
-                continue
+def trial(
+    question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int, seconds: float
+) -> list[Timing]:
+    """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows.
+
+    It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``:
+    on more rows the scaling errs less.
+    """
+    started = time.perf_counter()
+    active = [c for c in candidates if c.refusal is None]
+    order = np.random.default_rng(seed).permutation(len(data.X))
+    size = _TRIAL_ROWS
+    timings: list[Timing] | None = None
+    while True:
+        round_started = time.perf_counter()
+        rows = order[:size]
+        cut = max(1, len(rows) // folds)
+        fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
+        if timings is None:
+            _warm_up(fold, active, seed)
+        timings = _time_all(question, fold, active, seed, len(data.X) / len(rows), started + _TRIAL_SHARE * seconds)
+        now = time.perf_counter()
+        if size >= len(data.X) or now - started + 4 * (now - round_started) > _TRIAL_SHARE * seconds:
+            return timings
+        size *= 4
+
+
+def _time_all(
+    question: Question, fold: Any, active: Sequence[Candidate], seed: int, scale: float, until: float
+) -> list[Timing]:
+    """Return timings; past the time ``until`` the rest is taken to cost what the dearest so far does."""
+    timings: list[Timing] = []
+    for candidate in active:
+        if timings and time.perf_counter() > until:
+            timings.append(Timing(max(t.fixed for t in timings), max(t.per_epoch for t in timings)))
+            continue
+        # The run itself will say what is wrong with a candidate.
+        with contextlib.suppress(Exception):
+            timings.append(_time_one(question, fold, candidate, seed, scale))
     return timings
 
 
 def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
-    iterative = epochs_of([candidate]) > 0
-    seconds, scored = [], 0.0
+    trials = _TRIAL_EPOCHS if epochs_of([candidate]) else (1,)
+    seconds = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for epochs in _TRIAL_EPOCHS if iterative else (1,):
+        for epochs in trials:
             started = time.perf_counter()
             fitted = fold.fit(prepared(candidate.estimator, seed, epochs))
             seconds.append(time.perf_counter() - started)
         started = time.perf_counter()
         question.judge(fold, fitted)
         scored = time.perf_counter() - started
-    if not iterative:
+    if len(trials) == 1:
         return Timing((seconds[0] + scored) * scale, 0.0)
-    slope = max(1e-4, (seconds[1] - seconds[0]) / (_TRIAL_EPOCHS[1] - _TRIAL_EPOCHS[0]))
-    fixed = max(0.0, seconds[1] - slope * _TRIAL_EPOCHS[1])
-    return Timing((fixed + scored) * scale, slope * scale)
+    slope = max(1e-4, (seconds[1] - seconds[0]) / (trials[1] - trials[0]))
+    # What does not grow with the epochs hardly grows with the rows either: building, first calls, the report.
+    return Timing(max(0.0, seconds[0] - slope * trials[0]) + scored * scale, slope * scale)
 
 
 def measure(
@@ -163,6 +192,8 @@ def measure(
     active = [run for run in runs if run.failure is None]
     progress = Progress(plan.folds, [run.candidate.name for run in active], verbose)
     out = Measured(runs, [], [], {}, [])
+    # On small matrices the threads of a linear algebra library do little but wait for each other.
+    blas_threads = 1 if data.X.size < _SMALL_DATA else None
     longest = 0.0
     try:
         for i, (train, test) in enumerate(splits(data, plan.folds, seed)):
@@ -177,11 +208,12 @@ def measure(
             if i == 0:
                 out.shown = question.show_fold(fold)
                 if plan.seconds is None:  # a trial has done it
-                    _warm_up(fold, active, seed)
+                    _warm_up(fold, [run.candidate for run in active], seed)
             for run in active:
                 progress.start(i, run.candidate.name)
                 step_started = time.perf_counter()
-                _run_one(question, fold, run, i, plan.epochs, seed + i)
+                with threadpool_limits(blas_threads, user_api="blas"):
+                    _run_one(question, fold, run, i, plan.epochs, seed + i)
                 progress.end(i, run.candidate.name, time.perf_counter() - step_started)
             longest = max(longest, time.perf_counter() - fold_started)
     finally:
@@ -193,15 +225,15 @@ def measure(
     return out
 
 
-def _warm_up(fold: Any, runs: Sequence[Run], seed: int) -> None:
+def _warm_up(fold: Any, candidates: Sequence[Candidate], seed: int) -> None:
     """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up."""
     few = replace(fold, train=fold.train[:_WARM_UP_ROWS])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for run in runs:
+        for candidate in candidates:
             # What is wrong with a candidate shows in its own row.
             with contextlib.suppress(Exception):
-                few.fit(prepared(run.candidate.estimator, seed, 1))
+                few.fit(prepared(candidate.estimator, seed, 1))
 
 
 def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed: int) -> None:

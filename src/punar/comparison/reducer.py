@@ -281,7 +281,13 @@ def _training(n_train: int) -> dict[str, Any]:
     steps = max(1, math.ceil(0.9 * n_train / batch))
     epochs = min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_UPDATES / steps)))
     # The rows come scaled already; scaling them once more would give the networks a space of their own.
-    return {"scaling": "none", "epochs": epochs, "batch_size": batch, "learning_rate": 3e-3, "patience": max(1, epochs // 3)}
+    return {
+        "scaling": "none",
+        "epochs": epochs,
+        "batch_size": batch,
+        "learning_rate": 3e-3,
+        "patience": max(1, epochs // 3),
+    }
 
 
 def variance_explained(fold: Fold, back: np.ndarray) -> float:

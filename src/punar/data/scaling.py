@@ -40,8 +40,11 @@ class Scaler:
     def __call__(self, rows: Tensor) -> Tensor:
         """Return scaled float32 rows; float64 rows are centred in float64, so that large offsets lose nothing."""
         kind = rows.dtype if rows.dtype == torch.float64 else torch.float32
-        out = rows.to(kind, copy=True).sub_(self.shift.to(kind)).div_(self.scale.to(kind))
-        return out.to(torch.float32)
+        shift, scale = self.shift.to(kind), self.scale.to(kind)
+        out = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
+        for part, target in zip(rows.split(512), out.split(512), strict=True):
+            target.copy_(part.to(kind).sub(shift).div_(scale))
+        return out
 
     def inverse(self, rows: Tensor) -> Tensor:
         """Return float64 rows in input units."""

@@ -14,8 +14,10 @@ from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import DataError
 from punar.estimators import _fitting
 from punar.estimators._codec import BLOCK, Codec
-from punar.estimators._fit_report import MOST_ROWS, FitReport, measure, pca_rows
+from punar.estimators._fit_report import FitReport, measure, measured_rows, pca_rows
 from punar.training.checkpoint import Checkpoint, hash_tensors
+
+_CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
 def read(
@@ -55,7 +57,8 @@ def _refuse_other_range(where: str, rows: Tensor, fitted: inputs.Layout) -> None
 def training_blocks(rows: Tensor | DatasetRows, index: Tensor) -> Iterator[Tensor]:
     """Yield unscaled training rows; without a copy where every row is one."""
     if isinstance(rows, Tensor):
-        yield from rows.split(BLOCK) if len(index) == len(rows) else (rows[i] for i in index.split(BLOCK))
+        size = max(1, _CACHED // max(1, rows[0].numel()))
+        yield from rows.split(size) if len(index) == len(rows) else (rows[i] for i in index.split(size))
     else:
         yield from (rows.take(i) for i in index.split(BLOCK))
 
@@ -83,18 +86,19 @@ def report(
     index: tuple[Tensor, Tensor],
     *,
     seed: int,
-    fit_seconds: float,
+    history: list[dict[str, float]],
 ) -> FitReport:
     """Measure on held-out rows, or on training rows where none are held out."""
     train, valid = index
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
-    measured = _spread(valid if len(valid) else train, MOST_ROWS)
-    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, fit_seconds))
+    pool = valid if len(valid) else train
+    measured = _spread(pool, measured_rows(len(pool), len(train) * len(history)))
+    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, history[-1]["seconds"]))
     return measure(
         codec.module,
         codec.build(seed).to(codec.device).eval(),
-        lambda net, x: codec.reconstruct(x, net),
         lambda net, x: codec.encode(x, net),
+        lambda net, z: codec.decode(z, net),
         _fitting.mean_loss(codec.objective.losses, seed),
         rows.take(measured.to(place)),
         codec.scaler(codec.scaler.mean[None])[0].to(codec.device),

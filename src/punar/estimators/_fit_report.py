@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from punar.errors import DidNotLearnError, DidNotLearnWarning
@@ -19,9 +21,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 MOST_ROWS = 3000
 
-# Share of the fit's time for fitting PCA; the forward passes take the rest of the five per cent.
-_PCA_SHARE = 0.025
+# Shares of the fit's time for fitting PCA and for the forward passes, five per cent together.
+_PCA_SHARE = 0.02
 _FLOPS_PER_SECOND = 2e10
+_PASSES_SHARE = 0.02
 
 
 class FitReport(dict[str, Any]):
@@ -47,11 +50,19 @@ def pca_rows(n: int, width: int, components: int, fit_seconds: float) -> int:
     return min(n, MOST_ROWS, max(200, 4 * components, affordable))
 
 
+def measured_rows(n: int, seen: int) -> int:
+    """Return how many of ``n`` rows are measured, where training saw ``seen`` rows over all epochs.
+
+    A row costs five forward passes here, and three in training.
+    """
+    return min(n, MOST_ROWS, max(300, int(_PASSES_SHARE * seen * 3 / 5)))
+
+
 def measure(
     module: Module,
     untrained: Module,
-    reconstruct: Callable[[Module, Tensor], Tensor],
     encode: Callable[[Module, Tensor], Tensor],
+    decode: Callable[[Module, Tensor], Tensor],
     losses: Callable[[Module, Tensor], float],
     rows: Tensor,
     mean: Tensor,
@@ -66,8 +77,8 @@ def measure(
     ----------
     module, untrained : nn.Module
         After and before training.
-    reconstruct, encode : callable
-        ``(module, rows)`` -> reconstruction in the scaled space, or codes.
+    encode, decode : callable
+        ``(module, rows)`` -> codes, and ``(module, codes)`` -> rows in the scaled space.
     losses : callable
         ``(module, rows)`` -> the training loss per row.
     rows : Tensor of shape (m, *shape)
@@ -80,15 +91,17 @@ def measure(
     held_out : bool
         Whether ``rows`` were kept out of training.
     """
-    flat = rows.flatten(1).double()
-    spread = float((flat - mean.flatten().double()).square().sum())
-    errors = _row_errors(reconstruct(module, rows), flat)
-    before = _row_errors(reconstruct(untrained, rows), flat)
+    flat = rows.flatten(1)
+    spread = _squares(flat, mean.flatten()).sum().item()
+    codes = encode(module, rows)
+    errors = _squares(decode(module, codes).flatten(1), flat)
+    before = _squares(decode(untrained, encode(untrained, rows)).flatten(1), flat)
+    few = rows[: max(1, len(rows) // 3)]
     report = FitReport(
         rows=len(rows),
         rows_from="held_out" if held_out else "training",
-        loss=losses(module, rows),
-        loss_untrained=losses(untrained, rows),
+        loss=losses(module, few if not held_out else rows),
+        loss_untrained=losses(untrained, few if not held_out else rows),
         explained_variance=_share(errors, spread),
         explained_variance_untrained=_share(before, spread),
         explained_variance_pca=None,
@@ -100,17 +113,17 @@ def measure(
         pca_errors = _pca_errors(training_sample, flat, latent_dim)
         report["explained_variance_pca"] = _share(pca_errors, spread)
         report["pca_interval"] = _interval((pca_errors - errors) / max(spread / len(flat), 1e-300))
-    codes = encode(module, rows)
     report["dead_units"] = int(((codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)).sum())
-    report["distinct_codes"] = len(torch.unique(codes.cpu(), dim=0))
+    report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
     report["code_width"] = latent_dim
     report["learned"] = spread <= 0 or report["explained_variance"] > max(0.0, report["explained_variance_untrained"])
     report["verdict"] = _verdict(report, constant=spread <= 0)
     return report
 
 
-def _row_errors(reconstruction: Tensor, flat: Tensor) -> Tensor:
-    return (reconstruction.flatten(1).double() - flat).square().sum(1)
+def _squares(a: Tensor, b: Tensor) -> Tensor:
+    """Return the summed squared difference per row."""
+    return (a - b).square_().sum(1).double()
 
 
 def _share(errors: Tensor, spread: float) -> float:
@@ -129,10 +142,19 @@ def _moved(module: nn.Module, untrained: nn.Module) -> float:
 
 
 def _pca_errors(training_sample: Tensor, flat: Tensor, components: int) -> Tensor:
-    sample = training_sample.flatten(1).float().cpu().numpy()
-    pca = PCA(min(components, len(sample)), random_state=0).fit(sample)
-    values = flat.float().cpu().numpy()
-    return torch.from_numpy(((pca.inverse_transform(pca.transform(values)) - values) ** 2).sum(1)).to(flat.device)
+    sample = training_sample.flatten(1).cpu().numpy()
+    values = flat.cpu().numpy()
+    # One thread: on so few rows a second one gains nothing, and waits for its turn where cores are taken.
+    with _blas().limit(limits=1, user_api="blas"):
+        pca = PCA(components, iterated_power=4, random_state=0).fit(sample)
+        found = torch.from_numpy(pca.inverse_transform(pca.transform(values)))
+    return _squares(found.to(flat.device), flat)
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """Return the controller of the BLAS libraries, found once: the search takes longer than the PCA."""
+    return ThreadpoolController()
 
 
 def _interval(differences: Tensor) -> list[float] | None:

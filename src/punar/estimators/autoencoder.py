@@ -15,7 +15,7 @@ from torch import Tensor
 
 from punar import errors
 from punar.core.params import check_params, either, instance, integer, none, one_of
-from punar.core.runtime import available_cores, draw_seed, pick_device, threads
+from punar.core.runtime import draw_seed, pick_device, threads
 from punar.data import inputs, scaling
 from punar.errors import (
     DamagedModelError,
@@ -197,7 +197,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         objective.check()
         device = pick_device(self.device)
         self.seed_, written_seed = _fitting.resolve_seed(self.random_state, checkpoint)
-        with threads(available_cores()):
+        with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
             rows, layout = read(self, X, wants_pictures=network.pictures_only)
             network.check(layout.shape)
             index = _fitting.split(len(rows), self.validation_fraction, self.seed_)
@@ -234,9 +234,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             stored=stored,
         )
         self.history_ = loop.history
-        with threads(available_cores()):
-            seconds = self.history_[-1]["seconds"]
-            self.fit_report_ = report(codec, scaled, index, seed=self.seed_, fit_seconds=seconds)
+        with codec.in_threads(256):
+            self.fit_report_ = report(codec, scaled, index, seed=self.seed_, history=self.history_)
         if store is not None:
             facts = {"finished": True, "history": self.history_, "report": dict(self.fit_report_)}
             store.save(facts, codec.tensors())

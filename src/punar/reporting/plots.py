@@ -28,7 +28,7 @@ def scores(facts: dict[str, Any]) -> list[Markup]:
 
 
 def _score_panel(metric: dict[str, Any], found: list[tuple[str, dict[str, Any]]], best: str | None) -> str:
-    left, right, row, top = 168.0, 366.0, 24.0, 30.0
+    left, right, row, top = 184.0, 372.0, 24.0, 30.0
     ends = [s["mean"] + sign * (s["half"] or 0) for _, s in found for sign in (-1, 1)]
     low, high = max(_LOWEST_SCORE, min(ends)), max(*ends, _LOWEST_SCORE + 0.01)
     baseline = metric["baseline_score"]
@@ -61,7 +61,7 @@ def _score_panel(metric: dict[str, Any], found: list[tuple[str, dict[str, Any]]]
             metric="- -" if near else "←", baseline=metric["baseline"], score=f"{baseline:.3f}"
         )
         parts.append(svg.text(left, bottom + 32, note, "small"))
-    return svg.drawing(430, bottom + 40, metric["label"], parts)
+    return svg.drawing(436, bottom + 40, metric["label"], parts)
 
 
 def reconstructions(facts: dict[str, Any]) -> list[dict[str, Any]]:

@@ -114,7 +114,10 @@ NOT_AVAILABLE = "–"
 
 # --- the printed result and the report -------------------------------------------------------------------------------
 TITLE = "Which reducer? {name}"
-FOOT = "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); costs are means per fold"
+FOOT = (
+    "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); costs are medians over folds, "
+    "memory the peak of all"
+)
 FOOT_BASELINE = "{metric}: {baseline} = {score}"
 HEAD_VERDICT = "Verdict"
 HEAD_TABLE = "All candidates"
@@ -158,7 +161,8 @@ HOW_VERDICT = (
     "picked the best of many. Where it covers 0 the answer is “no clear difference”, and the cheaper one is named."
 )
 HOW_COSTS = (
-    "Fit seconds and µs per row are wall-clock times on this machine; peak MB is the extra resident memory sampled "
-    "while fitting, in the fold where it was largest."
+    "Fit seconds and µs per row are wall-clock times on this machine, medians over folds; peak MB is the extra "
+    "resident memory sampled while fitting, in the fold where it was largest. On small data numpy's linear algebra "
+    "runs on one thread."
 )
 MADE_BY = "Made by punar {version} on {date} in {seconds}; {machine}."
