@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
@@ -28,7 +28,8 @@ _WARM_UP_ROWS = 64
 _SMALL_DATA = 2_000_000  # numbers
 _TRIAL_ROWS = 512
 _TRIAL_EPOCHS = (1, 4)
-_TRIAL_SHARE = 0.15
+_TRIAL_SHARE = 0.15  # of the budget
+_TRIAL_REPEATS = 2
 # With fewer folds than this an interval says little, so rare classes do not push below it.
 _FOLDS_FOR_RARE = 3
 
@@ -117,60 +118,61 @@ def trial(
 ) -> list[Timing]:
     """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows.
 
-    It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``:
-    on more rows the scaling errs less.
+    It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``. Of
+    all rounds the smallest estimate counts: a machine that is busy for a moment only ever adds time.
     """
     started = time.perf_counter()
     active = [c for c in candidates if c.refusal is None]
     order = np.random.default_rng(seed).permutation(len(data.X))
+    best: dict[str, Timing] = {}
     size = _TRIAL_ROWS
-    timings: list[Timing] | None = None
     while True:
         round_started = time.perf_counter()
         rows = order[:size]
         cut = max(1, len(rows) // folds)
         fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
-        if timings is None:
+        if not best:
             _warm_up(fold, active, seed)
-        timings = _time_all(question, fold, active, seed, len(data.X) / len(rows), started + _TRIAL_SHARE * seconds)
+        for candidate in active:
+            if best and time.perf_counter() - started > _TRIAL_SHARE * seconds:
+                break
+            # The run itself will say what is wrong with a candidate.
+            with contextlib.suppress(Exception):
+                found = _time_one(question, fold, candidate, seed, len(data.X) / len(rows))
+                known = best.get(candidate.name, found)
+                best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
         now = time.perf_counter()
         if size >= len(data.X) or now - started + 4 * (now - round_started) > _TRIAL_SHARE * seconds:
-            return timings
+            break
         size *= 4
-
-
-def _time_all(
-    question: Question, fold: Any, active: Sequence[Candidate], seed: int, scale: float, until: float
-) -> list[Timing]:
-    """Return timings; past the time ``until`` the rest is taken to cost what the dearest so far does."""
-    timings: list[Timing] = []
-    for candidate in active:
-        if timings and time.perf_counter() > until:
-            timings.append(Timing(max(t.fixed for t in timings), max(t.per_epoch for t in timings)))
-            continue
-        # The run itself will say what is wrong with a candidate.
-        with contextlib.suppress(Exception):
-            timings.append(_time_one(question, fold, candidate, seed, scale))
-    return timings
+    # Those that the time did not suffice for are taken to cost what the dearest does.
+    dearest = Timing(
+        max((t.fixed for t in best.values()), default=0), max((t.per_epoch for t in best.values()), default=0)
+    )
+    return [best.get(candidate.name, dearest) for candidate in active]
 
 
 def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
-    trials = _TRIAL_EPOCHS if epochs_of([candidate]) else (1,)
-    seconds = []
+    def timed(epochs: int) -> tuple[float, Any]:
+        estimator = prepared(candidate.estimator, seed, epochs)
+        started = time.perf_counter()
+        fitted = fold.fit(estimator)
+        return time.perf_counter() - started, fitted
+
+    short, long = _TRIAL_EPOCHS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for epochs in trials:
-            started = time.perf_counter()
-            fitted = fold.fit(prepared(candidate.estimator, seed, epochs))
-            seconds.append(time.perf_counter() - started)
+        first, fitted = min((timed(short) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
         started = time.perf_counter()
         question.judge(fold, fitted)
-        scored = time.perf_counter() - started
-    if len(trials) == 1:
-        return Timing((seconds[0] + scored) * scale, 0.0)
-    slope = max(1e-4, (seconds[1] - seconds[0]) / (trials[1] - trials[0]))
+        scored = (time.perf_counter() - started) * scale
+        if not epochs_of([candidate]):
+            return Timing(first * scale + scored, 0.0)
+        second, _ = min((timed(long) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
+    # At least half of the plain mean: a hiccup in the shorter fits must not make epochs look free.
+    slope = max((second - first) / (long - short), 0.5 * second / long)
     # What does not grow with the epochs hardly grows with the rows either: building, first calls, the report.
-    return Timing(max(0.0, seconds[0] - slope * trials[0]) + scored * scale, slope * scale)
+    return Timing(max(0.0, second - slope * long) + scored, slope * scale)
 
 
 def measure(
