@@ -4,8 +4,8 @@
     python benchmarks/speed.py --rounds 5 --write benchmarks/speed.md
 
 Network 784-128-32-128-784 (ReLU), batch 128, 10 epochs, Adam 1e-3, 20,000 rows x 784 in memory. Each library is called
-as its users call it, with its own preprocessing; punar's time includes scaling and ``fit_report_``. The first round runs
-every peer at 1 thread and at all, and the better of the two stands for it; punar chooses its own threads.
+as its users call it, with its own preprocessing; punar's time includes scaling and ``fit_report_``. The first round
+runs every peer at 1 thread and at all, and the better of the two stands for it; punar chooses its own threads.
 """
 
 from __future__ import annotations
@@ -184,7 +184,13 @@ def main() -> None:
                 theirs = timed(fit, X, n)
                 times[name][n].append(theirs)
                 ratios[name][n].append(theirs / mine)
-            print(k + 1, name, f"punar {mine:.2f} s", {n: round(times[name][n][-1], 2) for n in choices if times[name][n]}, flush=True)
+            print(
+                k + 1,
+                name,
+                f"punar {mine:.2f} s",
+                {n: round(times[name][n][-1], 2) for n in choices if times[name][n]},
+                flush=True,
+            )
     lines = [
         f"# Fit time, {ROWS:,} x {WIDTH} ({source}), {EPOCHS} epochs, batch {BATCH}",
         "",

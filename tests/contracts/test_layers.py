@@ -149,9 +149,7 @@ def test_no_file_is_long(path):
 @pytest.mark.parametrize("module", ["punar", "punar.errors", "punar.texts"])
 def test_importing_is_light(module):
     code = f"import sys, {module}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True)
     loaded = set(done.stdout.split())
     assert "punar" in loaded
     assert not loaded & {
@@ -169,9 +167,7 @@ def test_importing_is_light(module):
 
 def test_listing_names_is_light():
     code = "import sys, punar; dir(punar); punar.__version__; punar.errors; print('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_env(), check=True)
     assert done.stdout.strip() == "False"
 
 
@@ -182,9 +178,7 @@ def test_no_pickle_is_read_anywhere():
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
                 loaded = {n.split(".")[0] for n in names}
-                assert not loaded & {"pickle", "cloudpickle", "dill", "marshal", "shelve"}, (
-                    f"{path}:{node.lineno}"
-                )
+                assert not loaded & {"pickle", "cloudpickle", "dill", "marshal", "shelve"}, f"{path}:{node.lineno}"
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "np.load"):
                 given = {k.arg: ast.unparse(k.value) for k in node.keywords}
                 safe = given.get("weights_only") == "True" or given.get("allow_pickle") == "False"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_digits
@@ -193,6 +194,9 @@ def test_pictures_of_another_range_are_refused_instead_of_answered_wrongly() -> 
     with pytest.raises(DataError, match=r"Pass the uint8 pictures, or X \* 255"):
         ae.transform(X / 255.0)
     np.testing.assert_allclose(ae.transform(X.astype(float)), ae.transform(X), atol=1e-5)
+    ae.transform(np.zeros((2, 5, 6)))  # black is black in either range
+    wide = punar.Autoencoder(epochs=1, kind="images", random_state=0).fit(X.astype(np.float32))
+    assert wide.transform(X).shape == (12, 2)
     floats = punar.Autoencoder(epochs=1, kind="images", random_state=0).fit(X / 255.0)
     with pytest.raises(DataError, match=r"Pass X / 255.0"):
         floats.transform(X)
@@ -236,13 +240,14 @@ def test_fit_report_holds_the_baselines_and_agrees_with_them() -> None:
     ae = punar.Autoencoder(latent_dim=8, epochs=15, validation_fraction=0, random_state=0).fit(X)
     report = ae.fit_report_
     assert report["rows_from"] == "training"
-    assert report["explained_variance"] == pytest.approx(ae.score(X), abs=1e-5)
+    assert report["rows"] >= 300
+    assert report["explained_variance"] == pytest.approx(ae.score(X), abs=0.01)
     full = PCA(8).fit(X).explained_variance_ratio_.sum()
-    assert report["explained_variance_pca"] == pytest.approx(full, abs=0.02)
+    assert report["explained_variance_pca"] == pytest.approx(full, abs=0.03)
     assert report["loss"] < report["loss_untrained"]
     assert report["explained_variance"] > report["explained_variance_untrained"]
     assert report["dead_units"] == 0
-    assert report["distinct_codes"] > 1700
+    assert report["distinct_codes"] == report["rows"]
 
 
 def test_a_model_that_learns_nothing_says_so() -> None:
@@ -275,7 +280,7 @@ def test_divergence_is_named_with_the_next_step() -> None:
 
 
 def test_early_stopping_keeps_the_best_epoch() -> None:
-    X = np.random.default_rng(0).normal(size=(60, 10))
+    X = np.random.default_rng(0).normal(size=(120, 10))
     ae = punar.Autoencoder(latent_dim=8, epochs=400, patience=5, schedule="constant", random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DidNotLearnWarning)
@@ -284,3 +289,108 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     assert len(losses) < 400
     assert len(losses) - 1 - int(np.argmin(losses)) == 5
     assert ae.fit_report_["loss"] == pytest.approx(min(losses), rel=1e-5)
+
+
+def test_large_integers_keep_their_precision() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([1_700_000_000 + rng.integers(0, 60, 200), rng.integers(0, 60, 200)])
+    ae = punar.Autoencoder(epochs=60, random_state=0).fit(X)
+    assert np.abs(ae.reconstruct(X) - X).max() < 5
+
+
+def test_a_failed_fit_leaves_an_earlier_one_as_it_was() -> None:
+    X = low_rank()
+    ae = punar.Autoencoder(epochs=2, random_state=0).fit(X)
+    codes, report = ae.transform(X), dict(ae.fit_report_)
+    ae.set_params(optimizer="sgd", learning_rate=1e30, epochs=20)
+    with pytest.raises(TrainingDivergedError):
+        ae.fit(low_rank(d=4))
+    np.testing.assert_array_equal(ae.transform(X), codes)
+    assert ae.fit_report_ == report
+    fresh = punar.Autoencoder(optimizer="sgd", learning_rate=1e30, epochs=20)
+    with pytest.raises(TrainingDivergedError):
+        fresh.fit(X)
+    with pytest.raises(NotFittedError):
+        fresh.transform(X)
+
+
+def test_weights_that_explode_in_the_last_step_are_noticed() -> None:
+    with pytest.raises(TrainingDivergedError, match=r"Lower learning_rate"):
+        punar.Autoencoder(epochs=1, learning_rate=1e30, optimizer="sgd", random_state=0).fit(low_rank(8))
+
+
+def test_names_of_an_earlier_fit_do_not_stay(tmp_path: Path) -> None:
+    ae = punar.Autoencoder(epochs=1, random_state=0).fit(pd.DataFrame(low_rank(), columns=list("abcdef")))
+    ae.fit(np.zeros((6, 5, 5), np.uint8) + np.arange(5, dtype=np.uint8))
+    assert not hasattr(ae, "feature_names_in_")
+    punar.load(punar.save(ae, tmp_path / "m"))
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e-25])
+def test_float32_data_whose_squares_leave_float32(scale: float) -> None:
+    X = (low_rank() * scale).astype(np.float32)
+    assert punar.Autoencoder(epochs=100, random_state=0).fit(X).score(X) > 0.8
+
+
+def test_values_beyond_reason_are_named() -> None:
+    with pytest.raises(DataError, match="squares overflow, in column 0"):
+        punar.Autoencoder(epochs=1).fit(low_rank() * 1e200)
+    ae = punar.Autoencoder(epochs=1, random_state=0).fit(low_rank())
+    with pytest.raises(DataError, match=r"transform: row 1 .* overflow float32"):
+        ae.transform(np.array([[0.0] * 6, [1e300] * 6]))
+
+
+def test_tiny_values_are_not_taken_for_binary() -> None:
+    V = np.random.default_rng(0).random((200, 5)) * 1e-9
+    ae = punar.Autoencoder("variational", epochs=5, random_state=0).fit(V)
+    assert not ae.module_.objective.bernoulli
+    B = np.random.default_rng(0).integers(0, 2, (200, 5))
+    assert punar.Autoencoder("variational", epochs=1, random_state=0).fit(B).module_.objective.bernoulli
+
+
+def test_a_report_on_few_rows_uses_the_training_rows() -> None:
+    report = punar.Autoencoder(epochs=5, random_state=0).fit(low_rank(15)).fit_report_
+    assert (report["rows_from"], report["rows"]) == ("training", 14)
+    assert report["dead_units"] == 0
+
+
+def test_the_callers_torch_settings_do_not_matter(tmp_path: Path) -> None:
+    X = low_rank()
+    wanted = punar.Autoencoder(epochs=2, random_state=0).fit(X)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = punar.Autoencoder(epochs=2, random_state=0).fit(X)
+        np.testing.assert_array_equal(found.transform(X), wanted.transform(X))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    with torch.inference_mode():
+        found = punar.Autoencoder(epochs=2, random_state=0, device=torch.device("cpu")).fit(X, checkpoint=tmp_path)
+    np.testing.assert_array_equal(found.transform(X), wanted.transform(X))
+    assert punar.load(punar.save(found, tmp_path / "m")).device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        (lambda ae: ae.fit(torch.eye(4).to_sparse()), DataTypeError),
+        (lambda ae: ae.sample(2, random_state="x"), ParameterTypeError),
+        (lambda ae: ae.sample(0), ParameterError),
+        (lambda ae: ae.sample(1.5), ParameterTypeError),
+        (lambda ae: ae.fit(low_rank(), checkpoint=5), ParameterTypeError),
+        (lambda ae: punar.save(punar.Autoencoder, "m"), ParameterTypeError),
+        (lambda ae: punar.Autoencoder(learning_rate=10**400).fit(low_rank()), ParameterError),
+    ],
+    ids=range(7),
+)
+def test_users_mistakes_are_punars_errors(call: Any, kind: type[Exception]) -> None:
+    ae = punar.Autoencoder("variational", epochs=1, random_state=0).fit(low_rank())
+    with pytest.raises(kind):
+        call(ae)
+
+
+def test_tensors_of_any_kind_and_hasattr_of_a_typo() -> None:
+    x = torch.tensor(low_rank(), requires_grad=True)
+    ae = punar.Autoencoder(epochs=1, random_state=0).fit(x)
+    assert ae.inverse_transform(torch.zeros(3, 2, requires_grad=True)).shape == (3, 6)
+    punar.Autoencoder(epochs=1, random_state=0).fit(x.detach().bfloat16())
+    assert not hasattr(punar.Autoencoder(objective="typo"), "sample")

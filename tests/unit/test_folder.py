@@ -157,6 +157,9 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], None], type[Exception]]] = [
     (_set("fitted", "report", to="fine"), DamagedModelError),
     (_set("fitted", "names", to=["a"]), DamagedModelError),
     (_set("fitted", "seed", to="x"), DamagedModelError),
+    (_set("fitted", "report", to={}), DamagedModelError),
+    (_set("fitted", "history", to="abc"), DamagedModelError),
+    (_set("fitted", "names", to="abcde"), DamagedModelError),
 ]
 
 

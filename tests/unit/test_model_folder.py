@@ -516,9 +516,7 @@ def test_weights_come_back_bit_for_bit(tmp_path):
 
 def test_differences_are_named():
     tensors = nn.Linear(3, 2).state_dict()
-    with pytest.raises(
-        DamagedModelError, match=r"m: .*weight must be \(5, 3\) torch.float32, found \(2, 3\)"
-    ):
+    with pytest.raises(DamagedModelError, match=r"m: .*weight must be \(5, 3\) torch.float32, found \(2, 3\)"):
         model_folder.load_weights(lambda: nn.Linear(3, 5), tensors, "m")
     with pytest.raises(DamagedModelError, match="bias is missing"):
         model_folder.load_weights(lambda: nn.Linear(3, 2), {"weight": tensors["weight"]}, "m")

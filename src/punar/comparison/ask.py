@@ -23,6 +23,7 @@ from punar.comparison.facts import score_facts
 from punar.comparison.progress import in_words, say
 from punar.comparison.reading import Reading, read
 from punar.comparison.result import Comparison
+from punar.comparison.trial import trial
 from punar.core.runtime import available_cores, draw_seed, pick_device
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 from punar.texts import compare as texts
@@ -124,7 +125,7 @@ def compare(
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
     if seconds is not None:
         say(texts.PROGRESS_TRIAL + ".", verbose)
-        timings = protocol.trial(asked, data, rivals, folds, seed, seconds)
+        timings = trial(asked, data, rivals, folds, seed, seconds)
         plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
         if plan.rows < len(data.X):
             data = _some_rows(data, plan.rows, seed)

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
-from punar.comparison.budget import Plan, Timing
+from punar.comparison.budget import Plan
 from punar.comparison.progress import Progress, in_words
 from punar.comparison.reading import Reading
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
@@ -26,10 +26,6 @@ Split = tuple[np.ndarray, np.ndarray]
 
 _WARM_UP_ROWS = 64
 _SMALL_DATA = 2_000_000  # numbers
-_TRIAL_ROWS = 512
-_TRIAL_EPOCHS = (1, 4)
-_TRIAL_SHARE = 0.15  # of the budget
-_TRIAL_REPEATS = 2
 # With fewer folds than this an interval says little, so rare classes do not push below it.
 _FOLDS_FOR_RARE = 3
 
@@ -113,68 +109,6 @@ def epochs_of(candidates: Sequence[Candidate]) -> int:
     return max((e for e in asked if isinstance(e, int)), default=0)
 
 
-def trial(
-    question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int, seconds: float
-) -> list[Timing]:
-    """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows.
-
-    It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``. Of
-    all rounds the smallest estimate counts: a machine that is busy for a moment only ever adds time.
-    """
-    started = time.perf_counter()
-    active = [c for c in candidates if c.refusal is None]
-    order = np.random.default_rng(seed).permutation(len(data.X))
-    best: dict[str, Timing] = {}
-    size = _TRIAL_ROWS
-    while True:
-        round_started = time.perf_counter()
-        rows = order[:size]
-        cut = max(1, len(rows) // folds)
-        fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
-        if not best:
-            _warm_up(fold, active, seed)
-        for candidate in active:
-            if best and time.perf_counter() - started > _TRIAL_SHARE * seconds:
-                break
-            # The run itself will say what is wrong with a candidate.
-            with contextlib.suppress(Exception):
-                found = _time_one(question, fold, candidate, seed, len(data.X) / len(rows))
-                known = best.get(candidate.name, found)
-                best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
-        now = time.perf_counter()
-        if size >= len(data.X) or now - started + 4 * (now - round_started) > _TRIAL_SHARE * seconds:
-            break
-        size *= 4
-    # Those that the time did not suffice for are taken to cost what the dearest does.
-    dearest = Timing(
-        max((t.fixed for t in best.values()), default=0), max((t.per_epoch for t in best.values()), default=0)
-    )
-    return [best.get(candidate.name, dearest) for candidate in active]
-
-
-def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
-    def timed(epochs: int) -> tuple[float, Any]:
-        estimator = prepared(candidate.estimator, seed, epochs)
-        started = time.perf_counter()
-        fitted = fold.fit(estimator)
-        return time.perf_counter() - started, fitted
-
-    short, long = _TRIAL_EPOCHS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first, fitted = min((timed(short) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
-        started = time.perf_counter()
-        question.judge(fold, fitted)
-        scored = (time.perf_counter() - started) * scale
-        if not epochs_of([candidate]):
-            return Timing(first * scale + scored, 0.0)
-        second, _ = min((timed(long) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
-    # At least half of the plain mean: a hiccup in the shorter fits must not make epochs look free.
-    slope = max((second - first) / (long - short), 0.5 * second / long)
-    # What does not grow with the epochs hardly grows with the rows either: building, first calls, the report.
-    return Timing(max(0.0, second - slope * long) + scored, slope * scale)
-
-
 def measure(
     question: Question,
     data: Reading,
@@ -194,8 +128,6 @@ def measure(
     active = [run for run in runs if run.failure is None]
     progress = Progress(plan.folds, [run.candidate.name for run in active], verbose)
     out = Measured(runs, [], [], {}, [])
-    # On small matrices the threads of a linear algebra library do little but wait for each other.
-    blas_threads = 1 if data.X.size < _SMALL_DATA else None
     longest = 0.0
     try:
         for i, (train, test) in enumerate(splits(data, plan.folds, seed)):
@@ -210,11 +142,11 @@ def measure(
             if i == 0:
                 out.shown = question.show_fold(fold)
                 if plan.seconds is None:  # a trial has done it
-                    _warm_up(fold, [run.candidate for run in active], seed)
+                    warm_up(fold, [run.candidate for run in active], seed)
             for run in active:
                 progress.start(i, run.candidate.name)
                 step_started = time.perf_counter()
-                with threadpool_limits(blas_threads, user_api="blas"):
+                with linear_algebra(data):
                     _run_one(question, fold, run, i, plan.epochs, seed + i)
                 progress.end(i, run.candidate.name, time.perf_counter() - step_started)
             longest = max(longest, time.perf_counter() - fold_started)
@@ -227,7 +159,12 @@ def measure(
     return out
 
 
-def _warm_up(fold: Any, candidates: Sequence[Candidate], seed: int) -> None:
+def linear_algebra(data: Reading) -> Any:
+    """Return a context with one BLAS thread for small data, whose threads would do little but wait for each other."""
+    return threadpool_limits(1 if data.X.size < _SMALL_DATA else None, user_api="blas")
+
+
+def warm_up(fold: Any, candidates: Sequence[Candidate], seed: int) -> None:
     """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up."""
     few = replace(fold, train=fold.train[:_WARM_UP_ROWS])
     with warnings.catch_warnings():

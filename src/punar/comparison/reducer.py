@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import NMF, PCA
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -20,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
 from punar.comparison._question import Candidate, Metric, Question
+from punar.comparison._scaled_fold import Fold, scaled_fold, variance_explained
 from punar.comparison.reading import Reading
-from punar.data.scaling import learn_scaler, moments
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.estimators.autoencoder import Autoencoder
 from punar.texts import compare as texts
@@ -73,70 +71,6 @@ class NonNegative(TransformerMixin, BaseEstimator):
     def inverse_transform(self, Z: np.ndarray) -> np.ndarray:
         """Return Z, shifted back."""
         return Z + self.shift_
-
-
-@dataclass
-class Fold:
-    """What all candidates share in one fold: scaled rows (float32, flat), labels and the pictures' shape."""
-
-    train: np.ndarray
-    test: np.ndarray
-    y_train: np.ndarray | None
-    y_test: np.ndarray | None
-    target: str | None
-    picture: tuple[int, ...] | None
-    shift: np.ndarray
-    scale: np.ndarray
-    seed: int
-
-    def fit(self, estimator: Any) -> Any:
-        """Return ``estimator``, fitted on the training rows without labels."""
-        return estimator.fit(self._in_shape(estimator, self.train))
-
-    def transform(self, estimator: Any) -> np.ndarray:
-        """Return the codes of the held-out rows, (n, code size)."""
-        return self.encode(estimator, self.test)
-
-    def encode(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
-        """Return the codes of flat rows as a finite 2-D float array."""
-        codes = estimator.transform(self._in_shape(estimator, rows))
-        codes = codes.toarray() if hasattr(codes, "toarray") else np.asarray(codes)
-        if len(codes) != len(rows):
-            raise DataError(f"transform gave {len(codes)} codes for {len(rows)} rows.")
-        codes = codes.reshape(len(rows), -1).astype(np.float64)
-        if not np.isfinite(codes).all():
-            raise DataError("transform gave codes that are NaN or infinite.")
-        return codes
-
-    def decode(self, estimator: Any, codes: np.ndarray) -> np.ndarray | None:
-        """Return flat rows for codes, or None where the estimator cannot go back."""
-        try:
-            inverse = estimator.inverse_transform
-        except AttributeError:  # a pipeline says so only when asked
-            return None
-        back = np.asarray(inverse(codes.astype(np.float32))).reshape(len(codes), -1).astype(np.float64)
-        if not np.isfinite(back).all():
-            raise DataError("inverse_transform gave rows that are NaN or infinite.")
-        return back
-
-    def in_input_units(self, rows: np.ndarray) -> np.ndarray:
-        """Return flat scaled rows in the units of X."""
-        return rows * self.scale + self.shift
-
-    def _in_shape(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
-        if self.picture is not None and takes_pictures(estimator):
-            return rows.reshape(len(rows), *self.picture)
-        return rows
-
-
-def takes_pictures(estimator: Any) -> bool:
-    """Return whether an estimator, or the first step of a pipeline, asks for pictures rather than rows."""
-    if isinstance(estimator, Pipeline):
-        return bool(estimator.steps) and takes_pictures(estimator.steps[0][1])
-    if not isinstance(estimator, Autoencoder):
-        return False
-    network = estimator.network
-    return estimator.kind == "images" or "conv" in (network, type(network).__name__.lower())
 
 
 class Reducer(Question):
@@ -198,30 +132,17 @@ class Reducer(Question):
         """Return variance explained, the downstream score where there are labels, and trustworthiness."""
         found = [Metric(VARIANCE, texts.VARIANCE_LABEL, texts.VARIANCE_HELP, texts.VARIANCE_BASELINE)]
         if data.target == "classes":
-            found.append(Metric(ACCURACY, texts.ACCURACY_LABEL, texts.ACCURACY_HELP, texts.ACCURACY_BASELINE))
+            help_text = texts.ACCURACY_HELP.format(rows=_DOWNSTREAM_ROWS)
+            found.append(Metric(ACCURACY, texts.ACCURACY_LABEL, help_text, texts.ACCURACY_BASELINE))
         elif data.target == "numbers":
-            found.append(Metric(R2, texts.R2_LABEL, texts.R2_HELP, texts.R2_BASELINE))
+            help_text = texts.R2_HELP.format(rows=_DOWNSTREAM_ROWS)
+            found.append(Metric(R2, texts.R2_LABEL, help_text, texts.R2_BASELINE))
         trust = texts.TRUST_HELP.format(neighbours=_NEIGHBOURS, rows=_TRUST_ROWS)
         return [*found, Metric(TRUST, texts.TRUST_LABEL, trust, texts.TRUST_BASELINE)]
 
     def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Fold:
-        """Scale the fold by what its training rows say: per column for a table, one scale for pictures."""
-        rows = data.X.reshape(len(data.X), -1)
-        pictures = data.kind == "images"
-        train_rows = torch.from_numpy(np.ascontiguousarray(rows[train]))
-        mode = "global" if pictures else "standard"
-        scaler = learn_scaler(moments([train_rows]), mode, unit_range=False, pictures=pictures)
-        return Fold(
-            train=scaler(train_rows).numpy(),
-            test=scaler(torch.from_numpy(np.ascontiguousarray(rows[test]))).numpy(),
-            y_train=None if data.y is None else data.y[train],
-            y_test=None if data.y is None else data.y[test],
-            target=data.target,
-            picture=tuple(data.X.shape[1:]) if pictures else None,
-            shift=scaler.shift.numpy(),
-            scale=scaler.scale.numpy(),
-            seed=seed,
-        )
+        """Scale the fold by what its training rows say."""
+        return scaled_fold(data, train, test, seed)
 
     def judge(self, fold: Fold, estimator: Any) -> dict[str, float | None]:
         """Return the scores of a fitted candidate on the fold's held-out rows."""
@@ -288,23 +209,6 @@ def _training(n_train: int) -> dict[str, Any]:
         "learning_rate": 3e-3,
         "patience": max(1, epochs // 3),
     }
-
-
-def variance_explained(fold: Fold, back: np.ndarray) -> float:
-    """Return 1 - squared error / squared distance from the training mean, over the held-out rows.
-
-    Parameters
-    ----------
-    fold : Fold
-    back : ndarray of shape (n_test, columns)
-        Reconstructions in the shared scaled space.
-    """
-    test = fold.test.astype(np.float64)
-    spread = float(((test - fold.train.mean(axis=0, dtype=np.float64)) ** 2).sum())
-    error = float(((test - back) ** 2).sum())
-    if spread <= 0:
-        return 1.0 if error <= 1e-12 * test.size else 0.0
-    return 1.0 - error / spread
 
 
 def _downstream(fold: Fold, estimator: Any, codes: np.ndarray) -> float:

@@ -116,9 +116,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     with _open_regular(path) as f:
         size = os.fstat(f.fileno()).st_size
         if size > MAX_CONFIG_BYTES:
-            raise DamagedModelError(
-                f"{path} must have at most {MAX_CONFIG_BYTES} bytes, found {size}. {_ADVICE}"
-            )
+            raise DamagedModelError(f"{path} must have at most {MAX_CONFIG_BYTES} bytes, found {size}. {_ADVICE}")
         data = f.read(MAX_CONFIG_BYTES)
     config = strict_json.loads(data, str(path))
     if not isinstance(config, dict):
@@ -129,9 +127,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         )
     number = config["punar_format"]
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise DamagedModelError(
-            f"{path}: punar_format must be a whole number >= 1, found {shown(number)}. {_ADVICE}"
-        )
+        raise DamagedModelError(f"{path}: punar_format must be a whole number >= 1, found {shown(number)}. {_ADVICE}")
     if number > FORMAT:
         raise NewerFormatError(
             f"{path} has format {number}, written by punar {shown(config.get('punar_version'))}; this punar "

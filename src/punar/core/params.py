@@ -51,9 +51,7 @@ def integer(low: int, high: int | None = None) -> Rule:
     return Rule(text, _is_integer, lambda v: low <= v and (high is None or v <= high))  # type: ignore[operator]
 
 
-def number(
-    low: float = -math.inf, high: float = math.inf, *, open_low: bool = False, open_high: bool = False
-) -> Rule:
+def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False, open_high: bool = False) -> Rule:
     """A finite number between ``low`` and ``high``, ends included unless said to be open."""
     left, right = ("(" if open_low else "["), (")" if open_high else "]")
     if math.isinf(low) and math.isinf(high):
@@ -64,7 +62,10 @@ def number(
         text = f"a number in {left}{low:g}, {high:g}{right}"
 
     def valid(value: object) -> bool:
-        v = float(value)  # type: ignore[arg-type]
+        try:
+            v = float(value)  # type: ignore[arg-type]
+        except OverflowError:  # an integer beyond the range of floats
+            return False
         above = v > low if open_low else v >= low
         below = v < high if open_high else v <= high
         return math.isfinite(v) and above and below
@@ -74,9 +75,7 @@ def number(
 
 def one_of(*names: str) -> Rule:
     """One of some strings."""
-    return Rule(
-        "one of " + ", ".join(map(repr, names)), lambda v: isinstance(v, str), lambda v: v in names, names
-    )
+    return Rule("one of " + ", ".join(map(repr, names)), lambda v: isinstance(v, str), lambda v: v in names, names)
 
 
 def boolean() -> Rule:
@@ -122,15 +121,17 @@ def random_state() -> Rule:
     )
 
 
-def check_params(owner: object, rules: Mapping[str, Rule]) -> None:
+def check_params(owner: object, rules: Mapping[str, Rule], where: str | None = None) -> None:
     """Raise where an attribute of ``owner`` breaks its rule.
 
     Parameters
     ----------
     owner : object
-        An estimator or part; its class name stands in the message.
+        An estimator or part.
     rules : mapping of str to Rule
         By attribute name.
+    where : str, optional
+        What stands first in the message; by default the owner's class name.
 
     Raises
     ------
@@ -145,4 +146,4 @@ def check_params(owner: object, rules: Mapping[str, Rule]) -> None:
             continue
         kind = ParameterError if rule.has_type(value) else ParameterTypeError
         hint = suggest(value, rule.names)
-        raise kind(f"{type(owner).__name__}: {name} must be {rule.text}, got {shown(value)}.{hint}")
+        raise kind(f"{where or type(owner).__name__}: {name} must be {rule.text}, got {shown(value)}.{hint}")

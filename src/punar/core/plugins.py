@@ -56,9 +56,7 @@ def members(folder: str) -> list[str]:
     """
     if not isinstance(folder, str) or folder not in PART_FOLDERS:
         names = ", ".join(map(repr, PART_FOLDERS))
-        raise ParameterError(
-            f"folder must be one of {names}, got {shown(folder)}.{suggest(folder, PART_FOLDERS)}"
-        )
+        raise ParameterError(f"folder must be one of {names}, got {shown(folder)}.{suggest(folder, PART_FOLDERS)}")
     found = pkgutil.iter_modules([f"{root}/{folder}" for root in punar.__path__])
     return sorted(m.name for m in found if not m.ispkg and _FILE.fullmatch(m.name))
 
@@ -111,9 +109,7 @@ def to_dict(part: BaseEstimator, *, user_ok: bool = True) -> dict[str, Any]:
     return _part_to_dict(part, type(part).__name__, user_ok, budget, 0)
 
 
-def from_dict(
-    stored: object, *, parts: Iterable[object] = (), allowed: Sequence[str] = PART_FOLDERS
-) -> BaseEstimator:
+def from_dict(stored: object, *, parts: Iterable[object] = (), allowed: Sequence[str] = PART_FOLDERS) -> BaseEstimator:
     """Rebuild what :func:`to_dict` gave, from a source that nobody vouches for.
 
     Parameters
@@ -160,9 +156,7 @@ def _camel(name: str) -> str:
     return "".join(word.capitalize() for word in name.split("_"))
 
 
-def _part_to_dict(
-    part: BaseEstimator, where: str, user_ok: bool, budget: _Budget, depth: int
-) -> dict[str, Any]:
+def _part_to_dict(part: BaseEstimator, where: str, user_ok: bool, budget: _Budget, depth: int) -> dict[str, Any]:
     budget.take(where, depth, ModelFolderError)
     cls = type(part)
     folder, file = _address(cls, where)
@@ -171,16 +165,13 @@ def _part_to_dict(
     try:
         params = part.get_params(deep=False)
     except (AttributeError, RuntimeError, TypeError) as e:
-        raise ModelFolderError(
-            f"{where}: {cls.__name__} must keep its settings as scikit-learn asks: {e}"
-        ) from e
+        raise ModelFolderError(f"{where}: {cls.__name__} must keep its settings as scikit-learn asks: {e}") from e
     return {
         "folder": folder,
         "file": file,
         "class": cls.__name__,
         "params": {
-            name: _encode(value, f"{where}.{name}", user_ok, budget, depth + 1)
-            for name, value in params.items()
+            name: _encode(value, f"{where}.{name}", user_ok, budget, depth + 1) for name, value in params.items()
         },
     }
 
@@ -231,8 +222,7 @@ class _Reader:
         self.budget.take("config.json", depth, DamagedModelError)
         if not isinstance(stored, dict) or set(stored) != _KEYS or not isinstance(stored["params"], dict):
             raise DamagedModelError(
-                f"config.json: a part must be an object with folder, file, class and params, "
-                f"found {shown(stored)}."
+                f"config.json: a part must be an object with folder, file, class and params, found {shown(stored)}."
             )
         cls = self.find(stored["folder"], stored["file"], stored["class"])
         # scikit-learn keeps this name private, but every estimator library builds on it.
@@ -246,9 +236,7 @@ class _Reader:
         try:
             return cls(**params)
         except (TypeError, ValueError) as e:
-            raise DamagedModelError(
-                f"config.json: {cls.__name__} refuses its settings: {shown(str(e), 300)}"
-            ) from e
+            raise DamagedModelError(f"config.json: {cls.__name__} refuses its settings: {shown(str(e), 300)}") from e
 
     def find(self, folder: object, file: object, name: object) -> type[BaseEstimator]:
         if not isinstance(name, str) or not _CLASS.fullmatch(name):
@@ -262,8 +250,7 @@ class _Reader:
             return self.users[name]
         if not isinstance(folder, str) or folder not in self.allowed or folder not in PART_FOLDERS:
             raise UnknownPartError(
-                f"config.json: folder must be one of {', '.join(map(repr, self.allowed))}, "
-                f"found {shown(folder)}."
+                f"config.json: folder must be one of {', '.join(map(repr, self.allowed))}, found {shown(folder)}."
             )
         known = members(folder)
         if not isinstance(file, str) or file not in known or name != _camel(file):
@@ -301,9 +288,7 @@ class _Reader:
                     return tuple(self.value(v, where, depth + 1) for v in content)
                 case "$dict", list() if all(isinstance(p, list) and len(p) == 2 for p in content):
                     return self.pairs(content, where, depth + 1)
-        raise DamagedModelError(
-            f"config.json: {where} holds a form that is not known here, found {shown(stored)}."
-        )
+        raise DamagedModelError(f"config.json: {where} holds a form that is not known here, found {shown(stored)}.")
 
     def pairs(self, content: list[list[object]], where: str, depth: int) -> dict[Any, Any]:
         try:

@@ -134,3 +134,17 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_available() else []):
         torch.manual_seed(seed)
         yield
+
+
+@contextlib.contextmanager
+def as_usual() -> Iterator[None]:
+    """Run the block with float32 as torch's default and outside inference mode, whatever the caller has set."""
+    before = torch.get_default_dtype()
+    if before != torch.float32:
+        torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False):
+            yield
+    finally:
+        if before != torch.float32:
+            torch.set_default_dtype(before)

@@ -55,9 +55,7 @@ def save(path: Path, tensors: Mapping[str, Tensor]) -> None:
 
 def _plain(name: str, tensor: Tensor, owned: set[int]) -> Tensor:
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
-        raise ModelFolderError(
-            f"tensors must map names to tensors, got {shown(name)}: {shown(type(tensor))}."
-        )
+        raise ModelFolderError(f"tensors must map names to tensors, got {shown(name)}: {shown(type(tensor))}.")
     dense = tensor.layout == torch.strided and not tensor.is_quantized and tensor.device.type != "meta"
     if not dense or tensor.dtype not in _DTYPES.values():
         raise ModelFolderError(
@@ -133,20 +131,14 @@ def fits_in_memory(size: int) -> bool:
 
 def _check_entry(name: str, entry: object, where: str) -> tuple[int, int]:
     def refuse(rule: str) -> DamagedModelError:
-        return DamagedModelError(
-            f"{where}: tensor {shown(name)} must have {rule}, found {shown(entry)}. {_ADVICE}"
-        )
+        return DamagedModelError(f"{where}: tensor {shown(name)} must have {rule}, found {shown(entry)}. {_ADVICE}")
 
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise refuse("exactly dtype, shape and data_offsets")
     dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise refuse("one of the dtypes " + ", ".join(_DTYPES))
-    if (
-        not isinstance(shape, list)
-        or len(shape) > 16
-        or not all(_is_size(n) and n <= _MAX_SIDE for n in shape)
-    ):
+    if not isinstance(shape, list) or len(shape) > 16 or not all(_is_size(n) and n <= _MAX_SIDE for n in shape):
         raise refuse("a shape of at most 16 whole numbers >= 0")
     if not isinstance(span, list) or len(span) != 2 or not all(map(_is_size, span)):
         raise refuse("two offsets >= 0")

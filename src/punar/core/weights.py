@@ -13,9 +13,7 @@ from punar.errors import DamagedModelError, MissingExtraError, ModelFolderError,
 _MAX_COMPUTED_BYTES = 2**28
 
 
-def load_weights(
-    module_factory: Callable[[], nn.Module], tensors: Mapping[str, Tensor], where: str
-) -> nn.Module:
+def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, Tensor], where: str) -> nn.Module:
     """Build a module without memory, compare it with ``tensors``, and only then put them in.
 
     Parameters
@@ -66,9 +64,7 @@ def _build(module_factory: Callable[[], nn.Module], where: str, device: torch.de
     except (ModelFolderError, MissingExtraError):
         raise
     except Exception as e:  # hostile sizes end in every kind of error, from overflow to recursion
-        raise DamagedModelError(
-            f"{where}: no model can be built from config.json: {shown(str(e), 300)}"
-        ) from e
+        raise DamagedModelError(f"{where}: no model can be built from config.json: {shown(str(e), 300)}") from e
 
 
 def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
@@ -77,9 +73,7 @@ def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> l
     for name, slot in wanted.items():
         value = found.get(name)
         if value is not None and (value.shape != slot.shape or value.dtype != slot.dtype):
-            lines.append(
-                f"{name} must be {tuple(slot.shape)} {slot.dtype}, found {tuple(value.shape)} {value.dtype}"
-            )
+            lines.append(f"{name} must be {tuple(slot.shape)} {slot.dtype}, found {tuple(value.shape)} {value.dtype}")
     return lines
 
 

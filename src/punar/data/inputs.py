@@ -97,11 +97,19 @@ def read_kind(X: Any, kind: str | None, wants_pictures: bool) -> str:
     )
 
 
+def to_numpy(X: Any, where: str) -> Any:
+    """Return a tensor as an array, without its gradient, and anything else as it is."""
+    if not isinstance(X, Tensor):
+        return X
+    if X.layout != torch.strided:
+        raise DataTypeError(f"{where}: X must be dense, got a tensor of layout {X.layout}. Pass X.to_dense().")
+    X = X.detach().cpu()
+    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+
+
 def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
     """Return pictures as (n, channels, height, width) and their layout; numbers are kept as they are."""
-    if isinstance(X, Tensor):
-        X = X.detach().cpu().numpy()
-    X = np.asarray(X)
+    X = np.asarray(to_numpy(X, where))
     if X.dtype == object or X.dtype.kind not in "buif":
         word = "Complex data not supported" if X.dtype.kind == "c" else "pictures must be numbers"
         raise DataTypeError(f"{where}: {word}, got dtype {X.dtype}.")
@@ -115,7 +123,8 @@ def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
             f"{where}: Input X contains NaN or infinity in {len(bad)} of {len(X)} pictures, first in picture "
             f"{bad[0]}. Drop or repair them; values must be finite."
         )
-    rows = torch.from_numpy(np.array(X, dtype=np.float64 if X.dtype == np.float64 else np.float32))
+    exact = X.dtype.itemsize <= 2 or X.dtype == np.float32  # float32 holds every value
+    rows = torch.from_numpy(np.array(X, dtype=np.float32 if exact else np.float64))
     user_shape = tuple(X.shape[1:])
     rows = rows.unsqueeze(1) if X.ndim == 3 else rows.permute(0, 3, 1, 2).contiguous()
     return rows, Layout("images", tuple(rows.shape[1:]), user_shape, X.dtype == np.uint8)
@@ -125,11 +134,11 @@ def read_table(estimator: Any, X: Any, where: str, *, reset: bool) -> tuple[Tens
     """Return a 2-D table as (n, features), checked as scikit-learn does, feature names included."""
     if X is None or isinstance(X, str):
         raise DataTypeError(f"{where}: X must be an array, a data frame or a torch dataset, got {shown(X)}.")
-    if isinstance(X, Tensor):
-        X = X.detach().cpu().numpy()
+    X = to_numpy(X, where)
     with as_data_error(where):
         try:
-            table = validate_data(estimator, X, dtype=[np.float32, np.float64], reset=reset)
+            # The first type is for everything that is neither: float32 would cut integers above 2**24.
+            table = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset)
         except ValueError as error:
             found = _first_missing(X) if "NaN" in str(error) or "infinity" in str(error) else ""
             if not found:

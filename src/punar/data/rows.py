@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from punar.data.scaling import Scaler
-from punar.errors import DataError, shown
+from punar.errors import DataError, DataTypeError, shown
 
 
 class TensorRows:
@@ -64,7 +64,10 @@ class DatasetRows:
 
 def _row(item: Any) -> Tensor:
     first = item[0] if isinstance(item, (tuple, list)) else item
-    return torch.as_tensor(first)
+    try:
+        return torch.as_tensor(first)
+    except (TypeError, ValueError, RuntimeError):
+        raise DataTypeError(f"Dataset items must be arrays or tensors of numbers, got {shown(first)}.") from None
 
 
 def stack(rows: list[Tensor], index: list[int]) -> Tensor:
@@ -81,9 +84,7 @@ def stack(rows: list[Tensor], index: list[int]) -> Tensor:
         raise DataError("Complex data not supported: dataset items must be real numbers.")
     if out.is_floating_point() and not bool(torch.isfinite(out).all()):
         bad = next(i for i, r in zip(index, rows, strict=True) if not bool(torch.isfinite(r).all()))
-        raise DataError(
-            f"Dataset item {bad} contains NaN or infinity ({shown(rows[0].dtype)}); rows must be finite."
-        )
+        raise DataError(f"Dataset item {bad} contains NaN or infinity ({shown(rows[0].dtype)}); rows must be finite.")
     return out
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from punar.errors import DataError
+
 MODES = ("auto", "standard", "global", "none")
 
 # Columns whose deviations differ by no more than this factor (10th to 90th percentile) are taken to share a unit.
@@ -39,7 +41,7 @@ class Scaler:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Return scaled float32 rows; float64 rows are centred in float64, so that large offsets lose nothing."""
-        kind = rows.dtype if rows.dtype == torch.float64 else torch.float32
+        kind = _working_type(rows)
         shift, scale = self.shift.to(kind), self.scale.to(kind)
         out = torch.empty(rows.shape, dtype=torch.float32, device=rows.device)
         for part, target in zip(rows.split(512), out.split(512), strict=True):
@@ -64,44 +66,52 @@ class Moments:
     squares: Tensor
     low: Tensor
     high: Tensor
+    binary: bool  # every value is 0 or 1
 
     @property
     def deviation(self) -> Tensor:
         """Population standard deviation per position."""
         return (self.squares / self.count).clamp_min(0).sqrt()
 
-    @property
-    def binary(self) -> bool:
-        """Whether every value is 0 or 1, as far as minimum, maximum and moments can tell."""
-        # For values in [0, 1]: mean of squares equals the mean only if every value is 0 or 1.
-        inside = bool((self.low >= 0).all() and (self.high <= 1).all())
-        mean_square = self.squares / self.count + self.mean**2
-        return inside and bool(torch.allclose(mean_square, self.mean, rtol=1e-5, atol=1e-8))
-
 
 def moments(blocks: Iterable[Tensor]) -> Moments:
     """Return the moments over blocks of rows, each (n_i, *shape)."""
     total: Moments | None = None
     for block in blocks:
-        n = len(block)
-        x = block if block.dtype in (torch.float32, torch.float64) else block.to(torch.float32)
-        # Centring by the first row keeps float32 sums accurate for data with a large offset.
-        origin = x[0].clone()
-        centred = x - origin
-        shift = centred.mean(0)
-        squares = (centred.square_().sum(0) - n * shift**2).clamp_min_(0).double()
-        low, high = torch.aminmax(x, dim=0)
-        part = Moments(
-            n,
-            origin.double() + shift.double(),
-            squares,
-            low.double(),
-            high.double(),
-        )
+        x = block.to(_working_type(block))
+        part = _block_moments(x, may_be_binary=total is None or total.binary)
         total = part if total is None else _combine(total, part)
     if total is None:
         raise ValueError("moments needs at least one block")
+    if not bool(torch.isfinite(total.squares).all()):
+        column = int((~torch.isfinite(total.squares.flatten())).nonzero()[0, 0])
+        raise DataError(
+            f"X has values whose squares overflow, in column {column} up to {float(total.high.flatten()[column]):g}. "
+            "Divide the data by a constant first."
+        )
     return total
+
+
+def _block_moments(x: Tensor, *, may_be_binary: bool) -> Moments:
+    # Centring by the first row keeps float32 sums accurate for data with a large offset.
+    origin = x[0].clone()
+    centred = x - origin
+    shift = centred.mean(0)
+    squares = centred.square_().sum(0)
+    low, high = torch.aminmax(x, dim=0)
+    if not bool(torch.isfinite(squares).all()) or bool(((squares == 0) & (high > low)).any()):
+        centred = x.double() - origin.double()  # beyond the range of float32's squares
+        shift = centred.mean(0)
+        squares = centred.square_().sum(0)
+    squares = (squares.double() - len(x) * shift.double() ** 2).clamp_min_(0)
+    binary = may_be_binary and bool((low >= 0).all() and (high <= 1).all()) and bool(((x == 0) | (x == 1)).all())
+    return Moments(len(x), origin.double() + shift.double(), squares, low.double(), high.double(), binary)
+
+
+def _working_type(rows: Tensor) -> torch.dtype:
+    """Return float32 where it holds every value of the rows' type, else float64."""
+    exact = (torch.float32, torch.float16, torch.bfloat16, torch.uint8, torch.int8, torch.int16, torch.bool)
+    return torch.float32 if rows.dtype in exact else torch.float64
 
 
 def _combine(a: Moments, b: Moments) -> Moments:
@@ -113,6 +123,7 @@ def _combine(a: Moments, b: Moments) -> Moments:
         a.squares + b.squares + delta**2 * (a.count * b.count / count),
         torch.minimum(a.low, b.low),
         torch.maximum(a.high, b.high),
+        a.binary and b.binary,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
+import torch
 from sklearn.base import clone
 
 from punar.core import plugins
+from punar.core.params import check_params, integer
+from punar.core.params import random_state as rule_of_state
+from punar.core.runtime import draw_seed
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown
 from punar.objectives._objective import Objective
 
@@ -89,7 +93,10 @@ class needs_objective_with:
                 if estimator is None:
                     return method
                 fitted = getattr(estimator, "objective_", None)
-                objective = fitted or part(estimator, "objective", "objectives", Objective)
+                try:
+                    objective = fitted or part(estimator, "objective", "objectives", Objective)
+                except ParameterError as error:  # hasattr() must answer, not raise
+                    raise NotSupportedError(str(error)) from None
                 if hasattr(objective, name):
                     return method.__get__(estimator, owner)
                 raise NotSupportedError(
@@ -100,8 +107,10 @@ class needs_objective_with:
         return Descriptor()
 
 
-def check_count(owner: object, method: str, value: object) -> None:
-    """Raise where ``n_samples`` of a method is not an integer >= 1."""
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        kind = ParameterError if isinstance(value, (int, np.integer)) else ParameterTypeError
-        raise kind(f"{type(owner).__name__}.{method}: n_samples must be an integer >= 1, got {shown(value)}.")
+def sampler(
+    owner: object, method: str, n_samples: object, random_state: object, device: torch.device
+) -> torch.Generator:
+    """Return a generator for a method that draws, where ``n_samples`` and ``random_state`` keep their rules."""
+    given = SimpleNamespace(n_samples=n_samples, random_state=random_state)
+    check_params(given, {"n_samples": integer(1), "random_state": rule_of_state()}, f"{type(owner).__name__}.{method}")
+    return torch.Generator(device=device).manual_seed(draw_seed(given.random_state))

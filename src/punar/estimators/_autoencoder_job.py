@@ -1,31 +1,104 @@
-"""The steps of an autoencoder's fit around the loop: reading X, the checkpoint's identity, the report."""
+"""An autoencoder's fit from X to a codec: reading, scaling, the checkpoint's identity, the loop, the report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from punar.core.runtime import pick_device, threads
 from punar.data import inputs, scaling
 from punar.data.rows import DatasetRows, TensorRows
-from punar.errors import DataError
-from punar.estimators import _fitting
-from punar.estimators._codec import BLOCK, Codec
-from punar.estimators._fit_report import FitReport, measure, measured_rows, pca_rows
+from punar.errors import DataError, ParameterTypeError, shown
+from punar.estimators import _assemble, _fitting
+from punar.estimators._codec import BLOCK, Codec, scaler_tensors, stored_scaler
+from punar.estimators._fit_report import FEWEST_HELD_OUT, FitReport, measure, measured_rows, pca_rows
+from punar.networks._network import Network
+from punar.objectives._objective import Objective
 from punar.training.checkpoint import Checkpoint, hash_tensors
 
 _CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
+@dataclass
+class Fitted:
+    """What a fit leaves behind."""
+
+    codec: Codec
+    seed: int
+    history: list[dict[str, float]]
+    report: FitReport
+
+
+def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
+    """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    X : array-like, pictures or Dataset
+    folder : path or None
+        Of the checkpoint.
+    """
+    objective = _assemble.part(estimator, "objective", "objectives", Objective)
+    network = _assemble.part(estimator, "network", "networks", Network)
+    objective.check()
+    device = pick_device(estimator.device)
+    seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
+    with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
+        rows, layout = read(estimator, X, "fit", wants_pictures=network.pictures_only)
+        network.check(layout.shape)
+        index = _fitting.split(len(rows), estimator.validation_fraction, seed)
+        found = scaling.moments(training_blocks(rows, index[0]))
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed)
+        stored = store.load() if store is not None else None
+        unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
+        scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
+        wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
+        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
+        if stored is not None:
+            codec.scaler = stored_scaler(stored[1], scaler.mode)
+        codec.module = codec.build(seed).to(device)
+        if stored is not None and stored[0].get("finished"):
+            facts, tensors = stored
+            codec.module.load_state_dict(
+                {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
+            )
+            codec.module.eval()
+            return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
+        if store is not None:
+            store.tensors |= scaler_tensors(codec.scaler)
+        scaled = codec.scaled(rows, device)
+    loop = _fitting.run(
+        estimator,
+        codec.module,
+        objective.losses,
+        objective.epoch_end,
+        scaled,
+        index,
+        seed=seed,
+        device=device,
+        store=store,
+        stored=stored,
+    )
+    with codec.in_threads(256):
+        measured = report(codec, scaled, index, seed=seed, epochs=len(loop.history))
+    if store is not None:
+        facts = {"finished": True, "history": loop.history, "report": dict(measured)}
+        store.save(facts, codec.tensors())
+    return Fitted(codec, seed, loop.history, measured)
+
+
 def read(
-    estimator: Any, X: Any, *, wants_pictures: bool, fitted: inputs.Layout | None = None
+    estimator: Any, X: Any, method: str, *, wants_pictures: bool, fitted: Codec | None = None
 ) -> tuple[Tensor | DatasetRows, inputs.Layout]:
-    """Return unscaled rows and their layout, which must be ``fitted`` where that is given."""
+    """Return unscaled rows and their layout, which must be the one of ``fitted`` where that is given."""
     name = type(estimator).__name__
-    where = f"{name}.{'fit' if fitted is None else 'transform'}"
+    where = f"{name}.{method}"
     if inputs.is_dataset(X):
         layout = inputs.dataset_layout(X, where)
         rows: Tensor | DatasetRows = DatasetRows(X, None, torch.device("cpu"))
@@ -33,24 +106,31 @@ def read(
         rows, layout = inputs.read_pictures(X, where)
     else:
         rows, layout = inputs.read_table(estimator, X, where, reset=fitted is None)
-    if fitted is not None and layout.shape != fitted.shape:
+    if fitted is None:
+        if layout.kind == "images" or inputs.is_dataset(X):
+            vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a named table
+        return rows, layout
+    if layout.shape != fitted.layout.shape:
         raise DataError(
             f"{where}: X has rows of shape {layout.user_shape}, but {name} was fitted on rows of shape "
-            f"{fitted.user_shape}. Pass rows of that shape."
+            f"{fitted.layout.user_shape}. Pass rows of that shape."
         )
-    if fitted is not None and fitted.uint8 != layout.uint8 and isinstance(rows, Tensor):
-        _refuse_other_range(where, rows, fitted)
+    if layout.kind == "images" and isinstance(rows, Tensor):
+        _refuse_other_range(where, rows, uint8=layout.uint8, fitted=fitted)
     return rows, layout
 
 
-def _refuse_other_range(where: str, rows: Tensor, fitted: inputs.Layout) -> None:
+def _refuse_other_range(where: str, rows: Tensor, *, uint8: bool, fitted: Codec) -> None:
     """Raise where pictures are in [0, 1] for a model fitted on 0 to 255, or the other way round."""
-    if not fitted.uint8:
-        raise DataError(f"{where}: X is uint8 (0 to 255), but the model was fitted on floats. Pass X / 255.0.")
-    if float(rows.max()) <= 1.0:
+    wide, highest = float(fitted.scaler.mean.max()) > 1.0, float(rows.max())
+    if uint8 and highest > 1.0 and not wide:
         raise DataError(
-            f"{where}: X has floats up to {float(rows.max()):g}, but the model was fitted on uint8 (0 to 255). Pass "
-            "the uint8 pictures, or X * 255."
+            f"{where}: X is uint8 (0 to 255), but the model was fitted on values in [0, 1]. Pass X / 255.0."
+        )
+    if not uint8 and 0.0 < highest <= 1.0 and wide:
+        raise DataError(
+            f"{where}: X has floats up to {highest:g}, but the model was fitted on 0 to 255. Pass the uint8 pictures, "
+            "or X * 255."
         )
 
 
@@ -75,6 +155,8 @@ def open_checkpoint(
     if folder is None:
         return None
     # A dataset may be larger than memory: its moments and first row stand for its content.
+    if not isinstance(folder, (str, Path)):
+        raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
@@ -86,14 +168,16 @@ def report(
     index: tuple[Tensor, Tensor],
     *,
     seed: int,
-    history: list[dict[str, float]],
+    epochs: int,
 ) -> FitReport:
     """Measure on held-out rows, or on training rows where none are held out."""
     train, valid = index
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
-    pool = valid if len(valid) else train
-    measured = _spread(pool, measured_rows(len(pool), len(train) * len(history)))
-    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, history[-1]["seconds"]))
+    held_out = len(valid) >= FEWEST_HELD_OUT  # a verdict on a handful of rows says nothing
+    pool, seen = valid if held_out else train, len(train) * epochs
+    measured = _spread(pool, measured_rows(len(pool), seen))
+    work = codec.work_per_row() * seen
+    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, work))
     return measure(
         codec.module,
         codec.build(seed).to(codec.device).eval(),
@@ -104,7 +188,7 @@ def report(
         codec.scaler(codec.scaler.mean[None])[0].to(codec.device),
         rows.take(sample.to(place)),
         latent_dim=codec.latent_dim,
-        held_out=len(valid) > 0,
+        held_out=held_out,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from punar.core import model_folder, plugins
 from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
 from punar.data.inputs import KINDS, Layout
-from punar.data.rows import DatasetRows, TensorRows, blocks
+from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
-from punar.errors import DamagedModelError, ModelFolderError, shown
+from punar.errors import DamagedModelError, DataError, ModelFolderError, shown
 from punar.networks._network import AutoencoderModule, Centre, Network
 from punar.objectives._objective import Objective
 
@@ -79,10 +79,14 @@ class Codec:
         """Return a context with the thread count that suits forward passes over this many rows."""
         if self.device.type != "cpu":
             return threads(torch.get_num_threads())
+        return threads(choose_threads(rows * self.work_per_row()))
+
+    def work_per_row(self) -> int:
+        """Return the multiply-adds of one row's reconstruction."""
         if self._work is None:
-            row = torch.zeros(1, *self.layout.shape)
+            row = torch.zeros(1, *self.layout.shape, device=self.device)
             self._work = count_work(self.module, lambda: self.reconstruct(row))
-        return threads(choose_threads(rows * self._work))
+        return self._work
 
     def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:
         """Return rows that a loop can index, scaled, on ``device``."""
@@ -90,12 +94,30 @@ class Codec:
             return TensorRows(self.scaler(rows).to(device))
         return DatasetRows(rows.dataset, self.scaler, device)
 
-    def blocks(self, rows: Tensor | DatasetRows, repeats: int = 1) -> Iterator[Tensor]:
-        """Yield scaled blocks on the module's device, in the threads that suit ``repeats`` passes over them."""
+    def each(
+        self, rows: Tensor | DatasetRows, step: Callable[[Tensor], Any], where: str, repeats: int = 1
+    ) -> list[Any]:
+        """Return ``step`` of each scaled block, in the threads that suit ``repeats`` passes over all of them.
+
+        Raises
+        ------
+        DataError
+            Scaled values are not finite in float32: the rows lie too far from the training rows.
+        """
         scaled = self.scaled(rows, self.device)
         place = self.device if isinstance(scaled, TensorRows) else torch.device("cpu")
+        found = []
         with self.in_threads(len(scaled) * repeats):
-            yield from blocks(scaled, torch.arange(len(scaled), device=place), BLOCK)
+            for start in range(0, len(scaled), BLOCK):
+                block = scaled.take(torch.arange(start, min(start + BLOCK, len(scaled)), device=place))
+                if not bool(torch.isfinite(block).all()):
+                    bad = int((~torch.isfinite(block.flatten(1)).all(1)).nonzero()[0, 0]) + start
+                    raise DataError(
+                        f"{where}: row {bad} has values so far from the training rows that they overflow float32. "
+                        "Check their units."
+                    )
+                found.append(step(block))
+        return found
 
     @torch.no_grad()
     def encode(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
@@ -140,7 +162,6 @@ class Codec:
                 "kind": self.layout.kind,
                 "shape": list(self.layout.shape),
                 "user_shape": list(self.layout.user_shape),
-                "uint8": self.layout.uint8,
                 "float32": self.float32,
                 "binary": self.binary,
                 "scaling": self.scaler.mode,
@@ -222,7 +243,7 @@ def _layout(given: dict[str, Any], where: str) -> Layout:
         or math.prod(shape) > _MOST_NUMBERS
     ):
         raise DamagedModelError(f"{where}: input must describe rows of one shape, found {shown(given, 200)}.")
-    return Layout(given["kind"], shape, user_shape, bool(given["uint8"]))
+    return Layout(given["kind"], shape, user_shape)
 
 
 class as_damage:

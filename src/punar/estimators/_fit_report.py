@@ -14,16 +14,16 @@ from sklearn.decomposition import PCA
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
-from punar.errors import DidNotLearnError, DidNotLearnWarning
+from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, TrainingDivergedError, shown
 from punar.texts import fit as texts
 
 Module = TypeVar("Module", bound=nn.Module)
 
 MOST_ROWS = 3000
+FEWEST_HELD_OUT = 10
 
 # Shares of the fit's time for fitting PCA and for the forward passes, five per cent together.
-_PCA_SHARE = 0.02
-_FLOPS_PER_SECOND = 2e10
+_PCA_SHARE = 0.01
 _PASSES_SHARE = 0.02
 
 
@@ -32,6 +32,19 @@ class FitReport(dict[str, Any]):
 
     def __str__(self) -> str:
         return str(self["verdict"])
+
+    @classmethod
+    def from_stored(cls, stored: object, where: str) -> FitReport:
+        """Return the report that a model folder holds.
+
+        Raises
+        ------
+        DamagedModelError
+            It is not one.
+        """
+        if isinstance(stored, dict) and isinstance(stored.get("verdict"), str):
+            return cls(stored)
+        raise DamagedModelError(f"{where}: report must be an object with a verdict, found {shown(stored)}.")
 
     def answer(self, *, strict: bool) -> None:
         """Warn, or raise under ``strict``, where the model did not learn."""
@@ -43,10 +56,14 @@ class FitReport(dict[str, Any]):
         warnings.warn(message, DidNotLearnWarning, stacklevel=3)
 
 
-def pca_rows(n: int, width: int, components: int, fit_seconds: float) -> int:
-    """Return on how many training rows PCA is fitted, so that it takes a small share of the fit's time."""
+def pca_rows(n: int, width: int, components: int, work: int) -> int:
+    """Return on how many training rows PCA is fitted: a small share of the fit's arithmetic.
+
+    Counted, not timed, so that the same fit gives the same report. ``work`` is the multiply-adds of one forward pass
+    over all rows that training saw; training did three times as many, and two operations each.
+    """
     flops_per_row = 32.0 * width * (min(components, width) + 10)
-    affordable = int(_PCA_SHARE * fit_seconds * _FLOPS_PER_SECOND / flops_per_row)
+    affordable = int(_PCA_SHARE * 6 * work / flops_per_row)
     return min(n, MOST_ROWS, max(200, 4 * components, affordable))
 
 
@@ -108,12 +125,18 @@ def measure(
         parameters_moved=_moved(module, untrained),
         features=flat.shape[1],
     )
+    if not math.isfinite(report["explained_variance"]) or not math.isfinite(report["loss"]):
+        raise TrainingDivergedError(
+            f"The fitted model's outputs are not finite (loss {report['loss']:g}). Lower learning_rate (a tenth is a good "
+            "next try), or set gradient_clip=1.0."
+        )
     varies = spread > 0 and bool((training_sample != training_sample[:1]).any())
     if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
         pca_errors = _pca_errors(training_sample, flat, latent_dim)
         report["explained_variance_pca"] = _share(pca_errors, spread)
         report["pca_interval"] = _interval((pca_errors - errors) / max(spread / len(flat), 1e-300))
-    report["dead_units"] = int(((codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)).sum())
+    still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
+    report["dead_units"] = int(still.sum()) if len(codes) > 1 else 0
     report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
     report["code_width"] = latent_dim
     report["learned"] = spread <= 0 or report["explained_variance"] > max(0.0, report["explained_variance_untrained"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
@@ -139,13 +141,35 @@ def run(
     return loop
 
 
+@contextlib.contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Put the estimator back as it was where the block raises: an earlier fit survives a failed one."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def describable(estimator: Any, seed: int) -> Any:
+    """Return the estimator with parameters that can be written down.
+
+    A generator is replaced by the seed that was drawn from it, a device by its name.
+    """
+    changes: dict[str, Any] = {}
+    if isinstance(getattr(estimator, "random_state", None), np.random.RandomState):
+        changes["random_state"] = seed
+    if isinstance(getattr(estimator, "device", None), torch.device):
+        changes["device"] = str(estimator.device)
+    return type(estimator)(**{**estimator.get_params(deep=False), **changes}) if changes else estimator
+
+
 def fingerprint(estimator: BaseEstimator, data: dict[str, Any], seed: int | None) -> dict[str, Any]:
     """Return what makes a job this job: data, parameters and versions."""
-    described = estimator
-    if seed is not None:  # a RandomState cannot be written down; the seed drawn from it can
-        described = type(estimator)(**{**estimator.get_params(deep=False), "random_state": seed})
     try:
-        params = plugins.to_dict(described)["params"]
+        params = plugins.to_dict(describable(estimator, seed or 0))["params"]
     except ModelFolderError as error:
         raise CheckpointError(f"checkpoint= needs parameters that can be written down: {error}") from None
     kept = {k: json.dumps(v, sort_keys=True) for k, v in params.items() if k not in _NOT_IN_FINGERPRINT}
@@ -163,7 +187,7 @@ def resolve_seed(state: Any, folder: str | Path | None) -> tuple[int, int | None
         if stored is not None and isinstance(stored["facts"].get("seed"), int):
             return stored["facts"]["seed"], None
     seed = draw_seed(state)
-    return seed, None if state is None or isinstance(state, int) else seed
+    return seed, seed if isinstance(state, np.random.RandomState) else None
 
 
 def mean_loss(losses: Callable[..., dict[str, Tensor]], seed: int) -> Callable[[nn.Module, Tensor], float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,16 +13,13 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from punar import errors
-from punar.core.params import check_params, either, instance, integer, none, one_of
-from punar.core.runtime import draw_seed, pick_device, threads
+from punar.core.params import check_params, either, integer, none, one_of
+from punar.core.runtime import as_usual
 from punar.data import inputs, scaling
-from punar.errors import (
-    DamagedModelError,
-    DataError,
-)
+from punar.errors import DamagedModelError, DataError, shown
 from punar.estimators import _assemble, _fitting
-from punar.estimators._autoencoder_job import open_checkpoint, read, report, training_blocks
-from punar.estimators._codec import Codec, as_damage, scaler_tensors, stored_scaler
+from punar.estimators._autoencoder_job import fit, read
+from punar.estimators._codec import BLOCK, Codec, as_damage
 from punar.estimators._fit_report import FitReport
 from punar.networks._network import Network
 from punar.objectives._objective import Objective
@@ -84,8 +80,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     history_ : list of dict
         Per epoch: epoch, train_loss, valid_loss, each named term, learning_rate, seconds.
     fit_report_ : dict
-        Did it learn? Explained variance beside the untrained network, the mean and PCA of the same width; its text
-        is the verdict.
+        Did it learn? Explained variance beside the untrained network, the mean and PCA of the same width, of the
+        scaled rows (``score`` is in the input's units); its text is the verdict.
     n_features_in_, feature_names_in_ : see scikit-learn
     scaling_ : str
         The scaling that was chosen.
@@ -115,7 +111,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "latent_dim": integer(1),
         "scaling": one_of(*scaling.MODES),
         "kind": either(none(), one_of(*inputs.KINDS)),
-        "objective": either(instance(str, text="a name"), instance(object, text="an Objective object")),
         **_fitting.TRAINING_RULES,
     }
 
@@ -192,53 +187,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With ``strict=True``.
         """
         check_params(self, self._RULES)
-        objective = _assemble.part(self, "objective", "objectives", Objective)
-        network = _assemble.part(self, "network", "networks", Network)
-        objective.check()
-        device = pick_device(self.device)
-        self.seed_, written_seed = _fitting.resolve_seed(self.random_state, checkpoint)
-        with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
-            rows, layout = read(self, X, wants_pictures=network.pictures_only)
-            network.check(layout.shape)
-            index = _fitting.split(len(rows), self.validation_fraction, self.seed_)
-            found = scaling.moments(training_blocks(rows, index[0]))
-            store = open_checkpoint(self, checkpoint, rows, layout, found, written_seed)
-            stored = store.load() if store is not None else None
-            scaler = scaling.learn_scaler(
-                found,
-                self.scaling,
-                unit_range=objective.needs_unit_range(found.binary),
-                pictures=layout.kind == "images",
-            )
-            float32 = not (isinstance(rows, Tensor) and rows.dtype == torch.float64)
-            codec = Codec(network, objective, int(self.latent_dim), layout, scaler, found.binary, float32)
-            if stored is not None:
-                codec.scaler = stored_scaler(stored[1], scaler.mode)
-            codec.module = codec.build(self.seed_).to(device)
-            self._take(codec)
-            if stored is not None and stored[0].get("finished"):
-                return self._take_finished(*stored)
-            if store is not None:
-                store.tensors |= scaler_tensors(codec.scaler)
-            scaled = codec.scaled(rows, device)
-        loop = _fitting.run(
-            self,
-            codec.module,
-            objective.losses,
-            objective.epoch_end,
-            scaled,
-            index,
-            seed=self.seed_,
-            device=device,
-            store=store,
-            stored=stored,
-        )
-        self.history_ = loop.history
-        with codec.in_threads(256):
-            self.fit_report_ = report(codec, scaled, index, seed=self.seed_, history=self.history_)
-        if store is not None:
-            facts = {"finished": True, "history": self.history_, "report": dict(self.fit_report_)}
-            store.save(facts, codec.tensors())
+        with _fitting.all_or_nothing(self), as_usual():
+            fitted = fit(self, X, checkpoint)
+            self._take(fitted.codec)
+            self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report
         self.fit_report_.answer(strict=self.strict)
         return self
 
@@ -249,19 +201,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.scaling_ = codec.scaler.mode
         self.n_features_in_ = codec.layout.size
 
-    def _take_finished(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Autoencoder:
-        state = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-        self.module_.load_state_dict(state)
-        self.module_.eval()
-        self.history_, self.fit_report_ = facts["history"], FitReport(facts["report"])
-        self.fit_report_.answer(strict=self.strict)
-        return self
-
     # -- using --------------------------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes, float32 array of shape (n, latent_dim)."""
-        return torch.cat([self._codec.encode(b) for b in self._blocks(X)]).cpu().numpy()
+        return torch.cat(self._each("transform", X, lambda b: self._codec.encode(b))).cpu().numpy()
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """Return the rows that codes stand for, in the input's units and shape.
@@ -273,21 +217,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._check_fitted()
         where = f"{type(self).__name__}.inverse_transform"
         with inputs.as_data_error(where):
-            codes = check_array(X, dtype=np.float32, copy=True)
+            codes = check_array(inputs.to_numpy(X, where), dtype=np.float32, copy=True)
         if codes.shape[1] != self._codec.latent_dim:
             raise DataError(
                 f"{where}: codes must have latent_dim={self._codec.latent_dim} columns, got {codes.shape[1]}."
             )
-        with self._codec.in_threads(len(codes)):
+        with as_usual(), self._codec.in_threads(len(codes)):
             return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """Return encoded and decoded rows, in the input's units and shape."""
-        return np.concatenate([self._codec.to_user(self._codec.reconstruct(b)) for b in self._blocks(X)])
+        codec = self._fitted_codec()
+        return np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
         """Return the mean squared difference per row, (n,), in the input's units."""
-        return np.concatenate([self._codec.squares(b).mean(1).cpu().numpy() for b in self._blocks(X)])
+        codec = self._fitted_codec()
+        found = self._each("reconstruction_error", X, lambda b: codec.squares(b).mean(1))
+        return torch.cat(found).cpu().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of variance explained: 1 perfect, 0 the training mean; the same formula for PCA.
@@ -295,10 +242,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``1 - sum((X - reconstruct(X))**2) / sum((X - training_mean)**2)``, in the input's units. Where the rows equal
         the training mean it is 1 if they are reconstructed exactly, else 0.
         """
-        errors = spread = 0.0
-        for block in self._blocks(X):
-            errors += float(self._codec.squares(block).sum())
-            spread += float(self._codec.deviations(block).sum())
+        codec = self._fitted_codec()
+        sums = self._each("score", X, lambda b: (float(codec.squares(b).sum()), float(codec.deviations(b).sum())))
+        errors, spread = (sum(part) for part in zip(*sums, strict=True))
         if spread <= 0:
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
@@ -306,18 +252,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @_assemble.needs_objective_with("distribution")
     def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
-        with torch.no_grad():
-            pairs = [self.objective_.distribution(self.module_, b) for b in self._blocks(X)]
+        codec = self._fitted_codec()
+        pairs = self._each("encode", X, lambda b: codec.objective.distribution(codec.module, b))
         mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
         return mean, deviation
 
     @_assemble.needs_objective_with("elbo")
-    def elbo(self, X: Any, *, n_samples: int = 1, random_state: int = 0) -> np.ndarray:
+    def elbo(self, X: Any, *, n_samples: int = 1, random_state: int | None = 0) -> np.ndarray:
         """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
         return self._bound("elbo", X, n_samples, random_state)
 
     @_assemble.needs_objective_with("log_likelihood")
-    def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int = 0) -> np.ndarray:
+    def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int | None = 0) -> np.ndarray:
         """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
 
         A lower bound that tightens with ``n_samples`` (Burda, Grosse and Salakhutdinov 2016).
@@ -327,20 +273,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @_assemble.needs_objective_with("sample")
     def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
         """Return new rows drawn from the prior and decoded, in the input's units and shape."""
-        self._check_fitted()
-        _assemble.check_count(self, "sample", n_samples)
-        generator = torch.Generator(device=self._codec.device).manual_seed(draw_seed(random_state))
-        with torch.no_grad():
-            return self._codec.to_user(self.objective_.sample(self.module_, n_samples, generator=generator))
+        codec = self._fitted_codec()
+        generator = _assemble.sampler(self, "sample", n_samples, random_state, codec.device)
+        counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
+        with torch.no_grad(), as_usual():
+            rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
+            return np.concatenate([codec.to_user(block) for block in rows])
 
-    def _bound(self, name: str, X: Any, n_samples: int, random_state: int) -> np.ndarray:
-        self._check_fitted()
-        _assemble.check_count(self, name, n_samples)
-        generator = torch.Generator(device=self._codec.device).manual_seed(draw_seed(random_state))
-        method = getattr(self.objective_, name)
-        with torch.no_grad():
-            blocks = self._blocks(X, repeats=n_samples)
-            found = [method(self.module_, b, generator=generator, samples=n_samples) for b in blocks]
+    def _bound(self, name: str, X: Any, n_samples: int, random_state: int | None) -> np.ndarray:
+        codec = self._fitted_codec()
+        generator = _assemble.sampler(self, name, n_samples, random_state, codec.device)
+        method = getattr(codec.objective, name)
+        found = self._each(
+            name, X, lambda b: method(codec.module, b, generator=generator, samples=n_samples), repeats=n_samples
+        )
         return torch.cat(found).cpu().numpy()
 
     # -- stored ------------------------------------------------------------------------------------------------
@@ -357,11 +303,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Take what :meth:`to_stored` gave, trusting nothing."""
         with as_damage(where):
             self._take(Codec.from_stored(facts["codec"], tensors, where, parts))
-            self.history_, self.seed_ = list(facts["history"]), int(facts["seed"])
-            self.fit_report_ = FitReport(facts["report"])
-            names = [str(name) for name in facts["names"]]
-            if len(names) not in (0, self.n_features_in_):
-                raise DamagedModelError(f"{where}: names must be {self.n_features_in_} or none, found {len(names)}.")
+            self.history_, self.seed_ = _stored_history(facts["history"], where), int(facts["seed"])
+            self.fit_report_ = FitReport.from_stored(facts["report"], where)
+            names = facts["names"]
+            sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+            if not sound or len(names) not in (0, self.n_features_in_):
+                raise DamagedModelError(
+                    f"{where}: names must be {self.n_features_in_} texts or none, found {names!r:.80}."
+                )
             if names:
                 self.feature_names_in_ = np.asarray(names, dtype=object)
 
@@ -377,12 +326,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with training rows first."
             )
 
-    def _blocks(self, X: Any, repeats: int = 1) -> Iterator[Tensor]:
-        """Yield scaled blocks of X on the module's device."""
+    def _fitted_codec(self) -> Any:
         self._check_fitted()
-        layout = self._codec.layout
-        rows, _ = read(self, X, wants_pictures=layout.kind == "images", fitted=layout)
-        return self._codec.blocks(rows, repeats)
+        return self._codec
+
+    def _each(self, method: str, X: Any, step: Any, repeats: int = 1) -> list[Any]:
+        """Return ``step`` of each scaled block of X, on the module's device."""
+        codec = self._fitted_codec()
+        with torch.no_grad(), as_usual():
+            rows, _ = read(self, X, method, wants_pictures=codec.layout.kind == "images", fitted=codec)
+            return codec.each(rows, step, f"{type(self).__name__}.{method}", repeats)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
@@ -396,3 +349,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Set parameters, nested ones such as ``objective__beta`` where the part is an object."""
         _assemble.refuse_nested(self, params, _PARTS)
         return super().set_params(**params)
+
+
+def _stored_history(history: object, where: str) -> list[dict[str, float]]:
+    if isinstance(history, list) and all(isinstance(entry, dict) for entry in history):
+        return history
+    raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch, found {shown(history)}.")

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from punar import errors
 from punar.core import model_folder, plugins
 from punar.errors import DamagedModelError, ParameterTypeError, shown
+from punar.estimators._fitting import describable
 from punar.texts import card
 
 
@@ -44,16 +43,12 @@ def save(model: Any, folder: str | Path) -> Path:
     >>> bool((punar.load(folder).transform(X) == ae.transform(X)).all())
     True
     """
-    if not hasattr(model, "to_stored"):
+    if isinstance(model, type) or not hasattr(model, "to_stored"):
         raise ParameterTypeError(f"punar.save: model must be a punar estimator, got {shown(model)}.")
     if not model.__sklearn_is_fitted__():
         raise errors.NotFittedError(f"This {type(model).__name__} is not fitted yet. Call 'fit' before punar.save.")
     facts, tensors = model.to_stored()
-    described = model
-    if isinstance(getattr(model, "random_state", None), np.random.RandomState):
-        # A generator cannot be written down; the seed that was drawn from it can.
-        described = type(model)(**{**model.get_params(deep=False), "random_state": model.seed_})
-    config = {"estimator": plugins.to_dict(described), "fitted": facts}
+    config = {"estimator": plugins.to_dict(describable(model, model.seed_)), "fitted": facts}
     text = card.README.format(
         kind=type(model).__name__,
         verdict=str(facts["report"]["verdict"]),
@@ -87,7 +82,9 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     """
     where = str(folder)
     config, tensors = model_folder.read(folder)
-    own = tuple(parts)
+    own = tuple(parts) if isinstance(parts, Iterable) else (parts,)
+    if not all(isinstance(part, type) for part in own) or isinstance(parts, type):
+        raise ParameterTypeError(f"punar.load: parts must be a list of classes, got {shown(parts)}.")
     if not isinstance(config.get("estimator"), dict) or not isinstance(config.get("fitted"), dict):
         raise DamagedModelError(f"{where}: config.json must have the objects 'estimator' and 'fitted'.")
     model = plugins.from_dict(config["estimator"], parts=own)

@@ -30,7 +30,6 @@ NOTE_CUT_FOLDS = "To stay within {budget} there are {folds} folds instead of {as
 NOTE_CUT_ROWS = "To stay within {budget} {rows} of {asked} rows are used, drawn at random."
 NOTE_STOPPED = "Stopped after {done} of {folds} folds: the next would not have ended within {budget}."
 NOTE_OVER_BUDGET = "The budget of {budget} was too small for the two folds that an interval needs: it took {seconds}."
-NOTE_DOWNSTREAM_ROWS = "The downstream model is fitted on {used} of {rows} training rows per fold."
 NOTE_CODE_SIZES = "Code sizes differ ({sizes}): a wider code has an easier task."
 NOTE_WARNED = "{name}: {message} ({count} of {folds} folds)."
 NOTE_NOT_CONVERGED = "did not converge within its iterations"
@@ -55,7 +54,6 @@ VARIATIONAL = "Variational autoencoder"
 CONVOLUTIONAL = "Convolutional autoencoder"
 NEEDS_PICTURES = "needs pictures (n, h, w[, c])"
 NEEDS_NARROW_CODE = "needs a code size of at most {most} here (columns, and training rows per fold), got {latent_dim}"
-NO_INVERSE = "no inverse_transform, so its codes cannot be turned back into rows"
 
 # --- metrics and costs -----------------------------------------------------------------------------------------------
 VARIANCE_LABEL = "variance explained"
@@ -65,10 +63,10 @@ VARIANCE_HELP = (
 )
 VARIANCE_BASELINE = "training mean"
 ACCURACY_LABEL = "accuracy"
-ACCURACY_HELP = "Held-out accuracy of a logistic regression on the standardised codes."
+ACCURACY_HELP = "Held-out accuracy of a logistic regression on the standardised codes of at most {rows} training rows."
 ACCURACY_BASELINE = "majority class"
 R2_LABEL = "downstream R²"
-R2_HELP = "Held-out R² of a ridge regression on the standardised codes."
+R2_HELP = "Held-out R² of a ridge regression on the standardised codes of at most {rows} training rows."
 R2_BASELINE = "mean of the training labels"
 TRUST_LABEL = "trustworthiness"
 TRUST_HELP = (
@@ -119,8 +117,6 @@ FOOT = (
     "memory the peak of all"
 )
 FOOT_BASELINE = "{metric}: {baseline} = {score}"
-HEAD_VERDICT = "Verdict"
-HEAD_TABLE = "All candidates"
 HEAD_SCORES = "Scores"
 HEAD_RECONSTRUCTIONS = "Reconstructions side by side"
 HEAD_CODES = "Map of the codes"

@@ -40,7 +40,8 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path, fingerprint: dict[str, Any]) -> None:
-        self._path = Path(folder) / FILE
+        self.folder = Path(folder)
+        self._path = self.folder / FILE
         self._fingerprint = fingerprint
         self.facts: dict[str, Any] = {}
         self.tensors: dict[str, Tensor] = {}

@@ -92,6 +92,7 @@ class Loop:
         self._epoch_end = epoch_end
         self._progress = progress or Progress(epochs, verbose=0)
         self._checkpoint = checkpoint
+        self._folder = checkpoint.folder if checkpoint is not None else ""
         self._parameters = [p for p in module.parameters() if p.requires_grad]
         self._optimizer = optimisers.build(
             optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay
@@ -135,6 +136,8 @@ class Loop:
         if self._best:
             self.module.load_state_dict(self._best)
         self.module.eval()
+        if not all(bool(torch.isfinite(p).all()) for p in self._parameters):
+            self._diverged("A weight", "NaN or infinite after the last step")
         return self.history
 
     def _run_epoch(self) -> None:
@@ -229,12 +232,14 @@ class Loop:
         self._generator.manual_seed(mix(self._seed, stream, self.epoch, step))
 
     def _check_finite(self, entry: dict[str, float]) -> None:
-        if math.isfinite(entry["train_loss"]):
-            return
+        for name in ("train_loss", "valid_loss"):
+            if not math.isfinite(entry.get(name, 0.0)):
+                self._diverged(name, f"{entry[name]} in epoch {self.epoch + 1}")
+
+    def _diverged(self, what: str, how: str) -> None:
         raise TrainingDivergedError(
-            f"The training loss became {entry['train_loss']} in epoch {self.epoch + 1} at "
-            f"learning_rate={self._learning_rate:g}. Lower learning_rate (a tenth is a good next try), or set "
-            "gradient_clip=1.0."
+            f"{what} became {how} at learning_rate={self._learning_rate:g}. Lower learning_rate (a tenth is a good "
+            "next try), or set gradient_clip=1.0."
         )
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -276,7 +281,7 @@ class Loop:
         self._best_loss = math.inf if facts["best_loss"] is None else facts["best_loss"]
         self._stale = facts["stale"]
         self._seconds = facts["seconds"]
-        self._progress.note(texts.RESUMED.format(folder="checkpoint", epoch=self.epoch + 1, step=self.step))
+        self._progress.note(texts.RESUMED.format(folder=self._folder, epoch=self.epoch + 1, step=self.step))
 
 
 def _total(terms: dict[str, Tensor]) -> Tensor:

@@ -1,0 +1,83 @@
+"""A short trial that tells what every candidate costs here, so that a comparison can be cut to its budget."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from punar.comparison._question import Candidate, Question
+from punar.comparison.budget import Timing
+from punar.comparison.protocol import epochs_of, linear_algebra, prepared, warm_up
+from punar.comparison.reading import Reading
+
+_TRIAL_ROWS = 512
+_TRIAL_EPOCHS = (1, 4)
+_TRIAL_SHARE = 0.15  # of the budget
+_TRIAL_REPEATS = 2
+
+
+def trial(
+    question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int, seconds: float
+) -> list[Timing]:
+    """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows.
+
+    It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``. Of
+    all rounds the smallest estimate counts: a machine that is busy for a moment only ever adds time.
+    """
+    started = time.perf_counter()
+    active = [c for c in candidates if c.refusal is None]
+    order = np.random.default_rng(seed).permutation(len(data.X))
+    best: dict[str, Timing] = {}
+    size = _TRIAL_ROWS
+    while True:
+        round_started = time.perf_counter()
+        rows = order[:size]
+        cut = max(1, len(rows) // folds)
+        fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
+        if not best:
+            warm_up(fold, active, seed)
+        for candidate in active:
+            if best and time.perf_counter() - started > _TRIAL_SHARE * seconds:
+                break
+            # The run itself will say what is wrong with a candidate.
+            with contextlib.suppress(Exception), linear_algebra(data):
+                found = _time_one(question, fold, candidate, seed, len(data.X) / len(rows))
+                known = best.get(candidate.name, found)
+                best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
+        now = time.perf_counter()
+        if size >= len(data.X) or now - started + 4 * (now - round_started) > _TRIAL_SHARE * seconds:
+            break
+        size *= 4
+    # Those that the time did not suffice for are taken to cost what the dearest does.
+    dearest = Timing(
+        max((t.fixed for t in best.values()), default=0), max((t.per_epoch for t in best.values()), default=0)
+    )
+    return [best.get(candidate.name, dearest) for candidate in active]
+
+
+def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
+    def timed(epochs: int) -> tuple[float, Any]:
+        estimator = prepared(candidate.estimator, seed, epochs)
+        started = time.perf_counter()
+        fitted = fold.fit(estimator)
+        return time.perf_counter() - started, fitted
+
+    short, long = _TRIAL_EPOCHS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, fitted = min((timed(short) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
+        started = time.perf_counter()
+        question.judge(fold, fitted)
+        scored = (time.perf_counter() - started) * scale
+        if not epochs_of([candidate]):
+            return Timing(first * scale + scored, 0.0)
+        second, _ = min((timed(long) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
+    # At least half of the plain mean: a hiccup in the shorter fits must not make epochs look free.
+    slope = max((second - first) / (long - short), 0.5 * second / long)
+    # What does not grow with the epochs hardly grows with the rows either: building, first calls, the report.
+    return Timing(max(0.0, second - slope * long) + scored, slope * scale)
