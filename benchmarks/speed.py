@@ -122,7 +122,7 @@ def fit_pythae(X: np.ndarray) -> None:
             output_dir=folder, num_epochs=EPOCHS, per_device_train_batch_size=BATCH, learning_rate=RATE,
             optimizer_cls="Adam", no_cuda=True,
         )  # fmt: skip
-        TrainingPipeline(config, model)(train_data=X)
+        TrainingPipeline(training_config=config, model=model)(train_data=X)
 
 
 def fit_pyod(X: np.ndarray) -> None:
@@ -141,6 +141,13 @@ PEERS: dict[str, tuple[Callable[[np.ndarray], None], float | None]] = {
     "pythae": (fit_pythae, 3.0),
     "pyod": (fit_pyod, 6.0),
 }
+
+
+def check_peers() -> None:
+    """Fail at once, not after minutes, where a peer cannot run."""
+    X = np.random.default_rng(0).random((256, WIDTH), dtype=np.float32)
+    for fit, _ in PEERS.values():
+        timed(fit, X, 1)
 
 
 def timed(fit: Callable[[np.ndarray], None], X: np.ndarray, threads: int) -> float:
@@ -170,6 +177,7 @@ def main() -> None:
     cores = torch.get_num_threads()
     choices = sorted({1, cores})
     timed(fit_punar, X[:512], cores)
+    check_peers()
     times: dict[str, dict[int, list[float]]] = {name: {n: [] for n in choices} for name in PEERS}
     ours: dict[str, list[float]] = {name: [] for name in PEERS}
     ratios: dict[str, dict[int, list[float]]] = {name: {n: [] for n in choices} for name in PEERS}

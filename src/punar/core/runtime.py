@@ -14,7 +14,7 @@ from punar.errors import ParameterError, shown, suggest
 
 # Multiply-adds per step for each further thread: below, synchronisation costs more than the thread saves, most of all
 # where another program wants the core (measured: a tenth of the speed). At 80 million two threads are twice as fast.
-_WORK_PER_THREAD = 100_000_000
+_WORK_PER_THREAD = 30_000_000
 
 _MASK = (1 << 64) - 1
 

@@ -127,8 +127,8 @@ def measure(
     )
     if not math.isfinite(report["explained_variance"]) or not math.isfinite(report["loss"]):
         raise TrainingDivergedError(
-            f"The fitted model's outputs are not finite (loss {report['loss']:g}). Lower learning_rate (a tenth is a good "
-            "next try), or set gradient_clip=1.0."
+            f"The fitted model's outputs are not finite (loss {report['loss']:g}). Lower learning_rate (a tenth is a "
+            "good next try), or set gradient_clip=1.0."
         )
     varies = spread > 0 and bool((training_sample != training_sample[:1]).any())
     if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
