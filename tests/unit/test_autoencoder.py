@@ -394,3 +394,18 @@ def test_tensors_of_any_kind_and_hasattr_of_a_typo() -> None:
     assert ae.inverse_transform(torch.zeros(3, 2, requires_grad=True)).shape == (3, 6)
     punar.Autoencoder(epochs=1, random_state=0).fit(x.detach().bfloat16())
     assert not hasattr(punar.Autoencoder(objective="typo"), "sample")
+
+
+def test_what_a_variational_autoencoder_adds() -> None:
+    X = low_rank()
+    vae = punar.Autoencoder("variational", epochs=20, random_state=0).fit(X)
+    mean, deviation = vae.encode(X)
+    np.testing.assert_array_equal(mean, vae.transform(X))
+    assert deviation.shape == (200, 2)
+    assert (deviation > 0).all()
+    np.testing.assert_array_equal(vae.sample(5, random_state=1), vae.sample(5, random_state=1))
+    assert vae.sample(5000, random_state=1).shape == (5000, 6)
+    bound, better = vae.elbo(X, n_samples=20).mean(), vae.log_likelihood(X, n_samples=200).mean()
+    assert bound < better
+    untrained = punar.Autoencoder("variational", epochs=1, learning_rate=1e-9, random_state=0).fit(X)
+    assert untrained.log_likelihood(X, n_samples=200).mean() < better - 1

@@ -138,7 +138,10 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def as_usual() -> Iterator[None]:
-    """Run the block with float32 as torch's default and outside inference mode, whatever the caller has set."""
+    """Run the block with float32 as torch's default and outside inference mode, whatever the caller has set.
+
+    Leaving inference mode turns gradients on: ``torch.no_grad()`` goes inside this one, not around it.
+    """
     before = torch.get_default_dtype()
     if before != torch.float32:
         torch.set_default_dtype(torch.float32)

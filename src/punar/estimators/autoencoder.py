@@ -276,7 +276,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         codec = self._fitted_codec()
         generator = _assemble.sampler(self, "sample", n_samples, random_state, codec.device)
         counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
-        with torch.no_grad(), as_usual():
+        with as_usual(), torch.no_grad():
             rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
             return np.concatenate([codec.to_user(block) for block in rows])
 
@@ -333,7 +333,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _each(self, method: str, X: Any, step: Any, repeats: int = 1) -> list[Any]:
         """Return ``step`` of each scaled block of X, on the module's device."""
         codec = self._fitted_codec()
-        with torch.no_grad(), as_usual():
+        with as_usual(), torch.no_grad():
             rows, _ = read(self, X, method, wants_pictures=codec.layout.kind == "images", fitted=codec)
             return codec.each(rows, step, f"{type(self).__name__}.{method}", repeats)
 
