@@ -157,7 +157,9 @@ def test_kill_9_twice(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
-def test_twenty_random_kill_points_cost_less_than_a_third_more(tmp_path: Path) -> None:
+def test_twenty_random_kill_points_cost_less_than_a_third_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     epochs = 120
     seconds, wanted = run_job(tmp_path / "whole", epochs)
     rng = random.Random(0)
@@ -166,7 +168,8 @@ def test_twenty_random_kill_points_cost_less_than_a_third_more(tmp_path: Path) -
         wait = rng.uniform(0.2, 1.8) * seconds / 21 if kills < 20 else None
         one, found = run_job(tmp_path / "killed", epochs, wait)
         spent, kills = spent + one, kills + (not found)
-    print(f"one run {seconds:.1f} s; {kills} kills, together {spent:.1f} s: {spent / seconds:.3f} times one run")
+    with capsys.disabled():
+        print(f"\none run {seconds:.1f} s; {kills} kills, together {spent:.1f} s: {spent / seconds:.3f} times one run")
     assert found == wanted
     assert kills == 20
     assert spent < 1.3 * seconds
