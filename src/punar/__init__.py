@@ -11,15 +11,37 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from punar.comparison.ask import compare
     from punar.estimators.autoencoder import Autoencoder
+    from punar.estimators.backbone import backbone
+    from punar.estimators.feature_extractor import FeatureExtractor
     from punar.estimators.folder import load, save
+    from punar.estimators.transfer_learner import TransferLearner
+    from punar.inspection.catalogue import list_backbones
+    from punar.inspection.layers import layers
 
 __version__ = "0.1.0"
 
-__all__ = ["Autoencoder", "compare", "errors", "extend", "load", "save"]
+__all__ = [
+    "Autoencoder",
+    "FeatureExtractor",
+    "TransferLearner",
+    "backbone",
+    "compare",
+    "errors",
+    "extend",
+    "layers",
+    "list_backbones",
+    "load",
+    "save",
+]
 
 _HOME = {
     "Autoencoder": "punar.estimators.autoencoder",
+    "FeatureExtractor": "punar.estimators.feature_extractor",
+    "TransferLearner": "punar.estimators.transfer_learner",
+    "backbone": "punar.estimators.backbone",
     "compare": "punar.comparison.ask",
+    "layers": "punar.inspection.layers",
+    "list_backbones": "punar.inspection.catalogue",
     "load": "punar.estimators.folder",
     "save": "punar.estimators.folder",
 }

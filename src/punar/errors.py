@@ -13,6 +13,8 @@
     │   ├── DamagedModelError                 ... truncated, of the wrong shape, or hostile
     │   ├── NewerFormatError                  ... written by a newer punar
     │   └── UnknownPartError                  ... made of a part that is not here
+    ├── BackboneError (ValueError)            a pretrained network cannot be used as named
+    │   └── WeightsNotFoundError (OSError)    ... its weights are not on this machine
     ├── CheckpointError (ValueError)          a checkpoint belongs to another job
     ├── MissingExtraError (ImportError)       an optional dependency is not installed
     ├── TrainingDivergedError (ArithmeticError)   the loss became NaN or infinite
@@ -70,6 +72,14 @@ class NewerFormatError(ModelFolderError):
 
 class UnknownPartError(ModelFolderError):
     """A model folder names a part that this punar does not have."""
+
+
+class BackboneError(PunarError, ValueError):
+    """A backbone's file, folder or name cannot be used."""
+
+
+class WeightsNotFoundError(BackboneError, OSError):
+    """Pretrained weights are not on this machine; the message says both ways to bring them."""
 
 
 class CheckpointError(PunarError, ValueError):

@@ -8,7 +8,19 @@ import pytest
 
 import punar
 
-NAMES = ["Autoencoder", "compare", "errors", "extend", "load", "save"]
+NAMES = [
+    "Autoencoder",
+    "FeatureExtractor",
+    "TransferLearner",
+    "backbone",
+    "compare",
+    "errors",
+    "extend",
+    "layers",
+    "list_backbones",
+    "load",
+    "save",
+]
 EXTEND = [
     "AutoencoderModule",
     "Network",

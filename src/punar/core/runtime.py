@@ -137,6 +137,16 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Let everything in the block that draws from torch's global stream, such as dropout, follow ``generator``."""
+    device = generator.device
+    number = int(torch.randint(2**62, (1,), generator=generator, device=device))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(number)
+        yield
+
+
+@contextlib.contextmanager
 def as_usual() -> Iterator[None]:
     """Run the block with float32 as torch's default and outside inference mode, whatever the caller has set.
 

@@ -65,7 +65,7 @@ def read_folder(folder: Path, *, size: int | tuple[int, int] | None = None, on_e
     for path in found.files:
         try:
             sizes[path] = _size_of(path)
-        except _Unreadable as error:
+        except Unreadable as error:
             bad[path] = str(error)
     height, width = _choose_size(list(sizes.values()), wanted, notes) if sizes else (1, 1)
     check_room(
@@ -80,7 +80,7 @@ def read_folder(folder: Path, *, size: int | tuple[int, int] | None = None, on_e
             continue
         try:
             pixels[len(kept)] = _read(path, height, width)
-        except _Unreadable as error:
+        except Unreadable as error:
             bad[path] = str(error)
         else:
             kept.append(i)
@@ -164,11 +164,11 @@ def _ignored(others: Sequence[Path]) -> list[str]:
     return [f"not pictures by their suffix, ignored: {listed([p.name for p in others])}"]
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """A picture that cannot be used; the text is the reason."""
 
 
-def _open(path: Path) -> Image.Image:
+def open_picture(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             # Our own limit on pixels comes with a reason; broken EXIF tags are no reason to stop.
@@ -176,14 +176,14 @@ def _open(path: Path) -> Image.Image:
             picture = Image.open(path, formats=_FORMATS)
     # Pillow's readers raise whatever a damaged file makes them raise: OSError, SyntaxError, struct.error, ...
     except Exception as error:
-        raise _Unreadable(_reason(error)) from None
+        raise Unreadable(reason_of(error)) from None
     if picture.width * picture.height > _MOST_PIXELS:
         picture.close()
-        raise _Unreadable(f"more than {_MOST_PIXELS:,} pixels")
+        raise Unreadable(f"more than {_MOST_PIXELS:,} pixels")
     return picture
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return f"more than {_MOST_PIXELS:,} pixels"
     if isinstance(error, Image.UnidentifiedImageError):
@@ -193,7 +193,7 @@ def _reason(error: Exception) -> str:
 
 def _size_of(path: Path) -> tuple[int, int]:
     """Return height and width after turning, from the header alone."""
-    with _open(path) as picture:
+    with open_picture(path) as picture:
         try:
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         # a damaged EXIF block is not a damaged picture
@@ -204,7 +204,7 @@ def _size_of(path: Path) -> tuple[int, int]:
 
 def _read(path: Path, height: int, width: int) -> np.ndarray:
     """Return one picture as (height, width, 3) uint8."""
-    with _open(path) as picture, warnings.catch_warnings():
+    with open_picture(path) as picture, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             longest = max(height, width)
@@ -215,18 +215,18 @@ def _read(path: Path, height: int, width: int) -> np.ndarray:
                 turned = ImageOps.exif_transpose(picture)
             except (SyntaxError, KeyError, ValueError, TypeError):
                 turned = picture
-            flat = _to_rgb(turned)
+            flat = to_rgb(turned)
             if flat.size != (width, height):
                 flat = flat.resize((width, height), Image.Resampling.BILINEAR)
             return np.asarray(flat, dtype=np.uint8)
-        except _Unreadable:
+        except Unreadable:
             raise
-        # as in _open: damaged data raises anything
+        # as in open_picture: damaged data raises anything
         except Exception as error:
-            raise _Unreadable(_reason(error)) from None
+            raise Unreadable(reason_of(error)) from None
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
+def to_rgb(picture: Image.Image) -> Image.Image:
     picture.load()
     if picture.mode == "F" or picture.mode.startswith("I"):
         return _deep_grey(picture).convert("RGB")
@@ -244,7 +244,7 @@ def _deep_grey(picture: Image.Image) -> Image.Image:
     else:
         top = 65535.0
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > top:
-        raise _Unreadable(f"{picture.mode} pixels from {values.min():g} to {values.max():g}; 0 to {top:g} can be read")
+        raise Unreadable(f"{picture.mode} pixels from {values.min():g} to {values.max():g}; 0 to {top:g} can be read")
     return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
 
 

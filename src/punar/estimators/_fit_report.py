@@ -46,11 +46,11 @@ class FitReport(dict[str, Any]):
             return cls(stored)
         raise DamagedModelError(f"{where}: report must be an object with a verdict, found {shown(stored)}.")
 
-    def answer(self, *, strict: bool) -> None:
+    def answer(self, *, strict: bool, advice: str = texts.DID_NOT_LEARN_ADVICE) -> None:
         """Warn, or raise under ``strict``, where the model did not learn."""
         if self["learned"]:
             return
-        message = self["verdict"] + texts.DID_NOT_LEARN_ADVICE
+        message = self["verdict"] + advice
         if strict:
             raise DidNotLearnError(message)
         warnings.warn(message, DidNotLearnWarning, stacklevel=3)

@@ -87,6 +87,7 @@ def run(
     device: torch.device,
     store: Checkpoint | None,
     stored: tuple[dict[str, Any], dict[str, Tensor]] | None,
+    **further: Any,
 ) -> Loop:
     """Train ``module`` with the estimator's training parameters and return the finished loop.
 
@@ -101,6 +102,8 @@ def run(
     store : Checkpoint or None
     stored : tuple or None
         What ``store.load()`` returned.
+    **further
+        ``epoch_begin``, ``rate_of`` and ``eval_rows`` of the loop.
     """
     train, valid = index
     size = auto_batch_size(len(train)) if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
@@ -133,6 +136,7 @@ def run(
         epoch_end=epoch_end,
         progress=Progress(int(estimator.epochs), int(estimator.verbose)),
         checkpoint=store,
+        **further,
     )
     if stored is not None:
         loop.restore(*stored)

@@ -204,3 +204,91 @@ UNEXPECTED = (
 )
 SYSTEM = "punar: {message}"
 NO_MEMORY = "punar: there is not enough memory. Take fewer rows, or smaller pictures (--size)."
+
+# -- models
+
+MODELS_HELP = """List the pretrained networks that punar knows by name.
+
+Prints name, year, parameters, input, published accuracy, and whether the weights are on this machine; with --details
+all that is known about one.
+"""
+MODELS_EXAMPLES = """\b
+Examples:
+  punar models
+  punar models --domain text
+  punar models --task "object detection"
+  punar models --name "*resnet*"
+  punar models --details vgg16
+"""
+MODELS_DOMAIN = "What they read: vision, text or audio."
+MODELS_TASK = "What they are used for, such as 'object detection'."
+MODELS_NAME = "A pattern such as '*resnet*'."
+MODELS_DETAILS = "Print all that is known about one of them, a fact on each line."
+MODELS_JSON = "Print JSON instead of a table."
+MODELS_HEAD = ("name", "year", "parameters", "input", "published accuracy", "here")
+MODELS_HERE, MODELS_NOT_HERE = "yes", "-"
+MODELS_NONE = "No network in the catalogue is called like that. punar models lists all."
+MODELS_FOOT = (
+    "{n} of {all} networks. All about one: punar models --details NAME. Weights that are not here: punar fetch NAME. "
+    "Every other network of timm works as timm:NAME."
+)
+MODELS_FACTS = {
+    "name": "name",
+    "source": "source",
+    "made_by": "made by",
+    "year": "year",
+    "domain": "domain",
+    "trained_on": "trained on",
+    "key_idea": "key idea",
+    "paper": "paper",
+    "depth": "depth",
+    "parameters": "parameters",
+    "counted_as": "counted as",
+    "input": "input",
+    "accuracy": "accuracy",
+    "strengths": "strengths",
+    "weaknesses": "weaknesses",
+    "used_for": "used for",
+    "licence": "licence",
+    "here": "here",
+}
+MODELS_UNKNOWN = "not known"
+
+# -- layers
+
+LAYERS_HELP = """Show a network's blocks and what of them is trained.
+
+NAME is a pretrained network (see: punar models), a timm network as timm:NAME, or a folder. The network is built with
+random weights: nothing is fetched. Without --unfreeze nothing is frozen.
+"""
+LAYERS_EXAMPLES = """\b
+Examples:
+  punar layers resnet18
+  punar layers resnet18 --unfreeze layer4
+  punar layers resnet18 --unfreeze layer3 --unfreeze layer4 --depth 2
+  punar layers bert-base-uncased --unfreeze 2
+"""
+LAYERS_NAME = "A pretrained network, or a folder."
+LAYERS_DEPTH = "1 shows blocks, 2 what they consist of, and so on."
+LAYERS_UNFREEZE = (
+    "What to train: all, last, a number of last blocks (0: the head alone), or the name of a block. May be given "
+    "several times for several blocks."
+)
+LAYERS_JSON = "Print JSON instead of a table."
+
+# -- fetch
+
+FETCH_HELP = """Bring a pretrained network's weights to this machine.
+
+Downloads them once, if they are not here yet, and says where they lie. Later runs need no network.
+"""
+FETCH_EXAMPLES = """\b
+Examples:
+  punar fetch resnet18
+  punar fetch timm:inception_v4
+  punar fetch bert-base-uncased
+"""
+FETCH_NAME = "A pretrained network (see: punar models)."
+FETCH_DONE = "{name}: {what}, {n:,} parameters without the head."
+FETCH_AT = "At: {path}"
+FETCH_HERE = "its own files on this machine; nothing had to be fetched"

@@ -23,3 +23,21 @@ WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"
 
 DID_NOT_LEARN_ADVICE = " Try more epochs, another learning_rate, a wider latent_dim or another scaling."
+
+FEATURES = "features"
+FROZEN = "frozen part"
+ROWS_LINE = "{what}: {done:,}/{total:,}  {left} left"
+SKIPPED = "{count} of {total} items could not be read and were left out: {named}"
+
+TRANSFER_LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+TRANSFER_DID_NOT_LEARN = (
+    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+)
+TRANSFER_BEATS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: fine-tuning is better here."
+TRANSFER_LOSES_TO_FROZEN = (
+    " A linear head on frozen features gives {frozen:.3f}: fine-tuning is not better here; "
+    "strategy='feature_extraction' is enough."
+)
+TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference on so few rows."
+TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
+WHICH_CROSS_VALIDATED = "cross-validated"

@@ -53,6 +53,13 @@ class Loop:
         ``epoch_end(module, progress=..., generator=...)`` after each epoch.
     progress : Progress, optional
     checkpoint : Checkpoint, optional
+    epoch_begin : callable, optional
+        ``epoch_begin(module, epoch)``, epoch from 0, after the module was put in training mode; again where a run is
+        taken up inside an epoch. It may freeze and unfreeze parameters.
+    rate_of : callable, optional
+        ``rate_of(parameter)`` -> factor on the learning rate; by default 1.
+    eval_rows : int, optional
+        Rows per batch in validation; by default at least 2,048.
     """
 
     def __init__(
@@ -76,6 +83,9 @@ class Loop:
         epoch_end: Callable[..., None] | None = None,
         progress: Progress | None = None,
         checkpoint: Checkpoint | None = None,
+        epoch_begin: Callable[[nn.Module, int], None] | None = None,
+        rate_of: Callable[[nn.Parameter], float] | None = None,
+        eval_rows: int | None = None,
     ) -> None:
         self.module = module
         self._losses = losses
@@ -95,12 +105,13 @@ class Loop:
         self._folder = checkpoint.folder if checkpoint is not None else ""
         self._parameters = [p for p in module.parameters() if p.requires_grad]
         self._optimizer = optimisers.build(
-            optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay
+            optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay, rate_of=rate_of
         )
         self._generator = torch.Generator(device=device)
         self._batch_norm = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
         self._steps = self._count_steps()
-        self._eval_rows = max(batch_size, 2048)
+        self._eval_rows = eval_rows or max(batch_size, 2048)
+        self._epoch_begin = epoch_begin
 
         self.epoch = 0
         self.step = 0
@@ -143,6 +154,8 @@ class Loop:
     def _run_epoch(self) -> None:
         order = self._order()
         self.module.train()
+        if self._epoch_begin is not None:
+            self._epoch_begin(self.module, self.epoch)
         while self.step < self._steps:
             self._run_step(order)
             if self._checkpoint is not None and self._checkpoint.due():
@@ -156,7 +169,7 @@ class Loop:
         progress = self.share
         self._seed_step(_TRAIN, self.step)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate * optimisers.rate(self._schedule, progress)
+            group["lr"] = self._learning_rate * group["factor"] * optimisers.rate(self._schedule, progress)
         terms = self._losses(self.module, self._rows.take(index), progress=progress, generator=self._generator)
         self._optimizer.zero_grad(set_to_none=True)
         _total(terms).backward()

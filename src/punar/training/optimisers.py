@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +17,12 @@ _WARMUP = 0.05
 
 
 def build(
-    name: str, parameters: Iterable[nn.Parameter], *, learning_rate: float, weight_decay: float
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    rate_of: Callable[[nn.Parameter], float] | None = None,
 ) -> torch.optim.Optimizer:
     """Return the optimiser ``name``, with torch's fused kernel where the device has one.
 
@@ -27,15 +33,22 @@ def build(
     learning_rate : float
     weight_decay : float
         Decoupled for "adamw"; added to the gradient for the others.
+    rate_of : callable, optional
+        ``rate_of(parameter)`` -> factor on the learning rate. Parameters of one factor are a group, which carries it
+        as ``group["factor"]``.
     """
     params = [p for p in parameters if p.requires_grad]
     fused = all(p.is_floating_point() and p.device.type in ("cpu", "cuda", "mps") for p in params)
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    for p in params:
+        by_factor.setdefault(1.0 if rate_of is None else rate_of(p), []).append(p)
+    groups: list[dict[str, Any]] = [{"params": ps, "factor": factor} for factor, ps in by_factor.items()]
     if name == "sgd":
         return torch.optim.SGD(
-            params, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, fused=fused
+            groups, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, fused=fused
         )
     kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
-    return kind(params, lr=learning_rate, weight_decay=weight_decay, fused=fused)
+    return kind(groups, lr=learning_rate, weight_decay=weight_decay, fused=fused)
 
 
 def rate(schedule: str, progress: float) -> float:

@@ -12,7 +12,8 @@ from punar.texts import fit as texts
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Return seconds as minutes and seconds, such as ``2:05``."""
     minutes, rest = divmod(max(0, round(seconds)), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
@@ -68,7 +69,7 @@ class Progress:
             return
         self._last = now
         done = share - self._start_share
-        left = _span((now - self._started) / done * (1.0 - share)) if done > 0 else "?"
+        left = span((now - self._started) / done * (1.0 - share)) if done > 0 else "?"
         losses = "  ".join(f"{k} {v:.4g}" for k, v in entry.items())
         if self._bar is not None:
             self._bar.update(

@@ -1,0 +1,171 @@
+"""The contract of a backbone source: a pretrained network without its head.
+
+A backbone is a recipe: a name, where its weights come from, and the source's own options; cheap to clone, never
+weights. To add a source, add one file here whose class is the file's name in CamelCase.
+
+Life of a backbone::
+
+    about  = backbone.describe()            what the name means, as JSON: input facts, licence; no weights
+    module = backbone.build(about)          the source library's module, random weights, no classifier
+    used   = backbone.fill(module, about)   pretrained weights into it; says which
+    plan   = backbone.plan(module, about)   stages, width, preparation, how a batch becomes features
+
+A model folder stores recipe, ``about`` and tensors, so that ``build`` works there without hub, files or network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from punar.data.preparation import Preparation
+
+Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the network that is frozen or trained as one, in the order of execution.
+
+    Attributes
+    ----------
+    name : str
+        As the source library's users know it: ``layer3``, ``block5``, ``encoder.layer.11``.
+    modules : tuple of str
+        Dotted names of its modules, in order of execution, none inside another. The output of the last one is the
+        stage's output. Parameters that belong to no stage count as the first one's.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a built module is used.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+    width : int
+        Features per item after pooling.
+    preparation : Preparation
+        Input facts.
+    forward : callable
+        ``forward(module, batch)`` -> pooled features, (n, width).
+    pool : callable
+        ``pool(output, batch)`` -> (n, c): a stage's raw output (a map, tokens) averaged to one vector per item.
+    export : tuple of str
+        Names of the batch's tensors that ``forward`` reads, in order, for exporting.
+    """
+
+    stages: tuple[Stage, ...]
+    width: int
+    preparation: Preparation
+    forward: Forward
+    pool: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+    export: tuple[str, ...] = ("pixels",)
+
+
+class Backbone(BaseEstimator, ABC):
+    """A pretrained network of one source.
+
+    Parameters
+    ----------
+    name : str
+        As the source knows it.
+    weights : "default", None or path
+        The published weights, random ones, or a file or folder of one's own (tensors only).
+    options : dict or None
+        The source's own options for building, such as ``{"pad_type": "same"}``.
+
+    Attributes
+    ----------
+    domain : {"vision", "text", "audio"}
+        What it reads; for sources of several, set by what ``describe`` finds.
+    """
+
+    domain: ClassVar[str] = "vision"
+
+    def __init__(self, name: str, weights: Any = "default", options: dict[str, Any] | None = None) -> None:
+        self.name = name
+        self.weights = weights
+        self.options = options
+
+    @classmethod
+    @abstractmethod
+    def has(cls, name: str) -> bool:
+        """Return whether the source knows ``name``, without building or fetching anything; False if not installed."""
+
+    @classmethod
+    @abstractmethod
+    def names(cls) -> list[str]:
+        """Return the names that the source knows (installed ones only), sorted; may be empty for open sets."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what ``build`` and ``plan`` need, as JSON values: at least ``licence``, ``made_by`` and ``input``.
+
+        Raises
+        ------
+        ParameterError
+            Unknown name or option; the message suggests the likely spelling.
+        MissingExtraError
+            The source's package is not installed.
+        BackboneError
+            A file or folder that is named cannot be used.
+        """
+
+    @abstractmethod
+    def build(self, about: Mapping[str, Any]) -> nn.Module:
+        """Return the module with random weights and without its classifier; works on torch's meta device."""
+
+    @abstractmethod
+    def fill(self, module: nn.Module, about: Mapping[str, Any]) -> str:
+        """Put the weights that ``self.weights`` names into ``module`` and return where they came from.
+
+        Raises
+        ------
+        WeightsNotFoundError
+            They are not on this machine and cannot be fetched; says both ways to bring them.
+        DamagedModelError
+            The file is not such weights.
+        """
+
+    @abstractmethod
+    def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
+        """Return stages, width, preparation and calls for a module that ``build`` made."""
+
+
+def mean_of_map(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Pool a picture network's stage: (n, c, h, w) and (n, t, c) by their mean, (n, c) as it is."""
+    if output.dim() == 4:
+        return output.mean((2, 3))
+    return output.mean(1) if output.dim() == 3 else output
+
+
+def mean_of_tokens(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Pool (n, t, c) by the mean over tokens that the attention mask keeps."""
+    mask = batch.get("attention_mask")
+    if mask is None or mask.shape[1] != output.shape[1]:
+        return output.mean(1)
+    kept = mask.to(output.dtype).unsqueeze(2)
+    return (output * kept).sum(1) / kept.sum(1).clamp(min=1.0)
+
+
+def weight_hash(module: nn.Module) -> str:
+    """Return a hash of names, shapes and bytes of every parameter and buffer."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in sorted(module.state_dict().items()):
+        flat = value.detach().cpu().contiguous()
+        digest.update(f"{name}{tuple(flat.shape)}{flat.dtype}".encode())
+        if flat.numel():
+            digest.update(flat.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

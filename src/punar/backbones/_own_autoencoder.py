@@ -1,0 +1,196 @@
+"""A saved punar autoencoder as a backbone: its encoder and its input scaling, rebuilt without the estimator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.backbones._backbone import Plan, Stage, mean_of_map
+from punar.backbones._stages import prove_stages
+from punar.backbones._weights import put_weights
+from punar.core import model_folder, plugins
+from punar.data.pictures import Pictures
+from punar.data.preparation import Preparation
+from punar.data.vectors import Rows
+from punar.errors import BackboneError, DamagedModelError, ModelFolderError, ParameterError, shown
+
+_MOST_NUMBERS = 2**24  # per row
+
+
+class ScaledEncoder(nn.Module):
+    """Rows in the user's units into codes: ``encode((x - shift) / scale)``.
+
+    Parameters
+    ----------
+    encoder, objective : nn.Module
+        As in the autoencoder; its objective turns the encoder's output into codes.
+    shape : tuple of int
+        One row.
+    recipe : Objective
+    """
+
+    def __init__(self, encoder: nn.Module, objective: nn.Module, shape: tuple[int, ...], recipe: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.objective = objective
+        self._recipe = recipe
+        self.shift: Tensor
+        self.scale: Tensor
+        self.register_buffer("shift", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(shape, dtype=torch.float64))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return codes, (n, latent_dim)."""
+        kind = rows.dtype  # float64 rows are centred in float64, so that large offsets lose nothing
+        scaled = rows.sub(self.shift.to(kind)).div(self.scale.to(kind)).to(torch.float32)
+        codes: Tensor = self._recipe.encode(self, scaled)
+        return codes
+
+
+def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return what the other functions here need, as JSON values.
+
+    Raises
+    ------
+    BackboneError
+        Its pictures have neither one channel nor three.
+    DamagedModelError
+        The folder does not describe an autoencoder.
+    """
+    try:
+        codec = config["fitted"]["codec"]
+        given, latent = codec["input"], codec["latent_dim"]
+        shape = tuple(given["shape"])
+        mean = tensors["scaler.mean"]
+        sound = all(type(n) is int and n >= 1 for n in (*shape, latent)) and math.prod(shape) <= _MOST_NUMBERS
+        if not sound or len(shape) != {"table": 1, "images": 3}[given["kind"]]:
+            raise DamagedModelError(f"{folder}: input must describe rows of one shape, found {shown(given, 200)}.")
+        about = {
+            "architecture": "autoencoder",
+            "codec": {k: codec[k] for k in ("network", "objective", "latent_dim", "input")},
+            "made_by": "you, with punar",
+            "licence": "yours",
+        }
+        # The folder does not say in which range the pictures were; a mean above 1 tells.
+        preparation = _preparation(given["kind"], shape, 255.0 if float(mean.max()) > 1.0 else 1.0, folder)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DamagedModelError(f"{folder}: config.json does not describe an autoencoder: {shown(error)}.") from None
+    about |= {"input": preparation.facts(), "domain": preparation.domain}
+    with torch.device("meta"):
+        needed = sum(p.numel() for p in build(about).parameters())
+    if needed > sum(t.numel() for t in tensors.values()):
+        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
+    module = build(about)
+    batch = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    stages = prove_stages(module, _stages(module), lambda: module(batch))
+    return about | {"stages": [[s.name, list(s.modules)] for s in stages]}
+
+
+def build(about: Mapping[str, Any]) -> nn.Module:
+    """Return encoder, scaling and objective with random weights."""
+    codec = about["codec"]
+    shape, binary, latent = tuple(codec["input"]["shape"]), bool(codec["input"]["binary"]), codec["latent_dim"]
+    try:
+        network: Any = plugins.from_dict(codec["network"], allowed=("networks",))
+        objective: Any = plugins.from_dict(codec["objective"], allowed=("objectives",))
+        network.check(shape)
+        objective.check()
+    except ParameterError as error:
+        raise DamagedModelError(f"config.json does not describe an autoencoder: {error}") from None
+    encoder = network.build_encoder(shape, objective.code_width(latent))
+    if objective.needs_unit_range(binary):
+        encoder = nn.Sequential(_Centre(shape), encoder)
+    return ScaledEncoder(encoder, objective.build(latent, shape, binary=binary), shape, objective)
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Put the stored tensors in, without those of the decoder.
+
+    Raises
+    ------
+    DamagedModelError
+        They are not those of the autoencoder that the folder describes.
+    """
+    found = {}
+    for name, value in tensors.items():
+        if name.startswith(("module.encoder.", "module.objective.")):
+            found[name.removeprefix("module.")] = value
+    for name in ("shift", "scale"):
+        try:
+            found[name] = tensors[f"scaler.{name}"].expand(module.get_buffer(name).shape)
+        except (KeyError, RuntimeError):
+            raise DamagedModelError(f"{where}: scaler.{name} is missing or has another shape than the rows.") from None
+    if not bool((found["scale"] > 0).all()) or not bool(torch.isfinite(found["shift"]).all()):
+        raise DamagedModelError(f"{where}: the scaler must be finite with scale > 0.")
+    put_weights(module, found, where)
+
+
+def plan(about: Mapping[str, Any]) -> Plan:
+    """Return stages, width and calls."""
+    facts = about["input"]
+    table = facts["domain"] == "table"
+    name = "rows" if table else "pixels"
+    return Plan(
+        stages=tuple(Stage(each, tuple(modules)) for each, modules in about["stages"]),
+        width=int(about["codec"]["latent_dim"]),
+        preparation=Rows.from_facts(facts) if table else Pictures.from_facts(facts),
+        forward=lambda module, batch: module(batch[name]),
+        pool=mean_of_map,
+        export=(name,),
+    )
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return config and tensors of a folder that punar saved."""
+    try:
+        return model_folder.read(folder)
+    except DamagedModelError:
+        raise
+    except ModelFolderError as error:
+        raise BackboneError(str(error)) from None
+
+
+class _Centre(nn.Module):
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.row: Tensor
+        self.register_buffer("row", torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x - self.row
+
+
+def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path) -> Preparation:
+    if kind == "table":
+        return Rows(shape[0])
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise BackboneError(f"{folder}: pictures must have 1 or 3 channels to be read from files, found {channels}.")
+    none, full = (0.0,) * channels, (1.0 / top,) * channels
+    return Pictures(
+        (height, width), none, full, crop=1.0, channels=channels, smallest=min(height, width), any_size=False
+    )
+
+
+def _stages(module: nn.Module) -> list[Stage]:
+    """Return one stage for each layer with a weight matrix, with what follows it: norm, activation."""
+    encoder, prefix = module.get_submodule("encoder"), "encoder"
+    if isinstance(encoder, nn.Sequential) and isinstance(encoder[0], _Centre):
+        encoder, prefix = encoder[1], "encoder.1"
+    found: list[list[str]] = []
+    for name, child in encoder.named_children():
+        heavy = any(isinstance(m, (nn.Linear, nn.Conv2d)) for m in child.modules())
+        if heavy and found and any(True for n in found[-1] if _weighs(module, n)):
+            found.append([])
+        found = found or [[]]
+        found[-1].append(f"{prefix}.{name}")
+    return [Stage(next(n for n in names if _weighs(module, n)), tuple(names)) for names in found]
+
+
+def _weighs(module: nn.Module, name: str) -> bool:
+    return any(isinstance(m, (nn.Linear, nn.Conv2d)) for m in module.get_submodule(name).modules())

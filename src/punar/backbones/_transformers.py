@@ -1,0 +1,385 @@
+"""What the sources of Hugging Face models share: a folder in their layout into a backbone. No code in it is run."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.backbones._backbone import Forward, Plan, Stage, mean_of_tokens
+from punar.backbones._families import FAMILIES, clean, frames, narrow, stages
+from punar.backbones._stages import prove_stages
+from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
+from punar.backbones._weights import put_weights, read_state_dict
+from punar.core import strict_json, tensor_file
+from punar.data.preparation import Preparation
+from punar.data.sentences import Sentences
+from punar.data.sounds import Sounds
+from punar.errors import BackboneError, DamagedModelError, MissingExtraError, ParameterError, shown, suggest
+
+# Attention as the library computes it: fused, and exportable with a mask (so is "eager", which is slower).
+ATTENTION = "sdpa"
+POOLINGS = ("mean", "cls", "last")
+OPTIONS = ("pooling", "normalise", "max_length", "config")
+MAX_JSON_BYTES = 64 * 2**20
+_SHARD = re.compile(r"[\w-]+\.safetensors", re.ASCII)
+_MOST_LAYERS = 512
+_LONGEST = 512  # where nothing says how long texts may be
+
+
+# No part of a network: who wrote the file, labels of a head, code that we never import, how it was stored.
+_DROPPED = (
+    "auto_map", "architectures", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "id2label",
+    "label2id", "num_labels", "quantization_config", "_attn_implementation", "attn_implementation",
+    "gradient_checkpointing", "use_cache", "output_hidden_states", "output_attentions", "return_dict",
+)  # fmt: skip
+# Dropping whole layers and masking the input are recipes of pretraining: on short recordings the second fails.
+_FIXED: dict[str, dict[str, Any]] = {
+    "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
+    "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
+}
+
+
+def library() -> Any:
+    """Return the package transformers.
+
+    Raises
+    ------
+    MissingExtraError
+        It is not installed, or cannot be imported as it is.
+    """
+    try:
+        import transformers
+
+        transformers.BertModel  # noqa: B018 (loaded on first use, with half of the package: shows what is broken)
+    except (ImportError, RuntimeError) as error:
+        reason: BaseException = error
+        while reason.__cause__ is not None:
+            reason = reason.__cause__
+        missing = isinstance(reason, ModuleNotFoundError) and reason.name == "transformers"
+        why = "" if missing else f" It is installed but cannot be imported: {shown(str(reason), 300)}"
+        raise MissingExtraError(f"This needs the package transformers: pip install 'punar[text]'.{why}") from None
+    return transformers
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a folder's JSON file; an empty dict where there is none."""
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise DamagedModelError(f"{path} must have at most {MAX_JSON_BYTES} bytes, found {path.stat().st_size}.")
+    found = strict_json.loads(path.read_bytes(), str(path))
+    if not isinstance(found, dict):
+        raise DamagedModelError(f"{path} must hold a JSON object, found {shown(found)}.")
+    return found
+
+
+def check_options(options: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
+    """Return the options, checked.
+
+    Raises
+    ------
+    ParameterError
+        Unknown, or a value that breaks the rule.
+    """
+    given = dict(options or {})
+    for name in given:
+        if name not in OPTIONS:
+            raise ParameterError(
+                f"{where}: options are {', '.join(OPTIONS)}, got {shown(name)}.{suggest(name, OPTIONS)}"
+            )
+    pooling, length = given.get("pooling", "mean"), given.get("max_length", 8)
+    if pooling not in POOLINGS:
+        names = ", ".join(map(repr, POOLINGS))
+        raise ParameterError(
+            f"{where}: pooling must be one of {names}, got {shown(pooling)}.{suggest(pooling, POOLINGS)}"
+        )
+    if not isinstance(given.get("normalise", False), bool):
+        raise ParameterError(f"{where}: normalise must be True or False, got {shown(given['normalise'])}.")
+    if type(length) is not int or length < 4:
+        raise ParameterError(f"{where}: max_length must be an integer >= 4, got {shown(length)}.")
+    if not isinstance(given.get("config", {}), dict):
+        raise ParameterError(f"{where}: config must be a dict of settings to change, got {shown(given['config'])}.")
+    return given
+
+
+def describe_folder(folder: Path, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a folder in Hugging Face layout holds, as ``describe`` must.
+
+    Raises
+    ------
+    BackboneError
+        It lacks a file, or its architecture is not among the families.
+    DamagedModelError
+        A file in it is not what its name says.
+    """
+    config = read_json(folder / "config.json")
+    if not config:
+        raise BackboneError(f"{folder} has no config.json: it is not a model folder in Hugging Face layout.")
+    about = describe_config(config, options, str(folder), lambda known: _preparation(folder, known, options))
+    given = options or {}
+    sentence = read_json(folder / "1_Pooling" / "config.json")
+    if "pooling" not in given and sentence.get("pooling_mode_cls_token") is True:
+        about["pooling"] = "cls"
+    if "normalise" not in given and (folder / "modules.json").is_file():
+        about["normalise"] = "models.Normalize" in (folder / "modules.json").read_text("utf-8", "replace")
+    about["licence"] = _licence(folder)
+    return about
+
+
+def describe_config(
+    config: Mapping[str, Any],
+    options: Mapping[str, Any] | None,
+    where: str,
+    prepare: Callable[[Any], Preparation] | None = None,
+) -> dict[str, Any]:
+    """Return what ``describe`` must for a library configuration; ``prepare`` gives its input facts.
+
+    Without ``prepare``, texts become bytes: a tokenizer that needs no file, for training from scratch.
+    """
+    given = check_options(options, where)
+    kind = config.get("model_type")
+    if kind not in FAMILIES:
+        raise BackboneError(
+            f"{where}: model_type must be one of {', '.join(map(repr, FAMILIES))}, found {shown(kind)}."
+            f"{suggest(kind, FAMILIES)}"
+        )
+    family = FAMILIES[kind]
+    stored = {k: v for k, v in config.items() if k not in _DROPPED} | given.get("config", {}) | _FIXED.get(kind, {})
+    known = _config(stored, where)
+    # With every default written out, later versions of the library build the same network.
+    full = {k: v for k, v in json.loads(known.to_json_string(use_diff=False)).items() if k not in _DROPPED}
+    preparation = prepare(known) if prepare else _from_scratch(known, given)
+    text = json.dumps(full, sort_keys=True)
+    return {
+        "architecture": kind,
+        "domain": family.domain,
+        "config": full,
+        "attention": ATTENTION,
+        "input": preparation.facts(),
+        "pooling": given.get("pooling", family.pooling),
+        "normalise": given.get("normalise", False),
+        "stages": [[s.name, list(s.modules)] for s in _proven(text, where)],
+        "made_by": "unknown",
+        "licence": "unknown",
+    }
+
+
+def build(about: Mapping[str, Any]) -> nn.Module:
+    """Return the encoder with random weights."""
+    return _build(_config(about["config"], "config.json"))
+
+
+def plan(about: Mapping[str, Any]) -> Plan:
+    """Return stages, width and calls of what :func:`build` made."""
+    family, config = FAMILIES[about["architecture"]], about["config"]
+    pool = _pool(about["architecture"], config, about["pooling"], about["normalise"])
+    forward, export = _forward(about["architecture"], config, pool)
+    facts = about["input"]
+    return Plan(
+        stages=tuple(Stage(name, tuple(modules)) for name, modules in about["stages"]),
+        width=int(config[family.width]),
+        preparation=Sentences.from_facts(facts) if family.domain == "text" else Sounds.from_facts(facts),
+        forward=forward,
+        pool=pool,
+        export=export,
+    )
+
+
+def fill(module: nn.Module, about: Mapping[str, Any], source: Path, where: str) -> None:
+    """Put the weights of a folder or a file into what :func:`build` made.
+
+    Raises
+    ------
+    WeightsNotFoundError
+        There are none.
+    DamagedModelError
+        They are not those of this architecture.
+    """
+    found = clean(about["architecture"], read_tensors(source))
+    slots = module.state_dict()
+    if "masked_spec_embed" in slots and "masked_spec_embed" not in found:
+        found["masked_spec_embed"] = torch.zeros(slots["masked_spec_embed"].shape)  # of pretraining; not used here
+    put_weights(module, found, where)
+
+
+def read_tensors(source: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file, or of a folder, split over several files or not."""
+    index = source / "model.safetensors.index.json"
+    if not source.is_dir() or (source / "model.safetensors").is_file() or not index.is_file():
+        return read_state_dict(source)
+    files = read_json(index).get("weight_map")
+    if not isinstance(files, dict) or not all(isinstance(f, str) and _SHARD.fullmatch(f) for f in files.values()):
+        raise DamagedModelError(f"{index} must map names of weights to files beside it.")
+    found: dict[str, Tensor] = {}
+    for file in sorted(set(files.values())):
+        found |= read_state_dict(source / file)
+    return found
+
+
+def _config(stored: Mapping[str, Any], where: str) -> Any:
+    transformers = library()
+    settings = {k: v for k, v in stored.items() if k != "model_type"}
+    try:
+        return transformers.AutoConfig.for_model(stored["model_type"], attn_implementation=ATTENTION, **settings)
+    # settings from a file end in any error of the library, of its checks as of its arithmetic
+    except Exception as error:
+        raise BackboneError(f"{where}: config.json is not a configuration: {shown(str(error), 300)}.") from None
+
+
+def _build(config: Any) -> nn.Module:
+    transformers = library()
+    kind = config.model_type
+    module: nn.Module
+    if kind == "whisper":
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        module = WhisperEncoder(config)
+    elif kind == "t5":
+        module = transformers.AutoModelForTextEncoding.from_config(config)
+    elif "bert" in kind:
+        module = transformers.AutoModel.from_config(config, add_pooling_layer=False)
+    else:
+        module = transformers.AutoModel.from_config(config)
+    return module
+
+
+def _preparation(folder: Path, config: Any, options: Mapping[str, Any] | None) -> Preparation:
+    given = options or {}
+    if FAMILIES[config.model_type].domain == "audio":
+        return _sounds(config, read_json(folder / "preprocessor_config.json"))
+    settings = read_json(folder / "tokenizer_config.json")
+    lengths = [_longest(config), settings.get("model_max_length")]
+    lengths.append(read_json(folder / "sentence_bert_config.json").get("max_seq_length"))
+    most = min(int(n) for n in lengths if isinstance(n, (int, float)) and 0 < n < 10**9)
+    pad = _pad_id(config)
+    return Sentences(read_tokenizer(folder, config, settings), min(given.get("max_length", most), most), pad)
+
+
+def _from_scratch(config: Any, given: Mapping[str, Any]) -> Preparation:
+    if FAMILIES[config.model_type].domain == "audio":
+        return _sounds(config, {})
+    most = _longest(config)
+    return Sentences(byte_tokenizer(config.vocab_size), min(given.get("max_length", most), most), 0)
+
+
+def _sounds(config: Any, settings: Mapping[str, Any]) -> Sounds:
+    rate = int(settings.get("sampling_rate", 16_000))
+    if config.model_type == "whisper":
+        hop = int(settings.get("hop_length", 160))
+        frames = 2 * config.max_source_positions  # the second convolution halves them
+        return Sounds(
+            rate, "log_mel", int(config.num_mel_bins), int(settings.get("n_fft", 400)), hop, frames * hop / rate
+        )
+    normalise = bool(settings.get("do_normalize", True))
+    # A group norm over time sees the padding: only recordings of equal length may then share a batch.
+    multiple = 1 if config.feat_extract_norm == "group" else 1_600
+    shortest = 1
+    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        shortest = (shortest - 1) * stride + kernel
+    return Sounds(rate, "samples", normalise=normalise, multiple=multiple, shortest=shortest)
+
+
+def _longest(config: Any) -> int:
+    """Return how many tokens the architecture takes."""
+    positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+    if config.model_type == "t5" or not positions:
+        return _LONGEST  # relative positions have no end
+    # RoBERTa's positions begin after that of the padding.
+    return int(positions) - (config.pad_token_id + 1 if "roberta" in config.model_type else 0)
+
+
+def _pad_id(config: Any) -> int:
+    for value in (config.pad_token_id, config.eos_token_id):
+        value = value[0] if isinstance(value, list) and value else value
+        if isinstance(value, int):
+            return value
+    return 0
+
+
+@functools.lru_cache(maxsize=32)
+def _proven(text: str, where: str) -> tuple[Stage, ...]:
+    """Return the stages of a configuration, proven on a narrow network of the same depth."""
+    config = json.loads(text)
+    kind = config["model_type"]
+    _check_size(config, where)
+    small = config | narrow(kind, config)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.manual_seed(0)
+        module = _build(_config(small, where))
+    forward, _ = _forward(kind, small, _pool(kind, small, "mean", False))
+    generator = torch.Generator().manual_seed(0)
+    mask = torch.ones(2, 8, dtype=torch.int64)
+    mask[1, 5:] = 0
+    if FAMILIES[kind].domain == "text":
+        ids = torch.randint(0, small["vocab_size"], (2, 8), generator=generator)
+        batch = {"input_ids": ids, "attention_mask": mask}
+    elif kind == "whisper":
+        frames = 2 * small["max_source_positions"]
+        batch = {"input_features": torch.randn(2, small["num_mel_bins"], frames, generator=generator)}
+        batch["attention_mask"] = mask.repeat_interleave(2, 1)
+    else:
+        batch = {"input_values": torch.randn(2, 8_000, generator=generator)}
+        batch["attention_mask"] = mask.repeat_interleave(1_000, 1)
+    return prove_stages(module, stages(kind, small), lambda: forward(module, batch))
+
+
+def _check_size(config: Mapping[str, Any], where: str) -> None:
+    """Refuse sizes that do not build, or not in this machine's memory, before anything is allocated."""
+    if not 1 <= config[FAMILIES[config["model_type"]].depth] <= _MOST_LAYERS:
+        raise BackboneError(f"{where}: config.json must ask for 1 to {_MOST_LAYERS} layers.")
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            size = sum(4 * p.numel() for p in _build(_config(config, where)).parameters())
+    except (BackboneError, MissingExtraError):
+        raise
+    except Exception as error:  # hostile sizes end in every kind of error
+        raise BackboneError(f"{where}: no network can be built from config.json: {shown(str(error), 200)}.") from None
+    if not tensor_file.fits_in_memory(size):
+        raise BackboneError(f"{where}: the network takes {size} bytes, more than this machine's memory.")
+
+
+def _forward(kind: str, config: Mapping[str, Any], pool: Callable[..., Tensor]) -> tuple[Forward, tuple[str, ...]]:
+    if kind == "whisper":
+        names: tuple[str, ...] = ("input_features",)
+    elif kind == "wav2vec2":
+        # Networks with a group norm were trained without a mask.
+        names = ("input_values",) if config["feat_extract_norm"] == "group" else ("input_values", "attention_mask")
+    else:
+        names = ("input_ids", "attention_mask")
+
+    def forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        return pool(module(**{name: batch[name] for name in names}).last_hidden_state, batch)
+
+    # The pool reads the mask even where the network does not.
+    return forward, names if "attention_mask" in names else (*names, "attention_mask")
+
+
+def _pool(kind: str, config: Mapping[str, Any], pooling: str, normalise: bool) -> Callable[..., Tensor]:
+    def pool(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        mask = frames(kind, config, batch["attention_mask"], output.shape[1])
+        if pooling == "cls":
+            pooled = output[:, 0]
+        elif pooling == "last":
+            last = (mask.sum(1) - 1).clamp(min=0)
+            pooled = output.gather(1, last.view(-1, 1, 1).expand(-1, 1, output.shape[2])).squeeze(1)
+        else:
+            pooled = mean_of_tokens(output, {"attention_mask": mask})
+        return nn.functional.normalize(pooled, dim=1) if normalise else pooled
+
+    return pool
+
+
+def _licence(folder: Path) -> str:
+    card = folder / "README.md"
+    if not card.is_file():
+        return "unknown"
+    with open(card, encoding="utf-8", errors="replace") as file:
+        found = re.search(r"^license:\s*([\w.\-]{2,40})\s*$", file.read(20_000), re.MULTILINE)
+    return found.group(1) if found else "unknown"

@@ -1,0 +1,39 @@
+"""``punar layers NAME``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from punar.texts import cli as texts
+
+
+def layers(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=texts.LAYERS_NAME, show_default=False)],
+    unfreeze: Annotated[
+        list[str] | None, typer.Option("--unfreeze", metavar="WHAT", help=texts.LAYERS_UNFREEZE, show_default=False)
+    ] = None,
+    depth: Annotated[int, typer.Option("--depth", metavar="N", help=texts.LAYERS_DEPTH)] = 1,
+    json: Annotated[bool, typer.Option("--json", help=texts.LAYERS_JSON)] = False,
+) -> None:
+    """Show blocks."""
+    import punar
+
+    table = punar.layers(name, depth=depth, unfreeze=_wanted(unfreeze or []))
+    if json:
+        from json import dumps
+
+        typer.echo(dumps({"rows": table.rows, "totals": table.totals, "notes": table.notes}, indent=1))
+    else:
+        typer.echo(str(table))
+
+
+def _wanted(given: list[str]) -> Any:
+    """Turn ``--unfreeze`` words into what :func:`punar.layers` takes."""
+    if len(given) != 1:
+        return given or None
+    word = given[0]
+    if word.lstrip("-").isdecimal():
+        return int(word)
+    return word if word in ("all", "last") else given

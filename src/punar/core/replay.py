@@ -1,0 +1,180 @@
+"""The output of a module inside a network, and the network run again from that output on.
+
+Both leave the library's own ``forward`` in charge: :func:`captured` stops it once the wanted outputs are there, and
+:func:`replayed` runs it whole, with the modules that come earlier replaced by stubs. Classes, attributes and
+state-dict names of the modules stay as they are. Neither may be used by two threads on one module at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+
+class HasModules(Protocol):
+    """A stage: dotted names of modules in order of execution."""
+
+    @property
+    def modules(self) -> tuple[str, ...]: ...
+
+
+class _Enough(BaseException):
+    """Everything wanted is there. Not an Exception, so that no library's own handler takes it for a failure."""
+
+
+# What each stubbed module returns for inputs of given shapes: learnt once, by running it.
+_FORMS: WeakKeyDictionary[nn.Module, dict[Any, Any]] = WeakKeyDictionary()
+
+
+@contextmanager
+def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
+    """Collect what named submodules return, and leave the ``with`` block as soon as all have returned.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Called by the code inside the ``with`` block.
+    *names : str
+        Dotted names of submodules; ``""`` is ``module`` itself.
+
+    Yields
+    ------
+    dict
+        Name -> output, in the order of execution; filled when the block has ended. What follows the last named
+        module is not run. A module that is called twice gives its last output up to then.
+
+    Raises
+    ------
+    RuntimeError
+        The block ended and some of the modules had not been called.
+
+    Examples
+    --------
+    >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
+    >>> with captured(net, "1") as found:
+    ...     _ = net(torch.zeros(4, 3))
+    >>> found["1"].shape
+    torch.Size([4, 2])
+    """
+    found: dict[str, Any] = {}
+    wanted = set(names)
+    enough = _Enough()
+
+    def keep(name: str) -> Any:
+        def hook(_: nn.Module, __: Any, output: Any) -> None:
+            found[name] = output
+            if wanted <= found.keys():
+                raise enough
+
+        return hook
+
+    hooks = [module.get_submodule(name).register_forward_hook(keep(name)) for name in names]
+    try:
+        yield found
+    except _Enough as stop:
+        if stop is not enough:
+            raise
+    finally:
+        for handle in hooks:
+            handle.remove()
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise RuntimeError(f"these modules were not called: {', '.join(missing)}")
+
+
+@contextmanager
+def replayed(module: nn.Module, stages: Sequence[HasModules], boundary: int, value: Tensor) -> Iterator[None]:
+    """Inside the ``with`` block, calls of ``module`` take up from the output of an earlier stage.
+
+    The block's code calls ``module`` as usual, with inputs of the usual shapes. Where the stages were shown to be
+    boundaries, the values of pixels and samples do not matter, those of integer ids and masks may. The last
+    module of ``stages[boundary - 1]`` returns ``value``, and the modules before it return zeros of the shape that
+    they would have returned. That shape is learnt by running them once, without gradients, for each new shape of
+    input; they should be in eval mode, as frozen stages are.
+
+    Parameters
+    ----------
+    module : nn.Module
+    stages : sequence
+        Objects with ``modules``, such as a plan's stages.
+    boundary : int
+        How many stages lie below, from 1 to ``len(stages)``.
+    value : Tensor
+        The output of ``stages[boundary - 1]`` for the batch.
+
+    Raises
+    ------
+    ValueError
+        ``boundary`` is not among the stages.
+    """
+    if not 1 <= boundary <= len(stages):
+        raise ValueError(f"boundary must be in [1, {len(stages)}], got {boundary}")
+    below = [name for stage in stages[:boundary] for name in stage.modules]
+    last = module.get_submodule(below[-1])
+    own: list[tuple[nn.Module, Any]] = []
+    try:
+        for name in below:
+            part = module.get_submodule(name)
+            # An instance attribute stands before the class's method, and nn.Module.__call__ looks it up so.
+            own.append((part, part.__dict__.get("forward")))
+            part.__dict__["forward"] = (lambda *_, **__: value) if part is last else _stub(part)
+        yield
+    finally:
+        for part, forward in reversed(own):
+            if forward is None:
+                part.__dict__.pop("forward", None)
+            else:
+                part.__dict__["forward"] = forward
+
+
+def _stub(part: nn.Module) -> Any:
+    forward = part.forward
+    forms = _FORMS.setdefault(part, {})
+
+    def stub(*args: Any, **kwargs: Any) -> Any:
+        key = (_form(args), _form(kwargs))
+        if key not in forms:
+            with torch.no_grad():
+                # Copies, because a zero that stands for a whole tensor cannot be changed in place.
+                forms[key] = _form(forward(*_map(args, torch.clone), **_map(kwargs, torch.clone)))
+        return _zeros(forms[key])
+
+    return stub
+
+
+class _Shape(tuple[Any, ...]):
+    """Shape, dtype and device of a tensor."""
+
+
+def _form(value: Any) -> Any:
+    """Return a hashable outline of nested tensors: what their replacement must look like."""
+    if isinstance(value, Tensor):
+        return _Shape((tuple(value.shape), value.dtype, value.device))
+    if isinstance(value, (tuple, list)):
+        return (type(value), tuple(_form(v) for v in value))
+    if isinstance(value, dict):
+        return (dict, tuple((k, _form(v)) for k, v in value.items()))
+    return value if isinstance(value, (int, float, str, bool, type(None))) else type(value)
+
+
+def _zeros(form: Any) -> Any:
+    if isinstance(form, _Shape):
+        shape, dtype, device = form
+        return torch.zeros((), dtype=dtype, device=device).expand(shape)
+    if isinstance(form, tuple):
+        kind, inner = form
+        return {k: _zeros(v) for k, v in inner} if kind is dict else kind(_zeros(v) for v in inner)
+    return None if isinstance(form, type) else form
+
+
+def _map(value: Any, change: Any) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    if type(value) in (tuple, list):
+        return type(value)(_map(v, change) for v in value)
+    return {k: _map(v, change) for k, v in value.items()} if type(value) is dict else value

@@ -1,0 +1,168 @@
+"""``punar.backbone``: a pretrained network by name, whatever library it comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from sklearn.base import clone
+from torch import nn
+
+from punar.backbones._backbone import Backbone, Plan, weight_hash
+from punar.core import plugins
+from punar.core.runtime import as_usual, seeded
+from punar.errors import ParameterError, ParameterTypeError, shown, suggest
+
+# A name that several sources know is taken from the first of these; the others follow in the order of their files.
+_FIRST = ("starter", "minilm", "torchvision", "bn_inception", "timm", "transformers")
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A backbone that is built: the module, how it is used, and what it is made of.
+
+    Attributes
+    ----------
+    recipe : Backbone
+    about : dict
+        What ``recipe.describe`` found, as JSON values.
+    module : nn.Module
+        In eval mode; the source library's state-dict names.
+    plan : Plan
+    provenance : str
+        Where the weights came from.
+    """
+
+    recipe: Backbone
+    about: Mapping[str, Any]
+    module: nn.Module
+    plan: Plan
+    provenance: str
+
+    @property
+    def hash(self) -> str:
+        """A hash of every weight."""
+        return weight_hash(self.module)
+
+
+def backbone(name: str, weights: Any = "default", **options: Any) -> Backbone:
+    """Return a pretrained network as an object that estimators take.
+
+    Parameters
+    ----------
+    name : str
+        ``"resnet18"``, or with its source, ``"timm:mobilenetv2_100"``; a folder in Hugging Face layout or a folder that
+        punar saved. :func:`punar.list_backbones` lists the known ones.
+    weights : "default", None or path, default="default"
+        Published weights, random ones, or a file or folder of your own (safetensors, or pth with tensors only).
+    **options
+        The source's own options, such as ``pad_type="same"`` for timm.
+
+    Returns
+    -------
+    Backbone
+        A recipe: nothing is loaded before a fit.
+
+    Raises
+    ------
+    punar.errors.ParameterError
+        No source knows the name; the message suggests the likely spelling.
+
+    Examples
+    --------
+    >>> import punar
+    >>> punar.backbone("starter")
+    Starter(name='starter')
+    """
+    cls, rest = _find(name)
+    return cls(rest, weights=weights, options=options or None)
+
+
+def resolve(value: Any, weights: Any, where: str) -> Backbone:
+    """Return the backbone that an estimator's parameters stand for.
+
+    Parameters
+    ----------
+    value : str or Backbone
+    weights : "default", None or path
+        For a name; an object carries its own and ``weights`` must then be "default", or None for random ones.
+    where : str
+        The estimator, for messages.
+    """
+    if isinstance(value, (str, os.PathLike)):
+        return backbone(os.fspath(value), weights)
+    if isinstance(value, type) and issubclass(value, Backbone):
+        raise ParameterTypeError(f"{where}: backbone must be a name or an object, got the class {value.__name__}.")
+    if not isinstance(value, Backbone):
+        raise ParameterTypeError(
+            f"{where}: backbone must be a name such as 'resnet18' or what punar.backbone(...) returns, "
+            f"got {shown(value)}."
+        )
+    found = clone(value)
+    if weights is None:
+        found.weights = None
+    elif not (isinstance(weights, str) and weights == "default"):
+        raise ParameterError(
+            f"{where}: weights={shown(str(weights))} goes into the backbone object: punar.backbone(name, weights=...)."
+        )
+    return found
+
+
+def build(recipe: Backbone, *, seed: int = 0) -> Body:
+    """Build a backbone and load its weights; random ones follow ``seed``."""
+    with as_usual(), seeded(seed):
+        about = recipe.describe()
+        module = recipe.build(about)
+        provenance = recipe.fill(module, about)
+        plan = recipe.plan(module, about)
+    module.eval()
+    return Body(recipe, about, module, plan, provenance)
+
+
+def rebuild(recipe: Backbone, about: Mapping[str, Any]) -> nn.Module:
+    """Build the architecture alone, for stored weights; works on torch's meta device."""
+    module: nn.Module = recipe.build(about)
+    return module.eval()
+
+
+def freeze(module: nn.Module) -> None:
+    """Make no parameter trainable and put everything in eval mode."""
+    module.requires_grad_(False)
+    module.eval()
+
+
+def _sources() -> list[str]:
+    found = plugins.members("backbones")
+    return [s for s in _FIRST if s in found] + [s for s in found if s not in _FIRST]
+
+
+def _find(name: object) -> tuple[type[Backbone], str]:
+    if not isinstance(name, str) or not name.strip():
+        raise ParameterTypeError(f"backbone: name must be text such as 'resnet18', got {shown(name)}.")
+    source, colon, rest = name.partition(":")
+    sources = _sources()
+    if colon and source in sources:
+        cls: Any = plugins.member("backbones", source)
+        return cls, rest
+    if "local" in sources and (Path(name).is_dir() or name.startswith((".", "~", os.sep))):
+        local: Any = plugins.member("backbones", "local")
+        return local, name
+    known: list[str] = []
+    for each in sources:
+        found: Any = plugins.member("backbones", each)
+        if found.has(name):
+            return found, name
+        known += found.names()
+    raise ParameterError(
+        f"backbone: no source knows {shown(name)}; sources are {', '.join(sources)} (write 'timm:NAME' for one of "
+        f"them), and a folder is read as one.{suggest(name, known)} punar.list_backbones() lists the known ones."
+    )
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return where a module's parameters are."""
+    return next((p.device for p in module.parameters()), torch.device("cpu"))

@@ -1,0 +1,333 @@
+"""A pretrained network fitted to a task of one's own, frozen or fine-tuned, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags, RegressorTags, Tags
+from torch import Tensor
+
+from punar import errors
+from punar.backbones._backbone import Backbone
+from punar.core.params import boolean, check_params, either, integer, none, number, one_of
+from punar.core.runtime import as_usual, available_cores, pick_device, threads
+from punar.data.augment import NAMES as AUGMENTATIONS
+from punar.errors import NotSupportedError
+from punar.estimators import _assemble, _fitting, _frozen, _transfer_store
+from punar.estimators._transfer_job import Fitted, fit
+from punar.features import cache as caches
+from punar.tasks._task import Task
+from punar.texts import fit as texts
+from punar.training.row_progress import RowProgress
+
+STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
+
+
+class TransferLearner(BaseEstimator):
+    """Classify or predict from pictures, sentences or recordings with a pretrained network.
+
+    Parameters
+    ----------
+    backbone : str or Backbone, default="starter"
+        See :func:`punar.list_backbones` and :func:`punar.backbone`.
+    task : {"classification", "regression", "multilabel"} or Task, default="classification"
+    strategy : {"feature_extraction", "fine_tuning", "scratch"}, default="feature_extraction"
+        "feature_extraction" freezes the whole network (parameters, buffers, mode) and fits a linear head to
+        convergence, its regularisation chosen by cross-validation. "fine_tuning" fits that head first, then trains
+        what ``unfreeze`` names together with it. "scratch" trains the same network from random weights.
+    weights : "default", None or path, default="default"
+    unfreeze : "all", "last", int or list of str, default="last"
+        Which stages fine-tuning trains: all, the last one, the last k, or by name (``["layer4"]``).
+    epochs : int, default=20
+        Largest number of passes of fine-tuning or training from scratch.
+    batch_size : int or "auto", default="auto"
+    learning_rate : float or "auto", default="auto"
+        Peak for the head. "auto" is 1e-3 for fine-tuning pictures, 1e-4 for text and sound, 2e-3 from scratch and for
+        ``lora``.
+    layer_decay : float in (0, 1], default=0.7
+        Factor on the learning rate per stage below the head: rates fall towards the input.
+    gradual : bool, default=False
+        Unfreeze one more stage at each epoch, from the head down.
+    lora : int or None, default=None
+        Rank of low-rank adapters that are trained in place of the unfrozen stages' linear layers (needs peft).
+    augment : {None, "light", "strong", "light_no_mirror", "strong_no_mirror"}, default=None
+        Random changes of training pictures. The frozen part then runs in every step, unless ``views`` is set.
+    views : int, default=0
+        How many augmented views of each picture are computed once and remembered; 0 draws new ones every time.
+    class_weight : None, "balanced" or dict, default=None
+    batch_norm : {"auto", "train", "frozen"}, default="auto"
+        Whether trained stages use and update the statistics of batches. "auto" does so from scratch only: few pictures
+        make poor statistics.
+    optimizer : {"adamw", "adam", "sgd"}, default="adamw"
+    schedule : {"cosine", "constant"}, default="cosine"
+    weight_decay : float, default=0.01
+    gradient_clip : float or None, default=1.0
+    validation_fraction : float in [0, 1), default=0.15
+        Share held out in fine-tuning to stop in time and to keep the best weights; stratified.
+    early_stopping : bool, default=True
+    patience : int, default=5
+    cache : bool or path, default=True
+        Whether frozen features are remembered on disk across calls, folds and candidates.
+    on_error : {"raise", "skip"}, default="raise"
+        What fit does with items that cannot be read.
+    device : str or torch.device, default="auto"
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+    strict : bool, default=False
+        Raise :class:`punar.errors.DidNotLearnError` where the model does not beat the constant answer.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        With ``backbone`` (the source library's module and state-dict names) and ``head``.
+    classes_ : ndarray
+        For classification and multilabel.
+    history_ : list of dict
+        Per epoch of fine-tuning; empty for feature extraction.
+    fit_report_ : dict
+        Score beside the constant answer, and in fine-tuning beside a linear head on frozen features.
+    skipped_ : dict of int to str
+        Items left out by ``on_error="skip"``, with the reason.
+    seed_ : int
+
+    References
+    ----------
+    Yosinski et al. (2014). How transferable are features in deep neural networks? NIPS.
+    Howard and Ruder (2018). Universal language model fine-tuning for text classification. ACL. (rates, gradual)
+    Kumar et al. (2022). Fine-tuning can distort pretrained features and underperform out-of-distribution. ICLR.
+
+    Examples
+    --------
+    >>> import punar
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> pictures = X.reshape(-1, 8, 8)[:200] / 16
+    >>> model = punar.TransferLearner("starter", cache=False, random_state=0).fit(pictures, y[:200])
+    >>> model.score(pictures, y[:200]) > 0.8
+    True
+    """
+
+    _RULES: ClassVar = {
+        **_fitting.TRAINING_RULES,
+        "strategy": one_of(*STRATEGIES),
+        "learning_rate": either(one_of("auto"), number(0, open_low=True)),
+        "layer_decay": number(0, 1, open_low=True),
+        "gradual": boolean(),
+        "lora": either(none(), integer(1)),
+        "augment": either(none(), one_of(*AUGMENTATIONS)),
+        "views": integer(0, 64),
+        "batch_norm": one_of("auto", "train", "frozen"),
+        "on_error": one_of("raise", "skip"),
+    }
+
+    def __init__(
+        self,
+        backbone: str | Backbone = "starter",
+        task: str | Task = "classification",
+        strategy: str = "feature_extraction",
+        *,
+        weights: Any = "default",
+        unfreeze: Any = "last",
+        epochs: int = 20,
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        layer_decay: float = 0.7,
+        gradual: bool = False,
+        lora: int | None = None,
+        augment: str | None = None,
+        views: int = 0,
+        class_weight: Any = None,
+        batch_norm: str = "auto",
+        optimizer: str = "adamw",
+        schedule: str = "cosine",
+        weight_decay: float = 0.01,
+        gradient_clip: float | None = 1.0,
+        validation_fraction: float = 0.15,
+        early_stopping: bool = True,
+        patience: int = 5,
+        cache: Any = True,
+        on_error: str = "raise",
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        strict: bool = False,
+    ) -> None:
+        self.backbone = backbone
+        self.task = task
+        self.strategy = strategy
+        self.weights = weights
+        self.unfreeze = unfreeze
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.layer_decay = layer_decay
+        self.gradual = gradual
+        self.lora = lora
+        self.augment = augment
+        self.views = views
+        self.class_weight = class_weight
+        self.batch_norm = batch_norm
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.cache = cache
+        self.on_error = on_error
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.strict = strict
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, checkpoint: str | Path | None = None
+    ) -> TransferLearner:
+        """Fit head, and what ``strategy`` asks for beyond it.
+
+        Parameters
+        ----------
+        X : sequence of n items
+            Paths, PIL images or arrays of pictures; sentences; wav and flac paths or sample arrays.
+        y : array-like of shape (n,) or (n, outputs)
+        sample_weight : array-like of shape (n,), optional
+        checkpoint : path, optional
+            Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
+            for bit on the CPU. Frozen features are in the cache.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        punar.errors.ParameterError, DataError, BackboneError, WeightsNotFoundError, CheckpointError
+        punar.errors.TrainingDivergedError, DidNotLearnError
+        """
+        check_params(self, self._RULES)
+        task = _assemble.part(self, "task", "tasks", Task)
+        with _fitting.all_or_nothing(self), as_usual():
+            self._take(fit(self, task, X, y, sample_weight, checkpoint))
+        self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
+        return self
+
+    def _take(self, fitted: Fitted) -> None:
+        self._body, self.module_, self._task = fitted.body, fitted.module, fitted.task
+        self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
+        self.skipped_ = fitted.skipped
+        if hasattr(fitted.task, "classes_"):
+            self.classes_ = fitted.task.classes_
+
+    # -- using --------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return classes, numbers or the indicator matrix of labels."""
+        return self._task_fitted().decode(self._raw(X, "predict"))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, (n, classes), in the order of ``classes_``.
+
+        Raises
+        ------
+        punar.errors.NotSupportedError
+            The task is a regression.
+        """
+        task: Any = self._task_fitted()
+        if not hasattr(task, "proba"):
+            raise NotSupportedError(f"{type(self).__name__}.predict_proba is for classification, not {self.task!r}.")
+        found: np.ndarray = task.proba(self._raw(X, "predict_proba"))
+        return found
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return accuracy, R² or, for several labels, the share of items whose labels are all right."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        metric = r2_score if self._task_fitted().kind == "regressor" else accuracy_score
+        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return what the head sees, float32 (n, width): the fine-tuned network as a feature extractor."""
+        return self._features(X, "transform").numpy()
+
+    def _raw(self, X: Any, method: str) -> Tensor:
+        features = self._features(X, method)
+        device = pick_device(self.device)
+        with as_usual(), torch.no_grad():
+            self.module_.head.to(device)
+            return self.module_.head(features.to(device)).cpu()
+
+    def _features(self, X: Any, method: str) -> Tensor:
+        self._task_fitted()
+        where = f"{type(self).__name__}.{method}"
+        body, device = self._body, pick_device(self.device)
+        items = body.plan.preparation.check(X, where)
+        body.module.to(device).eval()
+        with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as progress:
+            engine = _frozen.engine(
+                body,
+                _frozen.features(body.plan),
+                {"stage": None},
+                items=len(items),
+                device=device,
+                cache=caches.check(self.cache, where),
+            )
+            return engine.rows(items, where=where, progress=progress).tensor()
+
+    def _task_fitted(self) -> Task:
+        if not self.__sklearn_is_fitted__():
+            raise errors.NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
+                "using this estimator."
+            )
+        return self._task
+
+    # -- stored ------------------------------------------------------------------------------------------------
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return facts and tensors for :func:`punar.save`."""
+        return _transfer_store.to_stored(self)
+
+    def from_stored(
+        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
+    ) -> None:
+        """Take what :meth:`to_stored` gave, trusting nothing."""
+        self._take(_transfer_store.from_stored(facts, tensors, where, parts))
+
+    # -- scikit-learn -------------------------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> TransferLearner:
+        """Set parameters; one that is nested in a part which is still a name gets a kind error."""
+        _assemble.refuse_nested(self, {k: v for k, v in params.items() if k.startswith("task__")}, {"task": "tasks"})
+        super().set_params(**params)
+        return self
+
+    @property
+    def _estimator_type(self) -> str:
+        return "regressor" if self._kind() == "regressor" else "classifier"
+
+    def _kind(self) -> str:
+        task = self.task if isinstance(self.task, Task) else None
+        return task.kind if task is not None else "regressor" if self.task == "regression" else "classifier"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_body")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = self._kind()
+        tags.target_tags.required = True
+        tags.no_validation = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        if self._kind() == "regressor":
+            tags.regressor_tags = RegressorTags()
+            tags.target_tags.multi_output = True
+        else:
+            tags.classifier_tags = ClassifierTags()
+            tags.target_tags.multi_output = self.task == "multilabel"
+        return tags

@@ -1,0 +1,1 @@
+"""Frozen forward passes: run as fast as the machine allows, and remember the result."""

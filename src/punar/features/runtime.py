@@ -1,0 +1,186 @@
+"""How a frozen network is run: plain torch for small jobs, the fastest correct runtime of this machine for large ones.
+
+"eager" is torch in channels-last layout; "onnx" is ONNX Runtime, which folds batch norms into convolutions and fuses
+what follows them, without a compiler. Which one is faster is measured once per machine and network and remembered, so
+that the same job always takes the same one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import platform
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from punar.core.files import write_atomic
+from punar.core.runtime import available_cores
+from punar.data.preparation import Batch
+from punar.features.cache import default_folder
+
+Compute = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+
+# Multiply-adds of a whole job from which an export (5 to 20 seconds) can pay: about a minute of one core.
+_LARGE = 2_000_000_000_000
+_AGREEMENT = 2e-3  # largest difference allowed, relative to the largest feature
+_REMEMBERED = "runtimes.json"
+
+
+def eager(
+    module: nn.Module, compute: Compute, device: torch.device, *, mixed: bool = False
+) -> Callable[[Batch], Tensor]:
+    """Return a function that runs batches through torch and gives float32 rows on the CPU.
+
+    Parameters
+    ----------
+    module : nn.Module
+        In eval mode, on ``device``. Its memory layout is changed, its numbers are not.
+    compute : callable
+        ``compute(module, batch)`` -> rows.
+    device : torch.device
+    mixed : bool, default=False
+        bfloat16 where a GPU gains by it.
+    """
+    if any(isinstance(m, nn.Conv2d) for m in module.modules()):
+        module.to(memory_format=torch.channels_last)
+
+    def run(batch: Batch) -> Tensor:
+        moved = {k: _laid_out(v.to(device, non_blocking=True)) for k, v in batch.items()}
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            return compute(module, moved).float().contiguous().cpu()
+
+    return run
+
+
+def is_large(work_per_item: int, items: int) -> bool:
+    """Return whether a job is worth a measurement: a rule, so that it is the same every time."""
+    return work_per_item * items >= _LARGE
+
+
+def fastest(
+    module: nn.Module, compute: Compute, names: Sequence[str], sample: Batch, key: str
+) -> tuple[str, Callable[[Batch], Tensor]]:
+    """Return the faster of eager and ONNX Runtime on the CPU, by name and as a function.
+
+    Parameters
+    ----------
+    module, compute
+        See :func:`eager`.
+    names : sequence of str
+        The batch's tensors that ``compute`` reads, in order.
+    sample : Batch
+        A full batch.
+    key : str
+        What the choice is remembered by.
+    """
+    plain = eager(module, compute, torch.device("cpu"))
+    full = f"{key} {platform.machine()} {available_cores()} torch {torch.__version__} onnxruntime {_onnx_version()}"
+    remembered = _recall().get(full)
+    if remembered == "eager" or _onnx_version() is None:
+        return "eager", plain
+    exported = _export(module, compute, names, sample, plain(sample))
+    if exported is None:
+        _remember(full, "eager")
+        return "eager", plain
+    if remembered is None:
+        remembered = "onnx" if _seconds(exported, sample) < _seconds(plain, sample) else "eager"
+        _remember(full, remembered)
+    return (remembered, exported) if remembered == "onnx" else ("eager", plain)
+
+
+def _export(
+    module: nn.Module, compute: Compute, names: Sequence[str], sample: Batch, wanted: Tensor
+) -> Callable[[Batch], Tensor] | None:
+    """Return the network as an ONNX Runtime session for batches of the sample's size, or None where it cannot be."""
+    import onnxruntime
+
+    class Exported(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *tensors: Tensor) -> Tensor:
+            return compute(self.inner, dict(zip(names, tensors, strict=True)))
+
+    inputs = tuple(sample[name] for name in names)
+    lengths = [i for i, t in enumerate(inputs) if t.dim() == 2]
+    dynamic: Any = {
+        "tensors": tuple({1: torch.export.Dim.DYNAMIC} if i in lengths else None for i in range(len(inputs)))
+    }
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
+    # Spinning threads would take the cores that are decoding the next items.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    try:
+        logger.setLevel(logging.ERROR)
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            path = Path(folder) / "network.onnx"
+            torch.onnx.export(
+                Exported().eval(), inputs, str(path), dynamo=True, input_names=list(names), verbose=False,
+                dynamic_shapes=dynamic if lengths else None,
+            )  # fmt: skip
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+        def run(batch: Batch) -> Tensor:
+            return torch.from_numpy(session.run(None, {n: batch[n].contiguous().numpy() for n in names})[0])
+
+        found = run(sample)
+    # Exporters fail in every way; then the network runs as it is.
+    except Exception:
+        return None
+    finally:
+        logger.setLevel(level)
+    scale = float(wanted.abs().max()) or 1.0
+    agrees = found.shape == wanted.shape and float((found - wanted).abs().max()) <= _AGREEMENT * scale
+    return run if agrees and found.dtype == wanted.dtype else None
+
+
+def _seconds(run: Callable[[Batch], Tensor], sample: Batch) -> float:
+    run(sample)
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        run(sample)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
+
+
+def _laid_out(value: Tensor) -> Tensor:
+    return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
+
+
+def _onnx_version() -> str | None:
+    if any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnx", "onnxscript")):
+        return None
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
+def _recall() -> dict[str, str]:
+    try:
+        stored = json.loads((default_folder() / _REMEMBERED).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    known = stored.items() if isinstance(stored, dict) else ()
+    return {k: v for k, v in known if v in ("eager", "onnx")}
+
+
+def _remember(key: str, choice: str) -> None:
+    try:
+        default_folder().mkdir(parents=True, exist_ok=True)
+        write_atomic(default_folder() / _REMEMBERED, json.dumps(_recall() | {key: choice}, indent=1))
+    except OSError:  # then it is measured again next time
+        pass

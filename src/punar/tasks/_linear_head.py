@@ -1,0 +1,162 @@
+"""Linear heads fitted to convergence with scikit-learn, their regularisation chosen by cross-validation."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
+
+# Strengths of regularisation on standardised features; wider gains nothing on frozen features.
+_INVERSE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+_PENALTIES = (1e-1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
+_FOLDS = 4
+# From here on one split says as much as four, at a quarter of the price.
+_MANY_ROWS = 4000
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """A fitted linear map.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (outputs, width), float32
+    bias : ndarray of shape (outputs,), float32
+    facts : dict
+        JSON values for the report: the regularisation that was chosen and its validation score.
+    held_out : (index, raw) or None
+        Rows and their raw outputs (m, outputs) from heads that were not fitted on them; None where rows are too few.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    facts: dict[str, Any]
+    held_out: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Standardised features in as few columns as there are rows: an L2 penalty does not notice a rotation."""
+
+    rows: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    basis: np.ndarray | None
+
+    def back(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the map on the features as they came."""
+        full = weight if self.basis is None else weight @ self.basis
+        full = full / self.scale
+        return full.astype(np.float32), (bias - full @ self.mean).astype(np.float32)
+
+
+def _space(features: np.ndarray) -> _Space:
+    X = np.asarray(features, dtype=np.float64)
+    mean, scale = X.mean(0), X.std(0)
+    scale = np.where(scale > 1e-8 * (1.0 + np.abs(mean)), scale, 1.0)
+    X = (X - mean) / scale
+    if len(X) >= X.shape[1]:
+        return _Space(X, mean, scale, None)
+    q, r = np.linalg.qr(X.T)
+    return _Space(np.ascontiguousarray(r.T), mean, scale, q.T)
+
+
+def fit_logistic(features: np.ndarray, label: np.ndarray, weight: np.ndarray | None, seed: int) -> LinearHead:
+    """Fit a multinomial logistic regression; two classes give two rows of weights, w and -w.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, width)
+    label : ndarray of shape (n,)
+        0 .. k-1, each present.
+    weight : ndarray of shape (n,) or None
+    seed : int
+    """
+    space = _space(features)
+
+    def fit(train: np.ndarray, strength: float) -> Any:
+        # More iterations than it ever needs: a head that is not converged would be a wrong answer in silence.
+        model = LogisticRegression(C=strength, max_iter=2000, tol=1e-5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return model.fit(space.rows[train], label[train], None if weight is None else weight[train])
+
+    def raw(model: Any, test: np.ndarray) -> np.ndarray:
+        # A class that was not trained on counts as a certain miss.
+        proba = np.full((len(test), int(label.max()) + 1), 1e-12)
+        proba[:, model.classes_] = model.predict_proba(space.rows[test])
+        return np.log(np.clip(proba, 1e-12, None))
+
+    def score(raw: np.ndarray, test: np.ndarray) -> float:
+        # The log-likelihood, which tells more than accuracy on few rows.
+        each = raw[np.arange(len(test)), label[test]]
+        return float(np.average(each, weights=None if weight is None else weight[test]))
+
+    chosen, facts, held_out = _choose(_INVERSE, len(label), label, fit, raw, score, seed, default=1e-2)
+    model = fit(np.arange(len(label)), chosen)
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(coefficients) == 1:
+        coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2
+    return LinearHead(*space.back(coefficients, intercept), {"C": chosen, **facts}, held_out)
+
+
+def fit_ridge(features: np.ndarray, target: np.ndarray, weight: np.ndarray | None, seed: int) -> LinearHead:
+    """Fit a ridge regression for one or several targets, (n, outputs)."""
+    space = _space(features)
+
+    def fit(train: np.ndarray, strength: float) -> Any:
+        return Ridge(alpha=strength).fit(space.rows[train], target[train], None if weight is None else weight[train])
+
+    def raw(model: Any, test: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict(space.rows[test])).reshape(target[test].shape)
+
+    def score(raw: np.ndarray, test: np.ndarray) -> float:
+        errors = ((raw - target[test]) ** 2).mean(1)
+        return -float(np.average(errors, weights=None if weight is None else weight[test]))
+
+    chosen, facts, held_out = _choose(_PENALTIES, len(target), None, fit, raw, score, seed, default=1e2)
+    model = fit(np.arange(len(target)), chosen)
+    coefficients = np.asarray(model.coef_).reshape(target.shape[1], -1)
+    back = space.back(coefficients, np.asarray(model.intercept_).reshape(-1))
+    return LinearHead(*back, {"alpha": chosen, **facts}, held_out)
+
+
+def _choose(
+    grid: tuple[float, ...],
+    n: int,
+    label: np.ndarray | None,
+    fit: Callable[[np.ndarray, float], Any],
+    raw: Callable[[Any, np.ndarray], np.ndarray],
+    score: Callable[[np.ndarray, np.ndarray], float],
+    seed: int,
+    *,
+    default: float,
+) -> tuple[float, dict[str, Any], tuple[np.ndarray, np.ndarray] | None]:
+    """Return the strength with the best mean validation score, or ``default`` where rows are too few to tell."""
+    folds = list(_folds(n, label, seed))
+    if not folds:
+        return default, {"validation_folds": 0}, None
+    found = [[raw(fit(train, c), test) for train, test in folds] for c in grid]
+    means = [float(np.mean([score(r, test) for r, (_, test) in zip(rows, folds, strict=True)])) for rows in found]
+    best = int(np.argmax(means))
+    held_out = np.concatenate([test for _, test in folds]), np.concatenate(found[best])
+    return grid[best], {"validation_folds": len(folds), "validation_score": means[best]}, held_out
+
+
+def _folds(n: int, label: np.ndarray | None, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    rows = np.zeros((n, 1))
+    fewest = n // 2 if label is None else int(np.bincount(label).min())
+    if fewest < 2:
+        return
+    if n > _MANY_ROWS:
+        one = ShuffleSplit if label is None else StratifiedShuffleSplit
+        yield from one(n_splits=1, test_size=0.2, random_state=seed).split(rows, label)
+        return
+    kind = KFold if label is None else StratifiedKFold
+    yield from kind(min(_FOLDS, fewest), shuffle=True, random_state=seed).split(rows, label)

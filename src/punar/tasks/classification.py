@@ -1,0 +1,122 @@
+"""One class per item."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.utils.class_weight import compute_class_weight
+from torch import Tensor
+from torch.nn import functional as F
+
+from punar.errors import DataError, DataTypeError, ParameterError, shown
+from punar.tasks._linear_head import LinearHead, fit_logistic
+from punar.tasks._task import Task, as_array, weighted_mean
+
+
+class Classification(Task):
+    """Which class does an item belong to?
+
+    Targets are numbers or text, (n,). The head is a softmax; two classes have two outputs, as everywhere in the field.
+    """
+
+    kind: ClassVar[str] = "classifier"
+    loss_name: ClassVar[str] = "cross_entropy"
+    metric: ClassVar[str] = "accuracy"
+
+    def learn(self, y: Any, where: str) -> Tensor:
+        """Return class numbers, int64 (n,)."""
+        values = as_array(y, where)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim != 1:
+            raise DataError(
+                f"{where}: y should be a 1d array of classes, got an array of shape {values.shape} instead; "
+                "for several labels per item use task='multilabel'."
+            )
+        if values.dtype.kind == "f":
+            if not np.isfinite(values).all():
+                raise DataError(f"{where}: Input y contains NaN or infinity.")
+            if not np.array_equal(values, np.round(values)):
+                raise DataError(
+                    f"{where}: Unknown label type: continuous; classes must be whole numbers or text, got "
+                    f"{shown(float(values[values != np.round(values)][0]))}. For numbers use task='regression'."
+                )
+        if values.dtype == object and any(v is None or v != v for v in values):
+            raise DataError(f"{where}: y has missing labels (None or NaN). Drop those items.")
+        try:
+            classes, label = np.unique(values, return_inverse=True)
+        except TypeError:
+            raise DataTypeError(f"{where}: y mixes types that cannot be ordered, such as text and numbers.") from None
+        if len(classes) < 2:
+            raise DataError(f"{where}: y must have at least 2 classes, got 1 class: {shown(classes[0])}.")
+        if len(classes) > max(2, len(values) // 2) and values.dtype.kind == "f":
+            raise DataError(f"{where}: y has {len(classes)} classes in {len(values)} items. Use task='regression'.")
+        self.classes_ = classes
+        return torch.from_numpy(label.reshape(-1).astype(np.int64))
+
+    def state(self) -> dict[str, Any]:
+        """Return the classes and their type."""
+        return {"classes": self.classes_.tolist(), "dtype": "str" if self.classes_.dtype.kind in "UO" else "number"}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the classes."""
+        classes = state["classes"]
+        if (
+            not isinstance(classes, list)
+            or len(classes) < 2
+            or not all(isinstance(c, (str, int, float)) for c in classes)
+        ):
+            raise ValueError(f"classes must be a list of at least two names or numbers, found {shown(classes)}")
+        self.classes_ = np.asarray(classes, dtype=str if state["dtype"] == "str" else None)
+
+    @property
+    def outputs(self) -> int:
+        """One per class."""
+        return len(self.classes_)
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the cross-entropy."""
+        return weighted_mean(F.cross_entropy(raw, target, reduction="none"), weight)
+
+    def fit_head(self, features: np.ndarray, target: Tensor, weight: np.ndarray | None, seed: int) -> LinearHead:
+        """Fit a multinomial logistic regression."""
+        return fit_logistic(features, target.numpy(), weight, seed)
+
+    def decode(self, raw: Tensor) -> np.ndarray:
+        """Return the likeliest class of each row."""
+        found: np.ndarray = self.classes_[raw.argmax(1).cpu().numpy()]
+        return found
+
+    def proba(self, raw: Tensor) -> np.ndarray:
+        """Return class probabilities, (n, classes), in the order of ``classes_``."""
+        return torch.softmax(raw.double(), 1).cpu().numpy()
+
+    def score(self, raw: Tensor, target: Tensor) -> float:
+        """Return the accuracy."""
+        return float((raw.argmax(1) == target).double().mean())
+
+    def constant(self, target: Tensor) -> Tensor:
+        """Return the log-frequencies: the majority class."""
+        return torch.bincount(target, minlength=self.outputs).clamp(min=1e-6).log()[None].float()
+
+    def weights_of_rows(self, target: Tensor, class_weight: Any, where: str) -> Tensor | None:
+        """Return each row's class weight: None, "balanced" or a dict of classes."""
+        if class_weight is None:
+            return None
+        labels = self.classes_[target.numpy()]
+        if isinstance(class_weight, dict):
+            unknown = [c for c in class_weight if c not in set(self.classes_.tolist())]
+            if unknown:
+                raise ParameterError(f"{where}: class_weight names {shown(unknown[0])}, which is not a class of y.")
+        elif class_weight != "balanced":
+            raise ParameterError(
+                f"{where}: class_weight must be None, 'balanced' or a dict, got {shown(class_weight)}."
+            )
+        each = compute_class_weight(class_weight, classes=self.classes_, y=labels)
+        return torch.from_numpy(each).float()[target]
+
+    def groups(self, target: Tensor) -> np.ndarray | None:
+        """Return the classes."""
+        return target.numpy()

@@ -1,0 +1,104 @@
+"""Any number of labels per item."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+from torch import Tensor
+from torch.nn import functional as F
+
+from punar.errors import DataError, shown
+from punar.tasks._linear_head import LinearHead, fit_logistic
+from punar.tasks._task import Task, as_array, finite, weighted_mean
+
+
+class Multilabel(Task):
+    """Which labels does an item carry? Targets are an indicator matrix (n, labels) of 0 and 1."""
+
+    kind: ClassVar[str] = "classifier"
+    loss_name: ClassVar[str] = "binary_cross_entropy"
+    metric: ClassVar[str] = "f1_micro"
+
+    def learn(self, y: Any, where: str) -> Tensor:
+        """Return the indicators, float32 (n, labels)."""
+        values = as_array(y, where)
+        if values.ndim != 2 or values.shape[1] == 0:
+            raise DataError(
+                f"{where}: y must be an indicator matrix (n, labels) for task='multilabel', got shape {values.shape}. "
+                "Make one: sklearn.preprocessing.MultiLabelBinarizer().fit_transform(lists_of_labels)."
+            )
+        values = finite(values, where)
+        wrong = values[(values != 0) & (values != 1)]
+        if len(wrong):
+            raise DataError(f"{where}: y must hold 0 and 1 only for task='multilabel', got {shown(float(wrong[0]))}.")
+        self.labels_ = values.shape[1]
+        self.classes_ = np.arange(self.labels_)
+        return torch.from_numpy(values).float()
+
+    def state(self) -> dict[str, Any]:
+        """Return the number of labels."""
+        return {"labels": self.labels_}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state` gave."""
+        if not isinstance(state["labels"], int) or state["labels"] < 1:
+            raise ValueError("labels must be a whole number >= 1")
+        self.labels_ = state["labels"]
+        self.classes_ = np.arange(self.labels_)
+
+    @property
+    def outputs(self) -> int:
+        """One per label."""
+        return self.labels_
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the binary cross-entropy, averaged over labels."""
+        each = F.binary_cross_entropy_with_logits(raw, target, reduction="none").mean(1)
+        return weighted_mean(each, weight)
+
+    def fit_head(self, features: np.ndarray, target: Tensor, weight: np.ndarray | None, seed: int) -> LinearHead:
+        """Fit a logistic regression per label; a label that all or none carry gets a constant."""
+        parts: list[tuple[np.ndarray, Any, dict[str, Any]]] = []
+        held_out: list[np.ndarray] = []
+        for column in target.numpy().astype(np.int64).T:
+            if column.min() == column.max():
+                sign = 10.0 if column[0] else -10.0
+                parts.append((np.zeros(features.shape[1], np.float32), np.float32(sign), {}))
+                held_out.append(np.full(len(column), sign))
+                continue
+            head = fit_logistic(features, column, weight, seed)
+            parts.append((head.weight[1] - head.weight[0], head.bias[1] - head.bias[0], head.facts))
+            # Labels are split each in their own way: rows without a held-out answer for one stay unknown.
+            known = np.full(len(column), np.nan)
+            if head.held_out is not None:
+                index, raw = head.held_out
+                known[index] = raw[:, 1] - raw[:, 0]
+            held_out.append(known)
+        weights, biases, facts = zip(*parts, strict=True)
+        table = np.stack(held_out, 1)
+        rows = np.flatnonzero(np.isfinite(table).all(1))
+        return LinearHead(
+            np.stack(weights),
+            np.asarray(biases, np.float32),
+            {"C": [f.get("C") for f in facts]},
+            (rows, table[rows]) if len(rows) else None,
+        )
+
+    def decode(self, raw: Tensor) -> np.ndarray:
+        """Return the indicator matrix, int64."""
+        return (raw > 0).cpu().numpy().astype(np.int64)
+
+    def proba(self, raw: Tensor) -> np.ndarray:
+        """Return each label's probability, (n, labels)."""
+        return torch.sigmoid(raw.double()).cpu().numpy()
+
+    def score(self, raw: Tensor, target: Tensor) -> float:
+        """Return the micro-averaged F1."""
+        return float(f1_score(target.cpu().numpy().astype(int), self.decode(raw), average="micro", zero_division=0))
+
+    def constant(self, target: Tensor) -> Tensor:
+        """Return the log-odds of each label's frequency."""
+        return torch.logit(target.mean(0, keepdim=True), eps=1e-6)

@@ -1,0 +1,73 @@
+"""One number, or several, per item."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.metrics import r2_score
+from torch import Tensor
+
+from punar.errors import DataError
+from punar.tasks._linear_head import LinearHead, fit_ridge
+from punar.tasks._task import Task, as_array, finite, weighted_mean
+
+
+class Regression(Task):
+    """Which number belongs to an item? Targets are (n,) or (n, outputs); they are standardised inside."""
+
+    kind: ClassVar[str] = "regressor"
+    loss_name: ClassVar[str] = "squared_error"
+    metric: ClassVar[str] = "r2"
+
+    def learn(self, y: Any, where: str) -> Tensor:
+        """Return standardised targets, float32 (n, outputs)."""
+        values = finite(as_array(y, where), where)
+        if values.ndim > 2:
+            raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
+        self.flat_ = values.ndim == 1
+        columns = values.reshape(len(values), -1)
+        self.mean_, deviation = columns.mean(0), columns.std(0)
+        self.scale_ = np.where(deviation > 0, deviation, 1.0)
+        return torch.from_numpy((columns - self.mean_) / self.scale_).float()
+
+    def state(self) -> dict[str, Any]:
+        """Return mean, scale and whether y was (n,)."""
+        return {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state` gave."""
+        self.mean_, self.scale_ = np.asarray(state["mean"], float), np.asarray(state["scale"], float)
+        self.flat_ = bool(state["flat"])
+        sound = self.mean_.ndim == 1 and self.mean_.shape == self.scale_.shape and len(self.mean_) > 0
+        if not sound or not (np.isfinite(self.mean_).all() and (self.scale_ > 0).all()):
+            raise ValueError("mean and scale must be lists of finite numbers, scale > 0")
+
+    @property
+    def outputs(self) -> int:
+        """One per column of y."""
+        return len(self.mean_)
+
+    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Return the mean squared error of standardised targets."""
+        return weighted_mean(((raw - target) ** 2).mean(1), weight)
+
+    def fit_head(self, features: np.ndarray, target: Tensor, weight: np.ndarray | None, seed: int) -> LinearHead:
+        """Fit a ridge regression."""
+        return fit_ridge(features, target.numpy().astype(np.float64), weight, seed)
+
+    def decode(self, raw: Tensor) -> np.ndarray:
+        """Return numbers in y's units and shape."""
+        values = raw.double().cpu().numpy() * self.scale_ + self.mean_
+        return values[:, 0] if self.flat_ else values
+
+    def score(self, raw: Tensor, target: Tensor) -> float:
+        """Return the coefficient of determination; 0 where it is not defined (one row)."""
+        if len(target) < 2:
+            return 0.0
+        return float(r2_score(target.cpu().numpy(), raw.detach().cpu().numpy()))
+
+    def constant(self, target: Tensor) -> Tensor:
+        """Return the mean."""
+        return target.mean(0, keepdim=True)

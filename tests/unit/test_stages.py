@@ -1,0 +1,107 @@
+"""Where a network may be cut, and running it again from there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from punar.backbones._backbone import Stage
+from punar.backbones._stages import prove_stages
+from punar.core.replay import captured, replayed
+from punar.errors import BackboneError
+
+
+class Toy(nn.Module):
+    """Three linear layers, and one way in which they cannot be cut after the first."""
+
+    def __init__(self, fault=None):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.gain = nn.Parameter(torch.zeros(1))
+        self.fault = fault
+        if fault == "shared":
+            self.c.weight = self.a.weight
+
+    def forward(self, x):
+        a = self.a(x)
+        h = a * 1.0
+        if self.fault == "in place":
+            h = a.relu_()
+        if self.fault == "twice":
+            h = self.a(h)
+        h = self.b(h)
+        if self.fault == "skip":
+            h = h + self.gain * x
+        return self.c(h)
+
+
+TOY = (Stage("one", ("a",)), Stage("two", ("b",)), Stage("three", ("c",)))
+
+
+@pytest.mark.parametrize(("fault", "kept"), [
+    (None, "one two three"),
+    ("shared", "three"),
+    # What a stub returns cannot be changed in place either.
+    ("in place", "three"),
+    ("twice", "two three"),
+    ("skip", "three"),
+])  # fmt: skip
+def test_a_boundary_that_loses_something_is_merged_into_the_next(fault, kept):
+    net = Toy(fault)
+    stages = prove_stages(net, TOY, lambda: net(torch.arange(8.0).view(2, 4) - 3))
+    assert [stage.name for stage in stages] == kept.split()
+    assert [name for stage in stages for name in stage.modules] == ["a", "b", "c"]
+
+
+def test_a_network_without_a_last_module_is_one_stage():
+    net = nn.ModuleDict({"a": nn.Linear(4, 4), "b": nn.Linear(4, 4)})
+    net.forward = lambda x: net["b"](net["b"](net["a"](x)))
+    stages = prove_stages(net, (Stage("a", ("a",)), Stage("b", ("b",))), lambda: net(torch.rand(2, 4).sign()))
+    assert stages == (Stage("all", ("",)),)
+
+
+def test_a_network_that_is_never_the_same_twice_is_refused():
+    net = nn.Linear(4, 4)
+    with pytest.raises(BackboneError, match="other numbers on each run"):
+        prove_stages(net, (Stage("all", ("",)),), lambda: net(torch.rand(2, 4)))
+
+
+def test_replaying_needs_no_values_below_and_restores_the_network():
+    net = Toy()
+    names = list(net.state_dict())
+    x = torch.rand(2, 4)
+    with captured(net, "a", "b") as found:
+        net(x)
+    assert list(found) == ["a", "b"]
+    with replayed(net, TOY, 2, found["b"]):
+        assert list(net.state_dict()) == names
+        again = net(torch.full((2, 4), torch.nan))
+    assert torch.equal(again, net(x))
+    with pytest.raises(KeyError, match="boom"), replayed(net, TOY, 1, found["a"]):
+        raise KeyError("boom")
+    with pytest.raises(KeyError, match="boom"), captured(net, "a"):
+        raise KeyError("boom")
+    assert torch.equal(again, net(x))
+    assert not any("forward" in part.__dict__ or part._forward_hooks for part in net.modules())
+    with captured(net, "") as found:
+        net(x)
+    assert torch.equal(found[""], again)
+    with pytest.raises(RuntimeError, match="not called: c"), captured(net, "c"):
+        pass
+    with pytest.raises(ValueError, match="boundary"), replayed(net, TOY, 4, x):
+        pass
+
+
+def test_gradients_of_a_replay_equal_those_of_the_whole_run():
+    net = Toy()
+    net.a.requires_grad_(False)
+    x = torch.rand(2, 4)
+    net(x).square().sum().backward()
+    wanted = [p.grad.clone() for part in (net.b, net.c) for p in part.parameters()]
+    net.zero_grad()
+    with torch.no_grad(), captured(net, "a") as found:
+        net(x)
+    with replayed(net, TOY, 1, found["a"]):
+        net(torch.zeros(2, 4)).square().sum().backward()
+    assert all(torch.equal(p.grad, w) for p, w in zip([*net.b.parameters(), *net.c.parameters()], wanted, strict=True))
