@@ -24,6 +24,7 @@ from punar.backbones.local import Local
 from punar.backbones.minilm import Minilm
 from punar.backbones.transformers import Transformers
 from punar.core.replay import captured, replayed
+from punar.core.weights import load_weights
 from punar.data import _audio_file
 from punar.data.preparation import BadItem
 from punar.data.sentences import Sentences
@@ -489,6 +490,16 @@ def test_it_fine_tunes_and_exports(name, checkpoints):
         torch.testing.assert_close(found, plan.forward(module, {k: v[:2] for k, v in batch.items()}))
 
 
+@pytest.mark.parametrize("name", ["BertModel", "GPT2Model", "T5EncoderModel", "Wav2Vec2ForCTC", "WhisperModel"])
+def test_stored_tensors_and_facts_rebuild_it(name, checkpoints):
+    recipe = Local(str(checkpoints(name)[0]))
+    module, plan, about = _loaded(recipe)
+    elsewhere = Local("/no/such/folder")  # a model folder needs nothing but what it stores
+    again = load_weights(lambda: elsewhere.build(about), dict(module.state_dict()), "here").eval()
+    items = _items(plan)[:2]
+    assert torch.equal(_features(again, elsewhere.plan(again, about), items), _features(module, plan, items))
+
+
 def test_frames_of_a_recording_are_the_librarys(checkpoints):
     folder, theirs = checkpoints("Wav2Vec2ForCTC")
     mask = torch.zeros(4, 4_000, dtype=torch.int64)
@@ -846,6 +857,14 @@ def test_a_saved_autoencoder_is_a_backbone(settings, X, tmp_path):
     assert len(plan.stages) >= 2
     assert not any("decoder" in n for n, _ in module.named_parameters())
     assert json.loads(json.dumps(about)) == about
+
+
+def test_pictures_need_not_be_square(tmp_path):
+    X = _PICTURES[:, :, :6]
+    ae = punar.Autoencoder(network="conv", latent_dim=3, epochs=2, random_state=0).fit(X)
+    module, plan, _ = _loaded(Local(str(punar.save(ae, tmp_path / "ae"))))
+    found = _features(module, plan, [plan.preparation.prepare(x) for x in X])
+    np.testing.assert_allclose(found.numpy(), ae.transform(X), atol=1e-4)
 
 
 def test_the_golden_autoencoder_is_a_backbone():

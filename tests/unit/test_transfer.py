@@ -330,3 +330,15 @@ def test_clone_and_feature_extractor_layers(pictures):
         punar.FeatureExtractor(backbone(), layer="layer7").fit()
     with pytest.raises(errors.NotFittedError):
         learner().predict(X)
+
+
+def test_a_saved_transfer_model_is_a_backbone(pictures, tmp_path):
+    X, y = pictures
+    first = learner(strategy="fine_tuning", epochs=3).fit(X, y)
+    folder = punar.save(first, tmp_path / "first")
+    np.testing.assert_array_equal(punar.FeatureExtractor(str(folder)).transform(X), first.transform(X))
+    second = punar.TransferLearner(str(folder), random_state=0).fit(X, X[:, 0, 0, 0] > 64)
+    saved = punar.save(second, tmp_path / "second")
+    np.testing.assert_array_equal(punar.load(saved).predict(X), second.predict(X))
+    third = punar.FeatureExtractor(str(saved)).transform(X)
+    np.testing.assert_array_equal(third, first.transform(X))

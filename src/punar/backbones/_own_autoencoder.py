@@ -172,9 +172,16 @@ def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path) ->
     if channels not in (1, 3):
         raise BackboneError(f"{folder}: pictures must have 1 or 3 channels to be read from files, found {channels}.")
     none, full = (0.0,) * channels, (1.0 / top,) * channels
-    return Pictures(
+    pictures = Pictures(
         (height, width), none, full, crop=1.0, channels=channels, smallest=min(height, width), any_size=False
     )
+    # Cropping and resizing may not touch what has the size already: codes would differ from the autoencoder's own.
+    trial = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    if not torch.equal(pictures.prepare(trial.permute(1, 2, 0).numpy()), trial):
+        raise BackboneError(
+            f"{folder}: pictures must be square to be read from files, found {height} x {width} pixels."
+        )
+    return pictures
 
 
 def _stages(module: nn.Module) -> list[Stage]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from punar.backbones import _own_autoencoder, _transformers
+from punar.backbones import _own_autoencoder, _own_transfer, _transformers
 from punar.backbones._backbone import Backbone, Plan
 from punar.errors import BackboneError, ParameterError, ParameterTypeError, shown
 
@@ -60,22 +60,25 @@ class Local(Backbone):
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:
         """Return the module with random weights."""
-        return _own_autoencoder.build(about) if _is_own(about) else _transformers.build(about)
+        return _maker(about).build(about)
 
     def fill(self, module: nn.Module, about: Mapping[str, Any]) -> str:
         """Put the folder's weights in; see :class:`Backbone`."""
         if self.weights is None:
             return "random"
         folder = self._folder()
-        if _is_own(about):
-            _own_autoencoder.fill(module, _own_autoencoder.read(folder)[1], str(folder))
-        else:
+        maker = _maker(about)
+        if maker is _transformers:
             _transformers.fill(module, about, folder, str(folder))
+        else:
+            maker.fill(module, _own_autoencoder.read(folder)[1], str(folder))
         return f"folder {folder.name}"
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and calls."""
-        return _own_autoencoder.plan(about) if _is_own(about) else _transformers.plan(about)
+        maker = _maker(about)
+        found: Plan = _own_transfer.plan(module, about) if maker is _own_transfer else maker.plan(about)
+        return found
 
     def _folder(self) -> Path:
         try:
@@ -88,12 +91,14 @@ class Local(Backbone):
         return folder
 
 
-def _is_own(about: Mapping[str, Any]) -> bool:
-    return about["architecture"] == "autoencoder"
+def _maker(about: Mapping[str, Any]) -> Any:
+    """Return the functions for this kind of folder."""
+    own = {"autoencoder": _own_autoencoder, _own_transfer.ARCHITECTURE: _own_transfer}
+    return own.get(about["architecture"], _transformers)
 
 
 def _punar_model(folder: Path, options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what ``describe`` must for a folder that punar saved: so far, autoencoders."""
+    """Return what ``describe`` must for a folder that punar saved."""
     if options:
         raise ParameterError(f"Local: folders that punar saved take no options, got {shown(dict(options))}.")
     config, tensors = _own_autoencoder.read(folder)
@@ -101,4 +106,6 @@ def _punar_model(folder: Path, options: Mapping[str, Any] | None) -> dict[str, A
     kind = estimator.get("class") if isinstance(estimator, dict) else None
     if kind == "Autoencoder":
         return _own_autoencoder.describe(folder, config, tensors)
+    if kind == "TransferLearner":
+        return _own_transfer.describe(folder, config, tensors)
     raise BackboneError(f"{folder} holds a saved {shown(kind)}, which cannot be a backbone.")

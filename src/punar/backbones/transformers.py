@@ -108,8 +108,8 @@ class Transformers(Backbone):
         elif known is not None:
             if self.weights is not None and FAMILIES[known[2]].domain == "text":
                 raise BackboneError(
-                    f"Transformers: {shown(str(self.weights))} holds weights and no tokenizer, and the one of {self.name} "
-                    "is not on this machine. Put config.json and tokenizer.json beside the file and pass the folder."
+                    f"Transformers: {shown(str(self.weights))} holds weights and no tokenizer, and the one of "
+                    f"{self.name} is not on this machine. Put config.json and tokenizer.json beside the file."
                 )
             made = {"model_type": known[2], **known[3]}
             about = shared.describe_config(made, self.options, self.name)

@@ -32,7 +32,7 @@ def read_audio(path: Path) -> tuple[np.ndarray, int]:
 
 
 def _with_soundfile(path: Path) -> tuple[np.ndarray, int]:
-    import soundfile  # type: ignore[import-untyped]
+    import soundfile
 
     try:
         with soundfile.SoundFile(str(path)) as file:

@@ -138,11 +138,17 @@ class Pictures(Preparation):
             raise BadItem(str(error)) from None
         if self.channels == 1:
             picture = picture.convert("L")
+        if self.crop == 1 and picture.size == (width, height):
+            return _pixels(picture)
         picture = picture.resize(_resized(picture.size, edge), Image.Resampling(_RESAMPLING[self.interpolation]))
         left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
         picture = picture.crop((left, top, left + width, top + height))
-        pixels = torch.from_numpy(np.array(picture, dtype=np.uint8))
-        return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1).contiguous()
+        return _pixels(picture)
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    pixels = torch.from_numpy(np.array(picture, dtype=np.uint8))
+    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1).contiguous()
 
 
 def _resized(size: tuple[int, int], edge: int) -> tuple[int, int]:

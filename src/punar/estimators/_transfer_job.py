@@ -311,7 +311,8 @@ def _raw(job: Job, module: Transfer, rows: TransferRows, index: Tensor) -> Tenso
 def _batch(job: Job, mini: Mini) -> Batch:
     if mini.batch is not None:
         return mini.batch
-    assert isinstance(job.preparation, Pictures) and mini.pixels is not None
+    assert isinstance(job.preparation, Pictures)
+    assert mini.pixels is not None
     return {"pixels": job.preparation.normalise(mini.pixels)}
 
 

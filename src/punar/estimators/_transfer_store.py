@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def to_stored(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         text = given.pop(_TOKENIZER).encode()
         tensors[_TOKENIZER] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
     facts = {
-        "backbone": plugins.to_dict(without_weights(model._body.recipe)),
+        "backbone": plugins.to_dict(without_paths(model._body.recipe, model._body.about)),
         "about": about,
         "input": given,
         "provenance": model._body.provenance,
@@ -93,8 +94,10 @@ def stored_backbone(
     return recipe, {**facts["about"], "input": given}
 
 
-def without_weights(recipe: Backbone) -> Backbone:
-    """Return the recipe without the path of its weights, which the folder holds itself."""
+def without_paths(recipe: Backbone, about: Mapping[str, Any]) -> Backbone:
+    """Return the recipe without paths of this machine; the folder holds the weights itself."""
     params = recipe.get_params(deep=False)
-    named = params["weights"] is None or params["weights"] == "default"
-    return recipe if named else type(recipe)(**{**params, "weights": None})
+    if params["weights"] is not None and params["weights"] != "default":
+        params["weights"] = None
+    # A folder's own name only: a path says where somebody keeps their files.
+    return type(recipe)(**{**params, "name": about.get("name", params["name"])})

@@ -283,10 +283,14 @@ class Loop:
         device = self._parameters[0].device
         self._best = {k: v.to(device) for k, v in parts["best"].items()}
         self._totals = {k: v.to(device) for k, v in parts["total"].items()}
+        ordered = [p for group in self._optimizer.param_groups for p in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, value in parts["optimizer"].items():
             i, _, slot = name.partition(".")
-            slots.setdefault(int(i), {})[slot] = value
+            # The fused kernels walk through memory: what they keep must be laid out as the parameter is.
+            own = ordered[int(i)]
+            same = value.shape == own.shape
+            slots.setdefault(int(i), {})[slot] = torch.empty_like(own, dtype=value.dtype).copy_(value) if same else value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.step = facts["epoch"], facts["step"]
