@@ -65,7 +65,9 @@ def blood_cells(split: str, margin: float = 0.15) -> tuple[list[np.ndarray], np.
                 if min(right - left, bottom - top) < 4:
                     continue
                 x, z = (left + right) / 2, (top + bottom) / 2
-                crop = picture.crop((round(x - side / 2), round(z - side / 2), round(x + side / 2), round(z + side / 2)))
+                crop = picture.crop(
+                    (round(x - side / 2), round(z - side / 2), round(x + side / 2), round(z + side / 2))
+                )
                 X.append(np.asarray(crop))
                 y.append(box.find("name").text)
     return X, np.array(y)

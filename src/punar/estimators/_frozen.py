@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import platform
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from punar.backbones._backbone import Plan, Stage
 from punar.core.replay import captured
 from punar.core.runtime import available_cores, count_work
-from punar.data.preparation import Preparation
+from punar.data.preparation import BadItem, Preparation
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown, suggest
 from punar.estimators.backbone import Body
 from punar.features import runtime
@@ -22,6 +23,7 @@ from punar.features.cache import Cache
 from punar.features.engine import Engine
 
 BATCH_SIZE = {"vision": 32, "text": 32, "audio": 8}
+_SAMPLED = 9
 POOLINGS = ("default", "mean", "max", "first")
 Compute = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 
@@ -58,7 +60,7 @@ def engine(
     compute: Compute,
     what: Mapping[str, Any],
     *,
-    items: int,
+    items: Sequence[Any],
     device: torch.device,
     cache: Cache | None,
     batch_size: int | None = None,
@@ -75,8 +77,8 @@ def engine(
         From :func:`features` or :func:`boundary`.
     what : mapping
         JSON values that name the computation, for the cache.
-    items : int
-        How many rows the job has: it decides whether a faster runtime is worth its start.
+    items : sequence
+        What the job is about: its size decides whether a faster runtime is worth its start.
     device : torch.device
     cache : Cache or None
     batch_size : int, optional
@@ -97,10 +99,11 @@ def engine(
         "threads": available_cores(),
     }
     name, run = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
-    if device.type == "cpu" and items >= size and runtime.is_large(_work(body), items):
-        sample = prepare.collate([prepare.blank(0)] * size, 0)
+    bucket = _usual_bucket(prepare, items) if device.type == "cpu" and len(items) >= size else 0
+    if device.type == "cpu" and len(items) >= size and runtime.is_large(_work(body, bucket), len(items)):
+        sample = prepare.collate([prepare.blank(bucket)] * size, bucket)
         signature = json.dumps([repr(body.recipe), dict(what), size], sort_keys=True)
-        name, run = runtime.fastest(body.module, compute, body.plan.export, sample, signature)
+        name, run = runtime.fastest(body.module, compute, body.plan.export, sample, signature, key["weights"])
     return Engine(
         run, prepare, key | {"runtime": name}, batch_size=size, cache=cache, per_bucket=per_bucket
     )  # fmt: skip
@@ -153,9 +156,18 @@ def _pooled(output: Any, batch: Mapping[str, Tensor], plan: Plan, pooling: str) 
     return first
 
 
+def _usual_bucket(prepare: Preparation, items: Sequence[Any]) -> int:
+    """Return the middle length of a few items; those that cannot be read are passed over."""
+    found = []
+    for i in range(0, len(items), max(1, len(items) // _SAMPLED)):
+        with contextlib.suppress(BadItem):
+            found.append(prepare.bucket(prepare.prepare(items[i])))
+    return sorted(found)[len(found) // 2] if found else 0
+
+
 @functools.lru_cache(maxsize=8)
-def _work(body: Body) -> int:
-    """Multiply-adds per item, of an item of the usual size."""
+def _work(body: Body, bucket: int) -> int:
+    """Multiply-adds per item of a length."""
     prepare = body.plan.preparation
-    batch = prepare.collate([prepare.blank(prepare.bucket(prepare.blank(0)))], 0)
+    batch = prepare.collate([prepare.blank(bucket)], bucket)
     return count_work(body.module, lambda: body.plan.forward(body.module, batch))

@@ -139,7 +139,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 body,
                 _frozen.features(body.plan, self._layers, self.pooling),
                 {"features": [s.modules[-1] for s in self._layers], "pooling": self.pooling},
-                items=len(items),
+                items=items,
                 device=device,
                 cache=caches.check(self.cache, where),
                 batch_size=self.batch_size,

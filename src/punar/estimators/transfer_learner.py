@@ -272,7 +272,7 @@ class TransferLearner(BaseEstimator):
                 body,
                 _frozen.features(body.plan),
                 {"stage": None},
-                items=len(items),
+                items=items,
                 device=device,
                 cache=caches.check(self.cache, where),
             )

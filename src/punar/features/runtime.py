@@ -29,10 +29,12 @@ from punar.features.cache import default_folder
 
 Compute = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 
-# Multiply-adds of a whole job from which an export (5 to 20 seconds) can pay: about a minute of one core.
-_LARGE = 2_000_000_000_000
+# Multiply-adds of a whole job from which an export (5 to 20 seconds) can pay: about ten seconds of one core.
+_LARGE = 500_000_000_000
 _AGREEMENT = 2e-3  # largest difference allowed, relative to the largest feature
 _REMEMBERED = "runtimes.json"
+_EXPORTED: dict[tuple[str, str], Callable[[Batch], Tensor] | None] = {}
+_KEPT = 2  # networks of this process; each holds its weights once more
 
 
 def eager(
@@ -67,7 +69,7 @@ def is_large(work_per_item: int, items: int) -> bool:
 
 
 def fastest(
-    module: nn.Module, compute: Compute, names: Sequence[str], sample: Batch, key: str
+    module: nn.Module, compute: Compute, names: Sequence[str], sample: Batch, key: str, weights: str
 ) -> tuple[str, Callable[[Batch], Tensor]]:
     """Return the faster of eager and ONNX Runtime on the CPU, by name and as a function.
 
@@ -80,21 +82,31 @@ def fastest(
     sample : Batch
         A full batch.
     key : str
-        What the choice is remembered by.
+        What the choice is remembered by, on this machine.
+    weights : str
+        A hash of them: an exported network is kept for the next call in this process.
     """
     plain = eager(module, compute, torch.device("cpu"))
     full = f"{key} {platform.machine()} {available_cores()} torch {torch.__version__} onnxruntime {_onnx_version()}"
     remembered = _recall().get(full)
     if remembered == "eager" or _onnx_version() is None:
         return "eager", plain
-    exported = _export(module, compute, names, sample, plain(sample))
-    if exported is None:
-        _remember(full, "eager")
-        return "eager", plain
+
+    def exported() -> Callable[[Batch], Tensor] | None:
+        if (full, weights) not in _EXPORTED:
+            while len(_EXPORTED) >= _KEPT:
+                _EXPORTED.pop(next(iter(_EXPORTED)))
+            _EXPORTED[full, weights] = _export(module, compute, names, sample, plain(sample))
+        return _EXPORTED[full, weights]
+
     if remembered is None:
-        remembered = "onnx" if _seconds(exported, sample) < _seconds(plain, sample) else "eager"
+        fast = exported()
+        remembered = "onnx" if fast is not None and _seconds(fast, sample) < _seconds(plain, sample) else "eager"
         _remember(full, remembered)
-    return (remembered, exported) if remembered == "onnx" else ("eager", plain)
+    if remembered == "eager":
+        return "eager", plain
+    # Exported when the first row has to be computed: everything may be in the cache.
+    return "onnx", lambda batch: (exported() or plain)(batch)
 
 
 def _export(

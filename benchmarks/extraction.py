@@ -1,0 +1,186 @@
+"""Feature extraction from JPEG files: punar against torchvision's usual eager loop, and sentences against
+sentence-transformers.
+
+    pip install ".[bench,vision,text,fast,minilm]"
+    python benchmarks/extraction.py --write benchmarks/extraction.md
+
+Peer for pictures: the same torchvision network, a DataLoader of 2 workers with the same decode, resize and crop,
+``inference_mode``, batch 32, 2 threads. Both empty caches; random weights, since speed does not depend on them. Loading,
+exporting and measuring runtimes is shown apart. Pairs alternate in one run; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import platform
+import statistics
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from _transfer_data import DATA, need
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+import punar
+from punar.features import runtime
+
+
+class Files(Dataset):
+    """JPEG files as tensors, as torchvision's users write it."""
+
+    def __init__(self, paths: list[str]) -> None:
+        from torchvision import transforms
+
+        self.paths = paths
+        self.change = transforms.Compose(
+            [
+                transforms.Resize(256),
+                transforms.CenterCrop(224),
+                transforms.ToTensor(),
+                transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> torch.Tensor:
+        return self.change(Image.open(self.paths[i]).convert("RGB"))
+
+
+def usual(module: torch.nn.Module, paths: list[str]) -> np.ndarray:
+    """The usual loop."""
+    with torch.inference_mode():
+        return torch.cat([module(x) for x in DataLoader(Files(paths), batch_size=32, num_workers=2)]).numpy()
+
+
+def timed(run: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
+    started = time.perf_counter()
+    out = run()
+    return time.perf_counter() - started, out
+
+
+def pictures(name: str, paths: list[str], rounds: int) -> list[str]:
+    """Return table lines for one network."""
+    extractor = punar.FeatureExtractor(punar.backbone(f"torchvision:{name}", weights=None), cache=False, device="cpu")
+    load, _ = timed(lambda: extractor.fit() and np.zeros(0))
+    import torchvision
+
+    peer = getattr(torchvision.models, name)(weights=None)
+    peer.fc = torch.nn.Identity()
+    peer.load_state_dict(extractor.module_.state_dict())
+    peer.eval()
+    first, _ = timed(lambda: extractor.transform(paths[:64]))
+    export = [0.0]
+    original = runtime.fastest
+
+    def fastest(*args: object) -> object:
+        started = time.perf_counter()
+        found = original(*args)  # type: ignore[arg-type]
+        export[0], export_name[0] = time.perf_counter() - started, found[0]
+        return found
+
+    export_name = ["eager"]
+    runtime.fastest = fastest  # type: ignore[assignment]
+    ours, theirs = [], []
+    for _ in range(rounds):
+        seconds, mine = timed(lambda: extractor.transform(paths))
+        ours.append(seconds - export[0])
+        seconds, other = timed(lambda: usual(peer, paths))
+        theirs.append(seconds)
+        start = export[0]
+    runtime.fastest = original
+    difference = float(np.abs(mine - other).max() / np.abs(other).max())
+    ratio = statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+    n = len(paths)
+    whole = statistics.median(t / (o + start) for t, o in zip(theirs, ours, strict=True))
+    print(name, "ours", ours, "theirs", theirs, "start", start, flush=True)
+    return [
+        f"| {name} | {n / statistics.median(theirs):.1f} | {n / statistics.median(ours):.1f} | {ratio:.2f} | {whole:.2f} "
+        f"| {export_name[0]} | {load:.1f} | {start:.1f} | {difference:.1e} |"
+    ]
+
+
+def sentences(rounds: int) -> list[str]:
+    """Return a table line for SST-2 sentences."""
+    from sentence_transformers import SentenceTransformer
+
+    from punar.backbones import minilm
+
+    with open(DATA / "sst2" / "train.csv", encoding="utf-8") as file:
+        texts = [row["text"] for row in csv.DictReader(file)][:3000]
+    peer = SentenceTransformer(str(minilm._folder()), device="cpu")
+    extractor = punar.FeatureExtractor("minilm", cache=False, device="cpu").fit()
+    ours, theirs = [], []
+    extractor.transform(texts[:64])
+    peer.encode(texts[:64])
+    for _ in range(rounds):
+        seconds, mine = timed(lambda: extractor.transform(texts))
+        ours.append(seconds)
+        seconds, other = timed(lambda: peer.encode(texts, batch_size=32))
+        theirs.append(seconds)
+    ratio = statistics.median(t / o for t, o in zip(theirs, ours, strict=True))
+    print("sentences", ours, theirs, flush=True)
+    difference = float(np.abs(mine - other).max())
+    n = len(texts)
+    return [
+        f"| MiniLM, {n:,} sentences | {n / statistics.median(theirs):.0f} | {n / statistics.median(ours):.0f} | {ratio:.2f} "
+        f"| {difference:.1e} |"
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pictures", type=int, default=600)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    need(DATA / "imagenet-samples.zip", DATA / "sst2" / "train.csv")
+    torch.set_num_threads(2)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["PUNAR_CACHE_DIR"] = str(Path(folder) / "cache")
+        with zipfile.ZipFile(DATA / "imagenet-samples.zip") as file:
+            names = sorted(n for n in file.namelist() if n.endswith(".jpg"))[: options.pictures]
+            paths = [file.extract(n, folder) for n in names]
+        lines = [
+            f"# Feature extraction, {len(paths)} JPEG files at 224 pixels",
+            "",
+            "| network | torchvision eager, items/s | punar, items/s | times faster (wanted 1.7) | start included "
+            "| runtime | load, s | export and choice, s | largest relative difference |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for name in ("resnet18", "resnet50"):
+            lines += pictures(name, paths, options.rounds)
+        lines += [
+            "",
+            "| sentences | sentence-transformers, items/s | punar, items/s | times faster (wanted 1.0) "
+            "| largest difference |",
+            "| --- | --- | --- | --- | --- |",
+            *sentences(options.rounds),
+        ]
+    lines += [
+        "",
+        f"{options.rounds} rounds, alternating; both caches empty, features computed anew each round. Threads: 2. Machine: "
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        + ", ".join(
+            f"{p} {version(p)}"
+            for p in ("torch", "torchvision", "onnxruntime", "sentence-transformers", "transformers")
+        )
+        + ".",
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if options.write:
+        options.write.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
