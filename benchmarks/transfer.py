@@ -99,8 +99,8 @@ def table(found: dict[str, dict[str, float]], write: Path | None) -> None:
         "",
         f"Mean ± standard deviation of {len(SEEDS)} seeds, median seconds of a fit in brackets. Test: 1,000 CIFAR-10 "
         "pictures, 450 crops around cells, 150 per type. Epochs (all but feature extraction): "
-        f"{epochs}; no validation split. Fits together {minutes:.0f} minutes. Features are remembered, so later fits on "
-        "the same pictures find them.",
+        f"{epochs}; no validation split. Fits together {minutes:.0f} minutes. Features are remembered, so later fits "
+        "on the same pictures find them.",
         "",
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch "
         f"{torch.__version__}, punar {punar.__version__}.",

@@ -145,8 +145,13 @@ def _export(
             )  # fmt: skip
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
+        size = len(inputs[0])
+
         def run(batch: Batch) -> Tensor:
-            return torch.from_numpy(session.run(None, {n: batch[n].contiguous().numpy() for n in names})[0])
+            # The exported network takes batches of one size; fewer items are filled up.
+            given = len(batch[names[0]])
+            feed = {n: batch[n][torch.arange(size).clamp(max=given - 1)].contiguous().numpy() for n in names}
+            return torch.from_numpy(session.run(None, feed)[0][:given])
 
         found = run(sample)
     # Exporters fail in every way; then the network runs as it is.
