@@ -38,6 +38,7 @@ punar.errors.ParameterError: LogCosh: scale must be a number > 0, got 0.
 
 from __future__ import annotations
 
+from punar.backbones._backbone import Backbone, Plan, Stage
 from punar.core.params import (
     Rule,
     boolean,
@@ -51,14 +52,23 @@ from punar.core.params import (
     random_state,
     widths,
 )
+from punar.data.preparation import Preparation
 from punar.networks._network import AutoencoderModule, Network
 from punar.objectives._objective import Objective
+from punar.tasks._linear_head import LinearHead
+from punar.tasks._task import Task
 
 __all__ = [
     "AutoencoderModule",
+    "Backbone",
+    "LinearHead",
     "Network",
     "Objective",
+    "Plan",
+    "Preparation",
     "Rule",
+    "Stage",
+    "Task",
     "boolean",
     "check_params",
     "either",

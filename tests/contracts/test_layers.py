@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "comparison": USES | {"reporting"},
     "serving": USES | {"reporting", "comparison"},
     "cli": USES | {"reporting", "comparison", "serving"},
-    "extend": CORE | PARTS,
+    "extend": DATA | PARTS,
     "__main__": {"cli"},
 }
 # The public names are loaded by the one; names are turned into classes by the other.

@@ -23,9 +23,15 @@ NAMES = [
 ]
 EXTEND = [
     "AutoencoderModule",
+    "Backbone",
+    "LinearHead",
     "Network",
     "Objective",
+    "Plan",
+    "Preparation",
     "Rule",
+    "Stage",
+    "Task",
     "boolean",
     "check_params",
     "either",

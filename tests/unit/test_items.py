@@ -181,7 +181,7 @@ def test_several_labels_in_a_field_become_indicators(tmp_path):
         ({"target": "labl"}, DataError, "Did you mean 'label'"),
         ({"text": "txt"}, DataError, "Did you mean 'text'"),
         ({"text": "text", "path": "text"}, ParameterError, "not both"),
-        ({"target": "text", "task": "regression"}, DataError, "finite numbers"),
+        ({"target": "label", "task": "regression"}, DataError, "finite numbers"),
         ({"kind": "vision"}, DataError, "no column of pictures"),
         ({"kind": "sound"}, ParameterError, "kind must be"),
         ({"task": "regresion"}, ParameterError, "Did you mean 'regression'"),

@@ -7,13 +7,15 @@ The protocol calls it; it never needs to know how folds, costs or verdicts are m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from punar.comparison.reading import Reading
+from punar.comparison.reading import Reading, read
+from punar.errors import ParameterError, ParameterTypeError, shown
+from punar.texts import compare as texts
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Candidate:
         None where ``refusal`` says why this candidate cannot take part.
     yardstick : bool
         Does not compete: the best candidate is compared with it.
+    chance : bool
+        A yardstick that is the metric's baseline, which has its own place in the verdict.
     trivial_in : tuple of str
         Keys of metrics in which its score says nothing, so that it is not even compared.
     classical : bool
@@ -57,21 +61,115 @@ class Candidate:
     name: str
     estimator: Any
     yardstick: bool = False
+    chance: bool = False
     trivial_in: tuple[str, ...] = ()
     classical: bool = False
     refusal: str | None = None
 
 
+@dataclass(frozen=True)
+class Least:
+    """What a small budget may not cut further."""
+
+    epochs: int = 10
+    rows: int = 200
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How the short trial before a budgeted comparison goes.
+
+    Attributes
+    ----------
+    rows : int
+        How many it begins with.
+    epochs : (int, int)
+        Of the two fits whose difference is what an epoch takes.
+    repeats : int
+        The shorter of so many fits counts.
+    remembers : bool
+        Whether the first fold computes features that the others find remembered.
+    """
+
+    rows: int = 512
+    epochs: tuple[int, int] = (1, 4)
+    repeats: int = 2
+    remembers: bool = False
+
+
 class Question(ABC):
-    """Knows the candidates and the metrics; splits, costs, budget and verdicts are the protocol's."""
+    """Knows the candidates and the metrics; splits, costs, budget and verdicts are the protocol's.
+
+    One object answers one call of ``compare``.
+
+    Parameters
+    ----------
+    backbone : str, Backbone or None, default=None
+        For those questions whose ``takes`` names it.
+
+    Attributes
+    ----------
+    reads : {"rows", "items"}
+        A table or an array of pictures; or also paths, texts and recordings.
+    takes : tuple of str
+        Those of compare's parameters that only some questions know.
+    costs_shown : tuple of str
+        Keys of the costs in the table, after the scores.
+    least : Least
+    trial : Trial
+    words : dict of str to str
+        What the report says of this question: "title", "foot", "how_verdict", "how_costs", "losses".
+    trade : str or None
+        The cost that the report draws the first metric against.
+    """
+
+    reads: ClassVar[str] = "rows"
+    takes: ClassVar[tuple[str, ...]] = ()
+    costs_shown: ClassVar[tuple[str, ...]] = ("parameters", "fit_seconds", "transform_us", "peak_mb")
+    least: ClassVar[Least] = Least()
+    trial: ClassVar[Trial] = Trial()
+    words: ClassVar[Mapping[str, str]] = {
+        "title": texts.TITLE,
+        "foot": texts.FOOT,
+        "how_verdict": texts.HOW_VERDICT,
+        "how_costs": texts.HOW_COSTS,
+        "losses": texts.CAPTION_LOSSES,
+    }
+    trade: ClassVar[str | None] = None
+
+    def __init__(self, backbone: Any = None) -> None:
+        self.backbone = backbone
+
+    def read(self, X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
+        """Return the data as this question sees it."""
+        return read(X, y, kind, name)
+
+    def width(self, data: Reading, asked: int | None, n_train: int) -> int | None:
+        """Return the code size: ``asked``, or a sensible one for this data; None where there is no code."""
+        return None
 
     @abstractmethod
-    def width(self, data: Reading, asked: int | None, n_train: int) -> int:
-        """Return the code size: ``asked``, or a sensible one for this data."""
-
-    @abstractmethod
-    def candidates(self, data: Reading, width: int, n_train: int, device: str) -> list[Candidate]:
+    def candidates(self, data: Reading, width: int | None, n_train: int, device: str) -> list[Candidate]:
         """Return the default candidates; those that cannot take this data carry a refusal."""
+
+    def given(self, candidates: Any, data: Reading, n_train: int, device: str) -> list[Candidate]:
+        """Return the user's own candidates.
+
+        Raises
+        ------
+        ParameterError, ParameterTypeError
+            They are not a mapping of names to estimators that :meth:`check` lets pass.
+        """
+        rule = "compare: candidates must be a mapping of names to estimators, such as {'PCA': PCA(2)}"
+        if not isinstance(candidates, Mapping):
+            raise ParameterTypeError(f"{rule}, got {shown(candidates)}.")
+        if not candidates:
+            raise ParameterError(f"{rule}, got an empty one.")
+        for key, estimator in candidates.items():
+            if not isinstance(key, str) or not key.strip():
+                raise ParameterTypeError(f"{rule}; a name must be text that is not empty, got {shown(key)}.")
+            self.check(key, estimator)
+        return [Candidate(k, e, classical=self.is_classical(e)) for k, e in candidates.items()]
 
     @abstractmethod
     def check(self, name: str, estimator: Any) -> None:
@@ -86,12 +184,20 @@ class Question(ABC):
         """Return what is measured on this data."""
 
     @abstractmethod
-    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Any:
-        """Return what all candidates share in one fold; it has ``fit(estimator)`` and ``transform(estimator)``."""
+    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int, *, first: bool) -> Any:
+        """Return what all candidates share in one fold.
+
+        It has ``fit(estimator)``, ``transform(estimator)``, which is timed, over ``timed`` rows, and ``few(n)``, the
+        same fold with at most n training rows. ``first`` is true for the first fold and for trials before it.
+        """
 
     @abstractmethod
     def judge(self, fold: Any, estimator: Any) -> dict[str, float | None]:
         """Return this fold's score by metric key; None where the candidate has no such score."""
+
+    def costs(self, fold: Any, estimator: Any, measured: dict[str, float | None]) -> dict[str, float | None]:
+        """Return the costs of one fold, given what the protocol has measured."""
+        return measured
 
     @abstractmethod
     def baselines(self, fold: Any) -> dict[str, float]:
@@ -108,3 +214,10 @@ class Question(ABC):
     @abstractmethod
     def how(self, data: Reading, candidates: Sequence[Candidate]) -> list[str]:
         """Return sentences that say how the scores were made."""
+
+    def plan(self) -> str:
+        """Return what the line with the plan says of this question's setting."""
+        return ""
+
+    def close(self) -> None:  # noqa: B027 - most questions put nothing there
+        """Remove what was put on the disk for this comparison."""

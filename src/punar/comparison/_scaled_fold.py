@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,15 @@ class Fold:
     def transform(self, estimator: Any) -> np.ndarray:
         """Return the codes of the held-out rows, (n, code size)."""
         return self.encode(estimator, self.test)
+
+    @property
+    def timed(self) -> int:
+        """How many rows :meth:`transform` encodes."""
+        return len(self.test)
+
+    def few(self, n: int) -> Fold:
+        """Return the same fold with the first n training rows."""
+        return replace(self, train=self.train[:n])
 
     def encode(self, estimator: Any, rows: np.ndarray) -> np.ndarray:
         """Return the codes of flat rows as a finite 2-D float array."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import pkgutil
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
@@ -21,11 +22,11 @@ from punar.comparison import protocol
 from punar.comparison._question import Candidate, Question
 from punar.comparison.facts import score_facts
 from punar.comparison.progress import in_words, say
-from punar.comparison.reading import Reading, read
+from punar.comparison.reading import Reading
 from punar.comparison.result import Comparison
 from punar.comparison.trial import trial
 from punar.core.runtime import available_cores, draw_seed, pick_device
-from punar.errors import ParameterError, ParameterTypeError, shown, suggest
+from punar.errors import ParameterError, shown, suggest
 from punar.texts import compare as texts
 
 
@@ -34,7 +35,8 @@ def compare(
     y: Any = None,
     *,
     question: str = "reducer",
-    candidates: Mapping[str, Any] | None = None,
+    candidates: Mapping[str, Any] | Sequence[Any] | None = None,
+    backbone: Any = None,
     latent_dim: int | None = None,
     budget: str | float | None = None,
     cv: int = 5,
@@ -52,16 +54,22 @@ def compare(
     Parameters
     ----------
     X : array-like of shape (n, features), or pictures of shape (n, h, w) or (n, h, w, c)
-        Finite numbers. A DataFrame must hold numbers only.
+        Finite numbers. A DataFrame must hold numbers only. For "strategy" and "backbone": pictures as an array, or a
+        list of n paths, pictures, texts or recordings.
     y : array-like of shape (n,), optional
-        Classes, or numbers for regression; without it there is no downstream score.
+        Classes, or numbers for regression; without it there is no downstream score. "strategy" and "backbone" need it.
     question : str, default="reducer"
-        "reducer": which method keeps most of the data in a code of this size?
-    candidates : mapping of str to estimator, optional
+        "reducer": which method keeps most of the data in a code of this size? "strategy": train a network from
+        scratch, take a pretrained one's features, or fine-tune some or all of it? "backbone": which pretrained
+        network's features suit the data?
+    candidates : mapping of str to estimator, or sequence of backbones, optional
         Replaces the default list. For "reducer": scikit-learn transformers; those without ``inverse_transform`` have
-        no share of variance explained.
+        no share of variance explained. For "strategy": estimators with ``fit(X, y)`` and ``predict``. For "backbone":
+        names of pretrained networks or what :func:`punar.backbone` returns; by default those on this machine.
+    backbone : str or Backbone, optional
+        For "strategy": the network that all strategies use; by default "starter" for pictures, "minilm" for texts.
     latent_dim : int, optional
-        Code size; by default a quarter of the columns, at least 2 and at most 16.
+        For "reducer": code size; by default a quarter of the columns, at least 2 and at most 16.
     budget : str or float, optional
         ``"60s"``, ``"2min"`` or seconds. Epochs are cut first, then folds, then rows, and ``notes`` says so. Without
         it nothing is cut, and the same call gives the same scores again.
@@ -73,8 +81,8 @@ def compare(
         Fixes folds and candidates.
     verbose : int, default=1
         0 is silent; 1 says on stderr how the data is read, and shows progress with time left.
-    kind : {None, "table", "images"}, default=None
-        How X is read; by default 2-D is a table and the rest pictures.
+    kind : {None, "table", "images", "vision", "text", "audio"}, default=None
+        How X is read; by default 2-D is a table and the rest pictures, and items are told by their content.
     name : str, optional
         What to call the data.
 
@@ -105,16 +113,32 @@ def compare(
     >>> result = punar.compare(X, y, candidates=two, verbose=0)
     >>> print(result.verdicts["variance_explained"].split(":")[0])
     PCA wins
-    >>> punar.compare(X, question="reducr")
+    >>> punar.compare(X, question="reducr")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    punar.errors.ParameterError: compare: question must be one of 'reducer', got 'reducr'. Did you mean 'reducer'?
+    punar.errors.ParameterError: compare: question must be one of 'backbone', 'reducer', 'strategy', got 'reducr'. ...
     """
     started = time.perf_counter()
-    asked = find_question(question)
+    asked = find_question(question, latent_dim=latent_dim, backbone=backbone)
     seconds = budgets.parse_budget(budget)
     pick_device(device)
-    data = read(X, y, kind, name)
+    with contextlib.closing(asked):
+        data = asked.read(X, y, kind, name)
+        return _answer(asked, data, candidates, latent_dim, seconds, cv, device, random_state, verbose, started)
+
+
+def _answer(
+    asked: Question,
+    data: Reading,
+    candidates: Any,
+    latent_dim: int | None,
+    seconds: float | None,
+    cv: int,
+    device: str,
+    random_state: int | np.random.RandomState | None,
+    verbose: int,
+    started: float,
+) -> Comparison:
     folds, notes = protocol.folds_for(data, cv)
     n_train = len(data.X) - -(-len(data.X) // folds)
     width = asked.width(data, latent_dim, n_train)
@@ -126,7 +150,9 @@ def compare(
     if seconds is not None:
         say(texts.PROGRESS_TRIAL + ".", verbose)
         timings = trial(asked, data, rivals, folds, seed, seconds)
-        plan = budgets.fit_in(plan, timings, time.perf_counter() - started)
+        least = asked.least
+        spent = time.perf_counter() - started
+        plan = budgets.fit_in(plan, timings, spent, fewest_epochs=least.epochs, fewest_rows=least.rows)
         if plan.rows < len(data.X):
             data = _some_rows(data, plan.rows, seed)
             # Batches follow the number of rows, so that fewer rows do not mean fewer updates.
@@ -134,17 +160,20 @@ def compare(
             rivals = _candidates(asked, candidates, data, width, n_train, device)
         plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
     line = texts.PLAN.format(candidates=len(rivals), folds=plan.folds)
-    if candidates is None:
+    line += asked.plan()
+    if candidates is None and width is not None:
         line += texts.PLAN_WIDTH.format(latent_dim=width)
         line += texts.WHY_LATENT.format(d=data.size) if latent_dim is None else ""
     line += texts.PLAN_EPOCHS.format(epochs=plan.epochs) if plan.epochs else ""
     say(line + ".", verbose)
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
-    facts = score_facts(measured, asked.metrics(data))
+    facts = score_facts(measured, asked.metrics(data), asked.costs_shown)
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]
-    how = asked.how(data, rivals)
+    how = [*asked.how(data, rivals), asked.words["how_verdict"], asked.words["how_costs"]]
     facts |= _frame(data, plan, measured, how, seed, time.perf_counter() - started)
     facts["protocol"] |= {"latent_dim": width if candidates is None else None, "plan": line}
+    facts |= {"costs": list(asked.costs_shown), "trade": asked.trade}
+    facts["words"] = {key: asked.words[key] for key in ("title", "foot", "losses")}
     return Comparison(facts)
 
 
@@ -163,13 +192,19 @@ def _question_class(name: str) -> type[Question] | None:
     return found if isinstance(found, type) and issubclass(found, Question) else None
 
 
-def find_question(name: object) -> Question:
-    """Return the question of this name.
+def find_question(name: object, **settings: Any) -> Question:
+    """Return the question of this name, for one call of :func:`compare`.
+
+    Parameters
+    ----------
+    name : str
+    **settings
+        Those of compare's parameters that only some questions know; None where they were not given.
 
     Raises
     ------
     ParameterError
-        There is none; the message lists those there are.
+        There is no such question; the message lists those there are. Or it does not know a setting.
     """
     known = known_questions()
     if not isinstance(name, str) or name not in known:
@@ -178,24 +213,18 @@ def find_question(name: object) -> Question:
         )
     cls = _question_class(name)
     assert cls is not None
-    return cls()
+    for key, value in settings.items():
+        if value is not None and key not in cls.takes:
+            raise ParameterError(f"compare: {key} is not for question={name!r}, got {shown(value)}; leave it out.")
+    return cls(backbone=settings.get("backbone"))
 
 
 def _candidates(
-    question: Question, given: Mapping[str, Any] | None, data: Reading, width: int, n_train: int, device: str
+    question: Question, given: Any, data: Reading, width: int | None, n_train: int, device: str
 ) -> list[Candidate]:
     if given is None:
         return question.candidates(data, width, n_train, device)
-    rule = "compare: candidates must be a mapping of names to estimators, such as {'PCA': PCA(2)}"
-    if not isinstance(given, Mapping):
-        raise ParameterTypeError(f"{rule}, got {shown(given)}.")
-    if not given:
-        raise ParameterError(f"{rule}, got an empty one.")
-    for key, estimator in given.items():
-        if not isinstance(key, str) or not key.strip():
-            raise ParameterTypeError(f"{rule}; a name must be text that is not empty, got {shown(key)}.")
-        question.check(key, estimator)
-    return [Candidate(k, e, classical=question.is_classical(e)) for k, e in given.items()]
+    return question.given(given, data, n_train, device)
 
 
 def _some_rows(data: Reading, rows: int, seed: int) -> Reading:
@@ -245,7 +274,7 @@ def _frame(
             "n_train": n_train,
             "n_test": n_test,
             "seconds": seconds,
-            "how": [how, *sentences, texts.HOW_VERDICT, texts.HOW_COSTS],
+            "how": [how, *sentences],
             "made": texts.MADE_BY.format(
                 version=punar.__version__,
                 date=datetime.now().strftime("%Y-%m-%d %H:%M"),

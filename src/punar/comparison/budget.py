@@ -70,7 +70,14 @@ class Plan:
     notes: list[str]
 
 
-def fit_in(plan: Plan, timings: list[Timing], spent: float) -> Plan:
+def fit_in(
+    plan: Plan,
+    timings: list[Timing],
+    spent: float,
+    *,
+    fewest_epochs: int = _FEWEST_EPOCHS,
+    fewest_rows: int = _FEWEST_ROWS,
+) -> Plan:
     """Return ``plan`` cut to its budget, given a trial's timings and the seconds that the trial took."""
     if plan.seconds is None:
         return plan
@@ -83,11 +90,11 @@ def fit_in(plan: Plan, timings: list[Timing], spent: float) -> Plan:
     folds, epochs, rows = plan.folds, plan.epochs, plan.rows
     if slope > 0 and needed(folds, epochs, rows) > left:
         affordable = (left / folds - fixed) / slope
-        epochs = int(min(epochs, max(_FEWEST_EPOCHS, affordable)))
+        epochs = int(min(epochs, max(fewest_epochs, affordable)))
     if needed(folds, epochs, rows) > left:
         folds = int(min(folds, max(_FEWEST_FOLDS, left // max(needed(1, epochs, rows), 1e-9))))
     if needed(folds, epochs, rows) > left:
-        rows = int(min(rows, max(_FEWEST_ROWS, rows * left / needed(folds, epochs, rows))))
+        rows = int(min(rows, max(fewest_rows, rows * left / needed(folds, epochs, rows))))
     notes, budget = list(plan.notes), in_words(plan.seconds)
     if epochs < plan.epochs:
         notes.append(texts.NOTE_CUT_EPOCHS.format(budget=budget, epochs=epochs, asked=plan.epochs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,19 @@ from punar.comparison.protocol import Measured, Run
 from punar.comparison.verdict import Decision, corrected_interval, decide
 from punar.texts import compare as texts
 
-COSTS = ("parameters", "fit_seconds", "transform_us", "peak_mb")
-
 _DID_NOT_LEARN = "DidNotLearnWarning"
 _NOT_CONVERGED = "ConvergenceWarning"
 
 
-def score_facts(measured: Measured, metrics: list[Metric]) -> dict[str, Any]:
+def score_facts(measured: Measured, metrics: list[Metric], costs: Sequence[str]) -> dict[str, Any]:
     """Return rows, metrics, verdicts and notes as plain values.
 
     Parameters
     ----------
     measured : Measured
     metrics : list of Metric
+    costs : sequence of str
+        Keys of the costs that the rows tell.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def score_facts(measured: Measured, metrics: list[Metric]) -> dict[str, Any]:
         Keys "metrics", "rows", "verdicts" and "notes".
     """
     n_train, n_test = (float(np.mean([s[i] for s in measured.sizes])) for i in (0, 1))
-    rows = [_row(run, metrics, n_train, n_test) for run in measured.runs]
+    rows = [_row(run, metrics, costs, n_train, n_test) for run in measured.runs]
     shown_metrics, verdicts = [], {}
     for metric in metrics:
         folds = [b[metric.key] for b in measured.baselines if metric.key in b]
@@ -44,7 +45,7 @@ def score_facts(measured: Measured, metrics: list[Metric]) -> dict[str, Any]:
     return {"metrics": shown_metrics, "rows": rows, "verdicts": verdicts, "notes": _notes(measured.runs)}
 
 
-def _row(run: Run, metrics: list[Metric], n_train: float, n_test: float) -> dict[str, Any]:
+def _row(run: Run, metrics: list[Metric], shown: Sequence[str], n_train: float, n_test: float) -> dict[str, Any]:
     ok = run.failure is None
     scores: dict[str, Any] = {}
     for metric in metrics if ok else ():
@@ -55,8 +56,8 @@ def _row(run: Run, metrics: list[Metric], n_train: float, n_test: float) -> dict
             trivial = metric.key in run.candidate.trivial_in
             scores[metric.key] = {"mean": mean, "half": half, "folds": folds, "reference": trivial}
     costs: dict[str, float | None] = {}
-    for key in (*COSTS, "epochs"):
-        known = [c[key] for c in run.costs if c[key] is not None] if ok else []
+    for key in dict.fromkeys((*shown, "epochs")):
+        known = [c[key] for c in run.costs if c.get(key) is not None] if ok else []
         # Later folds reuse memory that the first one has already asked the system for. Median: a machine that is busy
         # for a moment must not decide what a candidate costs.
         summary = max if key == "peak_mb" else np.median
@@ -153,7 +154,8 @@ def _sentence(decision: Decision, means: dict[str, float], costs: dict[str, floa
 def _beside(run: Run, metric: Metric, best: list[float], n_train: float, n_test: float) -> str:
     """Say how the best candidate stands to a yardstick; nothing where ``run`` is none or its score is trivial."""
     folds = None if run.failure else _complete(run, metric.key)
-    if folds is None or not run.candidate.yardstick or metric.key in run.candidate.trivial_in:
+    candidate = run.candidate
+    if folds is None or not candidate.yardstick or candidate.chance or metric.key in candidate.trivial_in:
         return ""
     _, low, high = corrected_interval(np.subtract(folds, best), n_train, n_test)
     text = texts.YARDSTICK_AHEAD if low > 0 else texts.YARDSTICK_BEHIND if high < 0 else texts.YARDSTICK_EQUAL

@@ -6,7 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def measure(
                 done = texts.NOTE_STOPPED.format(done=i, folds=plan.folds, budget=in_words(plan.seconds))
                 out.notes.append(done)
                 break
-            fold = question.open_fold(data, train, test, seed + i)
+            fold = question.open_fold(data, train, test, seed + i, first=i == 0)
             out.baselines.append(question.baselines(fold))
             out.sizes.append((len(train), len(test)))
             if i == 0:
@@ -166,7 +166,7 @@ def linear_algebra(data: Reading) -> Any:
 
 def warm_up(fold: Any, candidates: Sequence[Candidate], seed: int) -> None:
     """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up."""
-    few = replace(fold, train=fold.train[:_WARM_UP_ROWS])
+    few = fold.few(_WARM_UP_ROWS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for candidate in candidates:
@@ -184,7 +184,7 @@ def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             scores = question.judge(fold, fitted)
-            micro = cost.transform_microseconds(lambda: fold.transform(fitted), len(fold.test))
+            micro = cost.transform_microseconds(lambda: fold.transform(fitted), fold.timed)
             if i == 0:
                 run.shown = question.show(fold, fitted)
     except Exception as error:  # whatever a candidate does wrong is its own row's matter
@@ -196,12 +196,11 @@ def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed:
     history = getattr(fitted, "history_", None)
     run.scores.append(scores)
     run.warnings.append(list(dict.fromkeys(said)))
-    run.costs.append(
-        {
-            "fit_seconds": seconds,
-            "transform_us": micro,
-            "peak_mb": memory,
-            "parameters": cost.count_parameters(fitted),
-            "epochs": len(history) if isinstance(history, list) else None,
-        }
-    )
+    costs: dict[str, float | None] = {
+        "fit_seconds": seconds,
+        "transform_us": micro,
+        "peak_mb": memory,
+        "parameters": cost.count_parameters(fitted),
+        "epochs": len(history) if isinstance(history, list) else None,
+    }
+    run.costs.append(question.costs(fold, fitted, costs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -76,6 +76,8 @@ class NonNegative(TransformerMixin, BaseEstimator):
 class Reducer(Question):
     """Share of variance, downstream accuracy and neighbourhoods that survive a code of one size."""
 
+    takes: ClassVar[tuple[str, ...]] = ("latent_dim",)
+
     def width(self, data: Reading, asked: int | None, n_train: int) -> int:
         """Return the code size: ``asked``, or a quarter of the columns between 2 and 16, as far as there are rows."""
         if asked is None:
@@ -86,8 +88,9 @@ class Reducer(Question):
             raise ParameterError(f"compare: latent_dim must be an integer >= 1, got {shown(asked)}.")
         return int(asked)
 
-    def candidates(self, data: Reading, width: int, n_train: int, device: str) -> list[Candidate]:
+    def candidates(self, data: Reading, width: int | None, n_train: int, device: str) -> list[Candidate]:
         """Return the nine: four that need no training loop and five kinds of autoencoder."""
+        assert width is not None
         too_wide = None
         if width > min(data.size, n_train):
             too_wide = texts.NEEDS_NARROW_CODE.format(most=min(data.size, n_train), latent_dim=width)
@@ -140,7 +143,7 @@ class Reducer(Question):
         trust = texts.TRUST_HELP.format(neighbours=_NEIGHBOURS, rows=_TRUST_ROWS)
         return [*found, Metric(TRUST, texts.TRUST_LABEL, trust, texts.TRUST_BASELINE)]
 
-    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Fold:
+    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int, *, first: bool = True) -> Fold:
         """Scale the fold by what its training rows say."""
         return scaled_fold(data, train, test, seed)
 

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from punar.comparison.facts import COSTS
 from punar.core.files import write_atomic
 from punar.reporting import render
 from punar.texts import compare as texts
@@ -46,7 +45,7 @@ class Comparison:
             for metric in self.facts["metrics"]:
                 score = row["scores"].get(metric["key"], {})
                 entry |= {metric["key"]: score.get("mean"), f"{metric['key']}_pm": score.get("half")}
-            entry |= {key: row["costs"][key] for key in (*COSTS, "epochs")}
+            entry |= {key: row["costs"][key] for key in (*self.facts["costs"], "epochs")}
             rows.append(entry | {"status": row["status"], "note": row["note"]})
         table = pd.DataFrame(rows).set_index("candidate")
         words = ["status", "note"]

@@ -15,10 +15,7 @@ from punar.comparison.budget import Timing
 from punar.comparison.protocol import epochs_of, linear_algebra, prepared, warm_up
 from punar.comparison.reading import Reading
 
-_TRIAL_ROWS = 512
-_TRIAL_EPOCHS = (1, 4)
 _TRIAL_SHARE = 0.15  # of the budget
-_TRIAL_REPEATS = 2
 
 
 def trial(
@@ -31,14 +28,15 @@ def trial(
     """
     started = time.perf_counter()
     active = [c for c in candidates if c.refusal is None]
-    order = np.random.default_rng(seed).permutation(len(data.X))
+    how = question.trial
+    order, size = _order(data, seed, interleaved=how.remembers), how.rows
+    time_one = _time_remembering if how.remembers else _time_one
     best: dict[str, Timing] = {}
-    size = _TRIAL_ROWS
     while True:
         round_started = time.perf_counter()
         rows = order[:size]
         cut = max(1, len(rows) // folds)
-        fold = question.open_fold(data, rows[cut:], rows[:cut], seed)
+        fold = question.open_fold(data, rows[cut:], rows[:cut], seed, first=True)
         if not best:
             warm_up(fold, active, seed)
         for candidate in active:
@@ -46,7 +44,7 @@ def trial(
                 break
             # The run itself will say what is wrong with a candidate.
             with contextlib.suppress(Exception), linear_algebra(data):
-                found = _time_one(question, fold, candidate, seed, len(data.X) / len(rows))
+                found = time_one(question, fold, candidate, seed, len(data.X) / len(rows), folds)
                 known = best.get(candidate.name, found)
                 best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
         now = time.perf_counter()
@@ -60,23 +58,64 @@ def trial(
     return [best.get(candidate.name, dearest) for candidate in active]
 
 
-def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float) -> Timing:
+def _order(data: Reading, seed: int, *, interleaved: bool) -> np.ndarray:
+    """Return the rows shuffled; interleaved, the first few hold as many classes as they can."""
+    order = np.random.default_rng(seed).permutation(len(data.X))
+    if not interleaved or data.y is None or data.target != "classes":
+        return order
+    labels, nth = data.y[order], np.zeros(len(order), dtype=np.int64)
+    for label in np.unique(labels):
+        nth[labels == label] = np.arange(int((labels == label).sum()))
+    return order[np.argsort(nth, kind="stable")]
+
+
+def _time_remembering(
+    question: Question, fold: Any, candidate: Candidate, seed: int, scale: float, folds: int
+) -> Timing:
+    """Time a candidate whose frozen features are computed in the first fold and remembered in the others."""
+
     def timed(epochs: int) -> tuple[float, Any]:
         estimator = prepared(candidate.estimator, seed, epochs)
         started = time.perf_counter()
         fitted = fold.fit(estimator)
         return time.perf_counter() - started, fitted
 
-    short, long = _TRIAL_EPOCHS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        first, fitted = min((timed(short) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
+        cold, fitted = timed(1)
+        started = time.perf_counter()
+        question.judge(fold, fitted)
+        fold.transform(fitted)
+        scored = time.perf_counter() - started
+        if not epochs_of([candidate]):
+            return Timing(cold * scale / folds + scored, 0.0)
+        fold.remember()
+        one, _ = timed(1)
+        two, _ = timed(2)
+    slope = max(two - one, 0.3 * two)
+    first = max(0.0, cold - one) * scale
+    return Timing(max(0.0, one - slope) + first / folds + scored * max(1.0, scale / folds), slope * scale)
+
+
+def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, scale: float, folds: int) -> Timing:
+    repeats = question.trial.repeats
+
+    def timed(epochs: int) -> tuple[float, Any]:
+        estimator = prepared(candidate.estimator, seed, epochs)
+        started = time.perf_counter()
+        fitted = fold.fit(estimator)
+        return time.perf_counter() - started, fitted
+
+    short, long = question.trial.epochs
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, fitted = min((timed(short) for _ in range(repeats)), key=lambda t: t[0])
         started = time.perf_counter()
         question.judge(fold, fitted)
         scored = (time.perf_counter() - started) * scale
         if not epochs_of([candidate]):
             return Timing(first * scale + scored, 0.0)
-        second, _ = min((timed(long) for _ in range(_TRIAL_REPEATS)), key=lambda t: t[0])
+        second, _ = min((timed(long) for _ in range(repeats)), key=lambda t: t[0])
     # At least half of the plain mean: a hiccup in the shorter fits must not make epochs look free.
     slope = max((second - first) / (long - short), 0.5 * second / long)
     # What does not grow with the epochs hardly grows with the rows either: building, first calls, the report.

@@ -170,7 +170,7 @@ def kind_of(values: Any) -> str:
     if hasattr(values, "columns"):
         raise DataError("a table was given; pass one column of texts or of paths.")
     shape = getattr(values, "shape", None)
-    if shape is not None and getattr(values, "dtype", None) != object and str(getattr(values, "dtype", ""))[:2] != "<U":
+    if shape is not None and getattr(getattr(values, "dtype", None), "kind", "f") not in "OUT":
         if len(shape) in (3, 4):
             return "vision"
         raise DataError(f"an array of shape {tuple(shape)} was given; pictures are (n, h, w) or (n, h, w, channels).")

@@ -13,6 +13,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from punar.core.replay import replayed
 from punar.core.runtime import available_cores, draw_seed, drawing_from, mix, pick_device, threads
 from punar.data.augment import View, augment
 from punar.data.pictures import Pictures
@@ -33,6 +34,7 @@ from punar.training.checkpoint import Checkpoint
 from punar.training.row_progress import RowProgress
 
 _SPLIT = 102  # stream of the seed
+_EVAL_ROWS = 64
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Fitted:
     report: FitReport
     seed: int
     skipped: dict[int, str]
+    rates: dict[str, float]  # peak learning rate by stage, and of the head; empty where only a head was fitted
 
 
 class Job:
@@ -173,23 +176,20 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     augmented = estimator.augment is not None
     # Random augmentation changes the pixels every time: what lies below the boundary cannot be remembered.
     remembers = boundary > 0 and (not augmented or estimator.views)
+    if scratch and estimator.on_error == "skip":
+        raise ParameterError(f"{job.where}: on_error='skip' needs a pretrained backbone; strategy='scratch' has none.")
     with threads(available_cores()):
-        head_rows = None if scratch else job.frozen(None)
-        if head_rows is not None:
-            job.keep(head_rows)
         known = job.frozen(boundary) if remembers else None
+        # Above the boundary the head's features are a short way from what is known; else the whole network runs once.
+        whole = None if scratch or remembers else job.frozen(None)
+        for rows_read in (known, whole):
+            if rows_read is not None:
+                job.keep(rows_read)
         views = []
         if remembers and augmented:
             views = [job.frozen(boundary, View(job.preparation, estimator.augment, k)) for k in range(estimator.views)]
-    if head_rows is None and estimator.on_error == "skip":
-        raise ParameterError(f"{job.where}: on_error='skip' needs a pretrained backbone; strategy='scratch' has none.")
     index = job.split()
     train, valid = index
-    head = None if head_rows is None else job.fit_head(head_rows.tensor(), train)
-    module = _module(job, trained, head)
-    if estimator.lora is not None:
-        add_lora(module.backbone, plan.stages, trained, int(estimator.lora), job.where)
-        module.thaw(trained)
     rows = TransferRows(
         job.items,
         job.preparation,
@@ -201,6 +201,12 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
         training=train,
         raw=augmented and not remembers,
     )
+    features = None if scratch else _features(job, rows, boundary) if whole is None else whole.tensor()
+    head = None if features is None else job.fit_head(features, train)
+    module = _module(job, trained, head)
+    if estimator.lora is not None:
+        add_lora(module.backbone, plan.stages, trained, int(estimator.lora), job.where)
+        module.thaw(trained)
     store = _checkpoint(job, checkpoint)
     stored = None if store is None else store.load()
     loop = _fitting.run(
@@ -216,7 +222,7 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
         stored=stored,
         epoch_begin=_epoch_begin(job, rows, trained),
         rate_of=_rate_of(job, module),
-        eval_rows=64,
+        eval_rows=_EVAL_ROWS,
     )
     if store is not None:
         store.save(*loop.state())
@@ -228,12 +234,36 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
         _raw(job, module, rows, measured),
         job.target[measured],
         held_out=from_valid,
-        before=None if head is None or head_rows is None else _apply(head, head_rows.tensor()[measured]),
+        before=None if head is None or features is None else _apply(head, features[measured]),
     )
-    return _fitted(job, module, loop.history, report)
+    peak, decay = float(_settings(job).learning_rate), _decay(job)
+    count = len(plan.stages)
+    by_stage = {plan.stages[at].name: peak * decay ** (count - at) for at in sorted(trained)}
+    return _fitted(job, module, loop.history, report, by_stage | {"head": peak})
 
 
-def _fitted(job: Job, module: Transfer, history: list[dict[str, float]], report: FitReport) -> Fitted:
+def _features(job: Job, rows: TransferRows, boundary: int) -> Tensor:
+    """Return what the head sees of every item, from the frozen part's known output."""
+    plan, network, found = job.body.plan, job.body.module, []
+    before = rows.training_views(False)
+    with threads(available_cores()), torch.no_grad():
+        for some in torch.arange(len(rows)).split(_EVAL_ROWS):
+            mini = rows.take(some)
+            assert mini.batch is not None
+            assert mini.value is not None
+            with replayed(network, plan.stages, boundary, mini.value):
+                found.append(plan.forward(network, mini.batch).float().cpu())
+    rows.training_views(before)
+    return torch.cat(found)
+
+
+def _fitted(
+    job: Job,
+    module: Transfer,
+    history: list[dict[str, float]],
+    report: FitReport,
+    rates: dict[str, float] | None = None,
+) -> Fitted:
     module.eval()
     if job.skipped:
         named = "; ".join(f"{i}: {reason}" for i, reason in sorted(job.skipped.items())[:5])
@@ -241,7 +271,7 @@ def _fitted(job: Job, module: Transfer, history: list[dict[str, float]], report:
         report["verdict"] += " " + texts.SKIPPED.format(
             count=len(job.skipped), total=len(job.skipped) + len(job.items), named=named
         )
-    return Fitted(job.body, module, job.task, history, report, job.seed, job.skipped)
+    return Fitted(job.body, module, job.task, history, report, job.seed, job.skipped, rates or {})
 
 
 def _module(job: Job, trained: frozenset[int], head: Any) -> Transfer:
@@ -296,16 +326,19 @@ def _settings(job: Job) -> SimpleNamespace:
 
 def _rate_of(job: Job, module: Transfer) -> Callable[[nn.Parameter], float]:
     stages = job.body.plan.stages
-    decay = 1.0 if job.estimator.strategy == "scratch" else float(job.estimator.layer_decay)
-    found = rates(module, len(stages), decay, stage_parameters(module.backbone, stages))
+    found = rates(module, len(stages), _decay(job), stage_parameters(module.backbone, stages))
     return lambda p: found.get(id(p), 1.0)
+
+
+def _decay(job: Job) -> float:
+    return 1.0 if job.estimator.strategy == "scratch" else float(job.estimator.layer_decay)
 
 
 def _raw(job: Job, module: Transfer, rows: TransferRows, index: Tensor) -> Tensor:
     module.eval()
     parts = []
     with torch.no_grad():
-        for some in index.split(64):
+        for some in index.split(_EVAL_ROWS):
             mini = rows.take(some)
             parts.append(module(_batch(job, mini), mini.value).float().cpu())
     return torch.cat(parts)

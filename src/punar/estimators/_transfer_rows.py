@@ -86,6 +86,12 @@ class TransferRows:
         self._prepared: dict[int, Tensor] = {}
         self._pool = ThreadPoolExecutor(available_cores())
         self.epoch = 0
+        self._shows_views = True
+
+    def training_views(self, on: bool) -> bool:
+        """Let training items show augmented views, or themselves, and return what held before."""
+        before, self._shows_views = self._shows_views, on
+        return before
 
     def __len__(self) -> int:
         return len(self._items)
@@ -98,7 +104,7 @@ class TransferRows:
         mini = Mini(None, None, None, target, weight)
         if self._frozen is not None:
             known = self._frozen
-            if self._views and wanted and wanted[0] in self._training:
+            if self._views and self._shows_views and wanted[0] in self._training:
                 known = self._views[self.epoch % len(self._views)]
             value = padded(known(wanted)).to(self._device)
             return replace(mini, batch=self._moved(self._shapes(wanted)), value=value)

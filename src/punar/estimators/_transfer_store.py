@@ -43,6 +43,7 @@ def to_stored(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "history": model.history_,
         "report": dict(model.fit_report_),
         "seed": model.seed_,
+        "rates": model.learning_rates_,
         "skipped": {str(k): v for k, v in model.skipped_.items()},
     }
     return facts, tensors
@@ -63,6 +64,7 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
             raise DamagedModelError(f"{where}: the head must have {task.outputs} outputs, found {outputs}.")
         report = FitReport.from_stored(facts["report"], where)
         history, seed = facts["history"], int(facts["seed"])
+        rates = {str(k): float(v) for k, v in facts["rates"].items()}
         skipped = {int(k): str(v) for k, v in facts["skipped"].items()}
 
         class Shell(nn.Module):
@@ -78,7 +80,7 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
             raise DamagedModelError(f"{where}: the backbone gives {plan.width} features, the head takes {width}.")
         module = Transfer(shell.backbone, shell.head, plan, frozenset(), batch_norm=False).eval()
         body = Body(recipe, about, shell.backbone, plan, str(facts["provenance"]))
-    return Fitted(body, module, task, history, report, seed, skipped)
+    return Fitted(body, module, task, history, report, seed, skipped, rates)
 
 
 def stored_backbone(

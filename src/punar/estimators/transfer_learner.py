@@ -92,6 +92,8 @@ class TransferLearner(BaseEstimator):
         Score beside the constant answer, and in fine-tuning beside a linear head on frozen features.
     skipped_ : dict of int to str
         Items left out by ``on_error="skip"``, with the reason.
+    learning_rates_ : dict of str to float
+        Peak learning rate of each trained stage and of the head; empty where only a head was fitted.
     seed_ : int
 
     References
@@ -219,7 +221,7 @@ class TransferLearner(BaseEstimator):
     def _take(self, fitted: Fitted) -> None:
         self._body, self.module_, self._task = fitted.body, fitted.module, fitted.task
         self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
-        self.skipped_ = fitted.skipped
+        self.skipped_, self.learning_rates_ = fitted.skipped, fitted.rates
         if hasattr(fitted.task, "classes_"):
             self.classes_ = fitted.task.classes_
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.cells import cell_len
 
-from punar.reporting import plots, table
+from punar.reporting import costs, plots, table
 from punar.texts import compare as texts
 
 
@@ -36,12 +36,13 @@ def html(facts: dict[str, Any]) -> str:
     rebuilt = plots.reconstructions(facts)
     count = len(rebuilt[0]["cells"]) if rebuilt else 0
     profiles = "" if facts["data"]["kind"] == "images" else texts.CAPTION_PROFILES
+    trade, examples = costs.trade(facts), costs.examples(facts)
     return (
         _environment()
         .get_template("report.html")
         .render(
             **_table_words(facts),
-            title=texts.TITLE.format(name=facts["data"]["name"]),
+            title=_word(facts, "title", texts.TITLE).format(name=facts["data"]["name"]),
             score_panels=plots.scores(facts),
             scores_caption=texts.CAPTION_SCORES.format(folds=folds),
             rebuilt=rebuilt,
@@ -50,7 +51,11 @@ def html(facts: dict[str, Any]) -> str:
             maps=plots.codes(facts),
             legend=plots.legend(facts),
             maps_caption=caption + ".",
+            trade=trade,
+            trade_caption=costs.trade_caption(facts) if trade else "",
+            examples=examples,
             loss_panels=plots.losses(facts),
+            losses_caption=_word(facts, "losses", texts.CAPTION_LOSSES),
             fit_reports=[(r["name"], r["shown"]["fit_report"]) for r in facts["rows"] if r["shown"].get("fit_report")],
         )
     )
@@ -73,7 +78,12 @@ def markdown(facts: dict[str, Any]) -> str:
         return "| " + " | ".join(v.replace("|", "\\|") for v in values) + " |"
 
     heads = [texts.COLUMN_NAME, *table.heads(facts)]
-    lines = [f"# {texts.TITLE.format(name=facts['data']['name'])}", "", facts["data"]["reading"] + ".", ""]
+    lines = [
+        f"# {_word(facts, 'title', texts.TITLE).format(name=facts['data']['name'])}",
+        "",
+        facts["data"]["reading"] + ".",
+        "",
+    ]
     lines += [f"- **{label}**: {sentence}" for label, sentence in _verdicts(facts)]
     lines += ["", cells(heads), cells(["---", *["---:"] * (len(heads) - 1)])]
     for row in table.rows(facts):
@@ -125,6 +135,14 @@ def _verdicts(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return [(labels[key], verdict["text"] + ".") for key, verdict in facts["verdicts"].items()]
 
 
+def _word(facts: dict[str, Any], key: str, usual: str) -> str:
+    """Return what the question itself says, or what is usual."""
+    return str(facts.get("words", {}).get(key, usual))
+
+
 def _foot(facts: dict[str, Any]) -> list[str]:
-    lines = [texts.FOOT.format(folds=facts["protocol"]["folds"]), "; ".join(table.baselines(facts))]
+    lines = [
+        _word(facts, "foot", texts.FOOT).format(folds=facts["protocol"]["folds"]),
+        "; ".join(table.baselines(facts)),
+    ]
     return [line for line in [*lines, texts.REFERENCE_NOTE if table.has_reference(facts) else ""] if line]

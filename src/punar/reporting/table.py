@@ -8,7 +8,8 @@ from typing import Any
 from punar.texts import compare as texts
 
 # Smaller values are noise of the clock or of the pages that memory comes in.
-_SHORT_COSTS = {"fit_seconds": 0.001, "transform_us": 0.01, "peak_mb": 0.1}
+_LEAST = {"fit_seconds": 0.001, "refit_seconds": 0.001, "transform_us": 0.01, "latency_ms": 0.001, "peak_mb": 0.1}
+_COSTS = ("parameters", "fit_seconds", "transform_us", "peak_mb")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Row:
 
 def heads(facts: dict[str, Any]) -> list[str]:
     """Return the column heads after the candidate's name."""
-    costs = [texts.COLUMN_PARAMETERS, texts.COLUMN_FIT, texts.COLUMN_TRANSFORM, texts.COLUMN_MEMORY]
-    return [texts.COLUMN_CODE, *(m["label"] for m in facts["metrics"]), *costs]
+    code = [texts.COLUMN_CODE] if _has_codes(facts) else []
+    return [*code, *(m["label"] for m in facts["metrics"]), *(texts.COLUMN_OF[key] for key in _costs(facts))]
 
 
 def rows(facts: dict[str, Any]) -> list[Row]:
@@ -55,7 +56,7 @@ def rows(facts: dict[str, Any]) -> list[Row]:
 def _row(facts: dict[str, Any], row: dict[str, Any]) -> Row:
     if row["status"] != "ok":
         return Row(row["name"], [], row["note"])
-    cells = [Cell(_whole(row["code_size"]))]
+    cells = [Cell(_whole(row["code_size"]))] if _has_codes(facts) else []
     for metric in facts["metrics"]:
         score = row["scores"].get(metric["key"])
         if score is None:
@@ -68,9 +69,18 @@ def _row(facts: dict[str, Any], row: dict[str, Any]) -> Row:
         spread = "" if mark or half is None else f"±{half:.3f}" if half >= 0.0005 else f"±{half:.4f}"
         cells.append(Cell(f"{score['mean']:.3f}{mark}", spread, best))
     costs = row["costs"]
-    cells.append(Cell(_whole(costs["parameters"])))
-    cells += [Cell(_short(costs[key], least)) for key, least in _SHORT_COSTS.items()]
+    for key in _costs(facts):
+        cells.append(Cell(_short(costs[key], _LEAST[key]) if key in _LEAST else _whole(costs[key])))
     return Row(row["name"], cells, "")
+
+
+def _costs(facts: dict[str, Any]) -> list[str]:
+    return list(facts.get("costs", _COSTS))
+
+
+def _has_codes(facts: dict[str, Any]) -> bool:
+    """Return whether the candidates make codes, which have a size; a comparison without any row is asked as before."""
+    return "costs" not in facts or any(row["code_size"] is not None for row in facts["rows"])
 
 
 def has_reference(facts: dict[str, Any]) -> bool:

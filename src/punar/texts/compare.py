@@ -42,6 +42,21 @@ PROGRESS_STEP = "fold {fold}/{folds}: {name}"
 PROGRESS_LINE = "[{done}/{total}] {what}: {seconds} so far{left}"
 PROGRESS_LEFT = "about {left} left"
 
+# --- candidates of the questions strategy and backbone ----------------------------------------------------------------
+SCRATCH = "From scratch"
+EXTRACTION = "Feature extraction"
+LAST_BLOCK = "Fine-tune last block"
+ALL_LAYERS = "Fine-tune all layers"
+MAJORITY = "Majority class"
+MEAN_ANSWER = "Mean of the labels"
+CHEAP = {"vision": "Raw pixels", "text": "Word weights", "audio": "Mean spectra"}
+READ_ITEMS = {
+    "vision": "{name}: read as {n:,} pictures",
+    "text": "{name}: read as {n:,} texts",
+    "audio": "{name}: read as {n:,} recordings",
+}
+PLAN_BACKBONE = ", backbone {name}"
+
 # --- candidates of the reducer question ------------------------------------------------------------------------------
 PCA = "PCA"
 NMF = "NMF"
@@ -68,6 +83,9 @@ ACCURACY_BASELINE = "majority class"
 R2_LABEL = "downstream R²"
 R2_HELP = "Held-out R² of a ridge regression on the standardised codes of at most {rows} training rows."
 R2_BASELINE = "mean of the training labels"
+ITEM_ACCURACY_HELP = "Share of the held-out items whose class is predicted right."
+ITEM_R2_LABEL = "R²"
+ITEM_R2_HELP = "Held-out coefficient of determination: 1 is perfect, 0 is the mean of the labels."
 TRUST_LABEL = "trustworthiness"
 TRUST_HELP = (
     "Are neighbours in the code (the nearest {neighbours}) neighbours in the data too? 1 is perfect; on at most {rows} "
@@ -80,6 +98,15 @@ COLUMN_PARAMETERS = "parameters"
 COLUMN_FIT = "fit s"
 COLUMN_TRANSFORM = "µs/row"
 COLUMN_MEMORY = "peak MB"
+COLUMN_OF = {
+    "parameters": COLUMN_PARAMETERS,
+    "fit_seconds": COLUMN_FIT,
+    "transform_us": COLUMN_TRANSFORM,
+    "peak_mb": COLUMN_MEMORY,
+    "refit_seconds": "refit s",
+    "latency_ms": "ms/item",
+    "trained": "trained",
+}
 REFERENCE_MARK = "*"
 REFERENCE_NOTE = "* reference only: without a bottleneck this score is trivially 1."
 
@@ -138,6 +165,14 @@ CAPTION_LOSSES = (
     "First fold. Each network minimises its own objective, so heights are not comparable between panels; validation "
     "rows are taken from the training rows."
 )
+HEAD_TRADE = "What the score costs"
+CAPTION_TRADE = (
+    "{metric} against {cost}, on a logarithmic scale: up and to the left is better. The bars are 95 % intervals."
+)
+HEAD_EXAMPLES = "Held-out examples of the first fold"
+CAPTION_EXAMPLES = "The label under each picture is the true one; below it is what each candidate answers (✗: wrong)."
+EXAMPLE_TRUTH = "label"
+EXAMPLE_WRONG = "✗ {answer}"
 ORIGINAL = "Original"
 TRAIN = "train"
 VALIDATION = "validation"
@@ -162,3 +197,54 @@ HOW_COSTS = (
     "runs on one thread."
 )
 MADE_BY = "Made by punar {version} on {date} in {seconds}; {machine}."
+
+# --- the report of the questions strategy and backbone -----------------------------------------------------------------
+_ITEM_WORDS = {
+    "foot": (
+        "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); fit s: first fold, nothing "
+        "remembered; refit s: the other folds, frozen features remembered; trained: parameters that training changed"
+    ),
+    "how_costs": (
+        "Fit seconds are those of the first fold, where every candidate began with an empty cache; refit seconds are "
+        "the median of the other folds, where what a frozen part had computed of an item was remembered. ms/item is "
+        "predict, without the cache, in batches of up to {batch} held-out items, reading and decoding included. All "
+        "are wall-clock times on this machine; peak MB is the extra resident memory sampled while fitting, in the fold "
+        "where it was largest."
+    ),
+    "losses": "First fold. Training and validation loss of the strategies that train more than a head.",
+}
+STRATEGY_WORDS = {
+    **_ITEM_WORDS,
+    "title": "Which strategy? {name}",
+    "how_verdict": (
+        "Candidates are ranked by 1 − score. The best is compared with the runner-up, and with training from scratch, "
+        "by paired differences over folds with the variance correction of Nadeau and Bengio (2003); for the latter the "
+        "interval is widened for having picked the best of many. Where it covers 0 the answer is “no clear "
+        "difference”, and the cheaper one is named."
+    ),
+}
+BACKBONE_WORDS = {
+    **_ITEM_WORDS,
+    "title": "Which backbone? {name}",
+    "how_verdict": (
+        "Candidates are ranked by 1 − score. The best is compared with the runner-up by paired differences over folds "
+        "with the variance correction of Nadeau and Bengio (2003). Where the interval covers 0 the answer is “no clear "
+        "difference”, and the cheaper one is named."
+    ),
+}
+HOW_STRATEGY = (
+    "All strategies use the network {name} ({weights}). Feature extraction freezes it and fits a linear head, its "
+    "regularisation chosen by cross-validation; fine-tuning starts from that head and trains the last block or all "
+    "layers with it; from scratch trains the same network from random weights. Those that train have at most {epochs} "
+    "epochs and stop early by a validation share of the training items."
+)
+HOW_BACKBONE = (
+    "Every network is frozen, and a linear head is fitted to its features, its regularisation chosen by "
+    "cross-validation."
+)
+HOW_CHEAP = {
+    "vision": "Raw pixels: a linear model on pictures of {side} × {side} pixels.",
+    "text": "Word weights: a linear model on tf-idf of words and pairs of words.",
+    "audio": "Mean spectra: a linear model on mean and spread over time of the log-mel spectrum.",
+}
+WEIGHTS_OF = {"default": "published weights", "none": "random weights", "file": "weights of your own"}

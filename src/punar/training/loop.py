@@ -289,8 +289,9 @@ class Loop:
             i, _, slot = name.partition(".")
             # The fused kernels walk through memory: what they keep must be laid out as the parameter is.
             own = ordered[int(i)]
-            same = value.shape == own.shape
-            slots.setdefault(int(i), {})[slot] = torch.empty_like(own, dtype=value.dtype).copy_(value) if same else value
+            if value.shape == own.shape:
+                value = torch.empty_like(own, dtype=value.dtype).copy_(value)
+            slots.setdefault(int(i), {})[slot] = value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.step = facts["epoch"], facts["step"]
