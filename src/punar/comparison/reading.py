@@ -98,7 +98,7 @@ def read(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
         )
     if constant and found == "table":
         notes.append(texts.NOTE_CONSTANT.format(count=constant, d=flat.shape[1]))
-    target, values, classes = _read_labels(y, len(rows), notes)
+    target, values, classes = read_labels(y, len(rows), notes)
     return Reading(rows, found, values, target, classes, name or texts.DATA_DEFAULT_NAME, notes)
 
 
@@ -160,7 +160,14 @@ def _to_numbers(rows: np.ndarray) -> np.ndarray:
     raise DataTypeError(f"compare: X must hold numbers, got dtype {rows.dtype} with {shown(first)}.")
 
 
-def _read_labels(y: Any, n: int, notes: list[str]) -> tuple[str | None, np.ndarray | None, list[str]]:
+def read_labels(y: Any, n: int, notes: list[str]) -> tuple[str | None, np.ndarray | None, list[str]]:
+    """Return "classes" or "numbers", the labels as numbers, and the names of the classes; Nones and a note if none.
+
+    Raises
+    ------
+    DataError
+        ``y`` is not one label for each of n rows, or some are missing.
+    """
     if y is None:
         notes.append(texts.NOTE_NO_LABELS)
         return None, None, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from punar.core import plugins
 from punar.core.runtime import as_usual, seeded
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
+_PACKAGES = {"torchvision": "vision", "timm": "vision", "transformers": "text"}
 # A name that several sources know is taken from the first of these; the others follow in the order of their files.
 _FIRST = ("starter", "minilm", "torchvision", "bn_inception", "timm", "transformers")
 
@@ -157,9 +159,15 @@ def _find(name: object) -> tuple[type[Backbone], str]:
         if found.has(name):
             return found, name
         known += found.names()
+    absent = [
+        f" The package {package} is not installed here: pip install 'punar[{extra}]'."
+        for package, extra in _PACKAGES.items()
+        if importlib.util.find_spec(package) is None
+    ]
     raise ParameterError(
         f"backbone: no source knows {shown(name)}; sources are {', '.join(sources)} (write 'timm:NAME' for one of "
         f"them), and a folder is read as one.{suggest(name, known)} punar.list_backbones() lists the known ones."
+        + "".join(absent)
     )
 
 

@@ -198,7 +198,7 @@ HOW_COSTS = (
 )
 MADE_BY = "Made by punar {version} on {date} in {seconds}; {machine}."
 
-# --- the report of the questions strategy and backbone -----------------------------------------------------------------
+# --- the report of the questions strategy and backbone ----------------------------------------------------------------
 _ITEM_WORDS = {
     "foot": (
         "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); fit s: first fold, nothing "
