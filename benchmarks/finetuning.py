@@ -3,9 +3,9 @@
     pip install ".[vision,fast]"
     python benchmarks/finetuning.py --write benchmarks/finetuning.md
 
-Data: crops around blood cells (200 per type; test 150 per type), ResNet-18 of torchvision at 224 pixels from JPEG files.
-No ResNet-18 weights travel with this project: both sides start from the same random ones, whose features tell these cells
-apart well enough to see whether the accuracies agree. Our cache is empty at every start.
+Data: crops around blood cells (200 per type; test 150 per type), ResNet-18 of torchvision at 224 pixels from JPEG
+files. No ResNet-18 weights travel with this project: both sides start from the same random ones, whose features tell
+these cells apart well enough to see whether the accuracies agree. Our cache is empty at every start.
 
 The usual loop for a frozen network: DataLoader of 2 workers, the whole network run in every epoch, Adam on the head.
 The usual loop for layer4 and the head: the same with layer4 trained, AdamW, batch norm frozen as ours.
@@ -164,7 +164,8 @@ def main() -> None:
     lines += [
         "",
         f"{options.rounds} rounds, alternating, medians; 2 threads. Machine: {platform.machine()}, "
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}.",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"punar {punar.__version__}.",
     ]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -4,8 +4,8 @@
     python benchmarks/words_and_sounds.py --write benchmarks/words_and_sounds.md
 
 Text: layer and C are chosen on dev.csv, test.csv is used once; beside tf-idf with logistic regression, whose C is
-chosen in the same way. Sound: leave one speaker out, all six; log-mel pictures into the starter and into MobileNetV2, beside
-logistic regression on mean spectra.
+chosen in the same way. Sound: leave one speaker out, all six; log-mel pictures into the starter and into MobileNetV2,
+beside logistic regression on mean spectra.
 """
 
 from __future__ import annotations
@@ -86,17 +86,22 @@ def text() -> list[str]:
         hits[title] = predicted == truth
         lines.append(_line(title, chosen, dev, hits[title]))
         print(lines[-1], flush=True)
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
-    words = (vectorizer.fit_transform(parts[0][0]), *(vectorizer.transform(X) for X, _ in parts[1:]))
-    chosen, dev, predicted = best_on_dev({"tf-idf": words}, labels, lambda c: LogisticRegression(C=c, max_iter=2000))
-    hits["tf-idf"] = predicted == truth
-    lines.append(_line("tf-idf, 1- and 2-grams", chosen, dev, hits["tf-idf"]))
+    plain = {"tf-idf, 1-grams": TfidfVectorizer()}
+    plain["tf-idf, 1- and 2-grams"] = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
+    for title, vectorizer in plain.items():
+        words = (vectorizer.fit_transform(parts[0][0]), *(vectorizer.transform(X) for X, _ in parts[1:]))
+        chosen, dev, predicted = best_on_dev(
+            {"tf-idf": words}, labels, lambda c: LogisticRegression(C=c, max_iter=2000)
+        )
+        hits[title] = predicted == truth
+        lines.append(_line(title, chosen, dev, hits[title]))
     lines.append(f"| chance (larger class) | | | {max(truth.mean(), 1 - truth.mean()):.3f} |")
+    best_words = max(plain, key=lambda title: hits[title].mean())  # the harder one to beat
     for title in rows:
-        lead = hits[title].astype(float) - hits["tf-idf"]
+        lead = hits[title].astype(float) - hits[best_words]
         half = 1.96 * lead.std(ddof=1) / np.sqrt(len(lead))
         verdict = "no clear difference" if abs(lead.mean()) <= half else "better" if lead.mean() > 0 else "worse"
-        lines += ["", f"{title} against tf-idf: {lead.mean():+.3f} ± {half:.3f} (paired): **{verdict}**."]
+        lines += ["", f"{title} against {best_words}: {lead.mean():+.3f} ± {half:.3f} (paired): **{verdict}**."]
     return [*lines, "", f"Features of 9,613 sentences: {seconds:.0f} s."]
 
 

