@@ -78,6 +78,10 @@ def read_for(
     """
     import numpy as np
 
+    if not hasattr(model, "inverse_transform"):
+        raise ParameterError(
+            f"The model is a {type(model).__name__}, which cannot decode; use punar predict or punar transform with it."
+        )
     # The decoder knows the shape of a row; asking it needs no knowledge of the model's inside.
     shape = model.inverse_transform(np.zeros((1, model.latent_dim), dtype=np.float32)).shape[1:]
     pictures, path = len(shape) > 1, Path(source)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from punar.errors import MissingExtraError, ModelFolderError, ParameterError, shown
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 ROWS = (".csv", ".tsv", ".parquet", ".npy")
 
@@ -106,13 +107,24 @@ def write_rows(path: Path, rows: np.ndarray, columns: Sequence[str], row_names: 
     """
     import pandas as pd
 
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         write_arrays(path, rows)
         return
     frame = pd.DataFrame(rows, columns=list(columns))
     if row_names:
         frame.insert(0, row_title, list(row_names), allow_duplicates=True)
+    _write_frame(path, frame)
+
+
+def write_frame(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write named columns as text or parquet, by the path's suffix."""
+    import pandas as pd
+
+    _write_frame(path, pd.DataFrame(dict(columns)))
+
+
+def _write_frame(path: Path, frame: pd.DataFrame) -> None:
+    suffix = path.suffix.lower()
     if suffix == ".parquet":
         buffer = io.BytesIO()
         frame.to_parquet(buffer, engine="pyarrow", index=False)

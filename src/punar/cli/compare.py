@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._reading import read_data
 from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
+_KINDS = {"images": "vision"}  # as rows are called, and as items are
+
 
 def compare(
     data: o.Data,
-    question: Annotated[str, typer.Option("--question", metavar="NAME", help=texts.QUESTION)] = "reducer",
+    question: Annotated[
+        str | None, typer.Option("--question", metavar="NAME", help=texts.QUESTION, show_default=False)
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", metavar="NAME", help=texts.COMPARE_BACKBONE, show_default=False)
+    ] = None,
+    backbones: Annotated[
+        str | None, typer.Option("--backbones", metavar="NAMES", help=texts.COMPARE_BACKBONES, show_default=False)
+    ] = None,
+    weights: o.Weights = None,
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="TIME", help=texts.BUDGET, show_default=False)
     ] = None,
@@ -29,6 +41,8 @@ def compare(
     latent_dim: o.LatentDim = None,
     folds: Annotated[int, typer.Option("--folds", metavar="N", help=texts.FOLDS)] = 5,
     target: o.Target = None,
+    text: o.Text = None,
+    path: o.PathColumn = None,
     drop: o.Drop = None,
     key: o.Key = None,
     header: o.Header = None,
@@ -46,17 +60,42 @@ def compare(
         check_file(report, (".html", ".htm"), "--report", may_replace=True)
     if json is not None:
         check_file(json, (".json",), "--json", may_replace=True)
-    found = read_data(
-        data,
-        target=target,
-        drop=drop,
-        key=key,
-        header=header,
-        size=size,
-        kind=kind,
-        skip_bad=skip_bad,
-        say_shape=False,  # punar.compare says it
-    )
+    asked = question or _usual(data, target, text, path, backbone, backbones)
+    given: dict[str, Any] = {}
+    found: Any
+    if _reads_items(asked):
+        own = {"--size": size, "--latent-dim": latent_dim, "--key": key, "--drop": drop}
+        _items.refuse(own, texts.COMPARE_NOT_FOR.replace("{question!r}", repr(asked)))
+        found = _items.read_labelled(
+            data,
+            target=target,
+            text=text,
+            path=path,
+            header=header,
+            kind=_KINDS.get(str(kind), kind),
+            skip_bad=skip_bad,
+            open_each=True,
+        )
+        X, labels = found.items, found.labels()
+        if backbones is not None:
+            given["candidates"] = [name for part in backbones.split(",") if (name := part.strip())]
+        if backbone is not None or weights is not None:
+            given["backbone"] = _items.chosen_backbone(backbone, weights, found.kind)
+    else:
+        own = {"--backbone": backbone, "--backbones": backbones, "--weights": weights, "--text": text, "--path": path}
+        _items.refuse(own, texts.COMPARE_NOT_FOR.replace("{question!r}", repr(asked)))
+        found = read_data(
+            data,
+            target=target,
+            drop=drop,
+            key=key,
+            header=header,
+            size=size,
+            kind=kind,
+            skip_bad=skip_bad,
+            say_shape=False,  # punar.compare says it
+        )
+        X, labels, given["latent_dim"] = found.as_input(), found.labels(), latent_dim
     if report is None and not no_report:
         # The name may be a path's or a user's own; only what no file system takes is replaced.
         report = Path(texts.REPORT_NAME.format(name=re.sub(r'[\s/\\:*?"<>|]+', "-", found.name)))
@@ -64,10 +103,9 @@ def compare(
     import punar
 
     result = punar.compare(
-        found.as_input(),
-        found.labels(),
-        question=question,
-        latent_dim=latent_dim,
+        X,
+        labels,
+        question=asked,
         budget=budget,
         cv=folds,
         device=device,
@@ -75,6 +113,7 @@ def compare(
         verbose=0 if quiet else 1,
         kind=found.kind,
         name=found.name,
+        **given,
     )
     typer.echo(str(result))
     if report is not None:
@@ -83,3 +122,20 @@ def compare(
     if json is not None:
         result.to_json(json)
         typer.echo(texts.JSON_WRITTEN.format(path=json))
+
+
+def _usual(
+    data: str, target: str | None, text: str | None, path: str | None, backbone: str | None, backbones: str | None
+) -> str:
+    """Return the question that suits what was given."""
+    from punar.data.items import holds_items
+
+    if backbones is not None:
+        return "backbone"
+    return "strategy" if backbone is not None or holds_items(data, target, text, path) else "reducer"
+
+
+def _reads_items(question: str) -> bool:
+    from punar.comparison.ask import find_question
+
+    return find_question(question).reads == "items"

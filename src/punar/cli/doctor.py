@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -18,9 +19,12 @@ _NAME = re.compile(r"[\w.-]+")
 _NOT_FOR_USERS = ("all", "bench", "dev", "test")
 
 
-def doctor() -> None:
+def doctor(clear_cache: Annotated[bool, typer.Option("--clear-cache", help=texts.CLEAR_CACHE)] = False) -> None:
     """Print what was found, and fail where punar cannot work."""
-    failed = _versions() + _machine() + _folders() + _small_fit()
+    if clear_cache:
+        _clear()
+        return
+    failed = _versions() + _machine() + _folders() + _cache() + _small_fit()
     _extras()
     typer.echo(texts.DOCTOR_TROUBLE.format(n=failed) if failed else texts.DOCTOR_ALL_WELL)
     if failed:
@@ -89,6 +93,31 @@ def _folders() -> int:
             failed += 1
             _line(texts.DOCTOR_BAD, what, texts.DOCTOR_NOT_WRITABLE.format(path=path))
     return failed
+
+
+def _cache() -> int:
+    """Say where computed features are kept, how large they are and may grow."""
+    from punar.data._memory import size_text
+    from punar.errors import ParameterError
+    from punar.features.cache import Cache, limit_bytes
+
+    cache = Cache()
+    try:
+        limit = limit_bytes()
+    except ParameterError as error:
+        _line(texts.DOCTOR_BAD, "feature cache", str(error))
+        return 1
+    value = texts.DOCTOR_CACHE.format(path=cache.folder, size=size_text(cache.size()), limit=size_text(limit))
+    _line(texts.DOCTOR_OK, "feature cache", value)
+    return 0
+
+
+def _clear() -> None:
+    from punar.data._memory import size_text
+    from punar.features.cache import Cache
+
+    cache = Cache()
+    typer.echo(texts.DOCTOR_CLEARED.format(size=size_text(cache.clear()), path=cache.folder))
 
 
 def _small_fit() -> int:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from punar.cli import _options as o
+from punar.cli._items import refuse
 from punar.cli._reading import read_data
 from punar.cli._writing import check_model_folder
 from punar.texts import cli as texts
@@ -17,8 +18,26 @@ from punar.texts import cli as texts
 def fit(
     data: o.Data,
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help=texts.FIT_OUT, show_default=False)],
-    objective: Annotated[str, typer.Option("--objective", metavar="NAME", help=texts.OBJECTIVE)] = "reconstruction",
-    network: Annotated[str, typer.Option("--network", metavar="NAME", help=texts.NETWORK)] = "dense",
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", metavar="NAME", help=texts.FIT_BACKBONE, show_default=False)
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help=texts.TASK, show_default=False)] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help=texts.STRATEGY, show_default=False)
+    ] = None,
+    unfreeze: Annotated[
+        list[str] | None, typer.Option("--unfreeze", metavar="WHAT", help=texts.UNFREEZE, show_default=False)
+    ] = None,
+    augment: Annotated[
+        str | None, typer.Option("--augment", metavar="NAME", help=texts.AUGMENT, show_default=False)
+    ] = None,
+    weights: o.Weights = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", metavar="NAME", help=texts.OBJECTIVE, show_default=False)
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option("--network", metavar="NAME", help=texts.NETWORK, show_default=False)
+    ] = None,
     latent_dim: o.LatentDim = None,
     epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", help=texts.EPOCHS, show_default=False)] = None,
     batch_size: Annotated[
@@ -39,6 +58,8 @@ def fit(
     strict: Annotated[bool, typer.Option("--strict", help=texts.STRICT)] = False,
     force: o.Force = False,
     target: o.Target = None,
+    text: o.Text = None,
+    path: o.PathColumn = None,
     drop: o.Drop = None,
     key: o.Key = None,
     header: o.Header = None,
@@ -51,20 +72,40 @@ def fit(
 ) -> None:
     """Fit, report, save."""
     check_model_folder(out, may_replace=force)
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
+    own: dict[str, Any] = {
+        "--objective": objective,
+        "--network": network,
+        "--latent-dim": latent_dim,
+        "--scaling": scaling,
+    }
+    own |= {"--size": size, "--key": key, "--drop": drop, "--kind": kind}
+    transfer = {"--strategy": strategy, "--unfreeze": unfreeze, "--augment": augment, "--weights": weights}
+    if backbone is not None or task is not None:
+        from punar.cli._fit_transfer import fit_transfer
+
+        refuse(own, texts.FIT_NOT_WITH)
+        fit_transfer(
+            data,
+            out,
+            backbone=backbone,
+            weights=weights,
+            task=task,
+            unfreeze=unfreeze or [],
+            reading={"target": target, "text": text, "path": path, "header": header, "skip_bad": skip_bad},
+            settings={**given, "strategy": strategy, "augment": augment, "device": device, "random_state": seed}
+            | {"strict": strict, "verbose": 0 if quiet else 1},
+            checkpoint=checkpoint,
+        )
+        return
+    refuse(transfer | {"--text": text, "--path": path}, texts.FIT_ONLY_WITH)
     found = read_data(data, target=target, drop=drop, key=key, header=header, size=size, kind=kind, skip_bad=skip_bad)
     import punar
 
-    chosen = {
-        "latent_dim": latent_dim,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "patience": patience,
-        "scaling": scaling,
-    }
+    chosen = {**given, "latent_dim": latent_dim, "scaling": scaling}
     model = punar.Autoencoder(
-        objective,
-        network,
+        objective or "reconstruction",
+        network or "dense",
         kind=found.kind,
         device=device,
         random_state=seed,

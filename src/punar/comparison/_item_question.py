@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,7 +122,8 @@ class ItemQuestion(Question):
 
     def show(self, fold: ItemFold, estimator: Any) -> dict[str, Any]:
         """Return answers for the examples, the history of losses and what the fit reports."""
-        answers = np.asarray(estimator.predict(as_input(fold.test[_examples(fold)])))
+        # All of them again, which the cache knows; a few alone would be computed in another size of batch.
+        answers = fold.predict(estimator)[_examples(fold)]
         out: dict[str, Any] = {"answers": [self._name(value) for value in answers]}
         history = getattr(estimator, "history_", None)
         if isinstance(history, list) and history:
@@ -207,8 +207,10 @@ def _examples(fold: ItemFold) -> np.ndarray:
     """Return up to eight held-out items, of different classes where there are any."""
     order = np.arange(len(fold.test))
     if fold.target == "classes":
-        first = np.unique(fold.y_test, return_index=True)[1]
-        order = np.concatenate([first, np.setdiff1d(order, first)])
+        nth = np.zeros(len(order), dtype=np.int64)
+        for label in np.unique(fold.y_test):
+            nth[fold.y_test == label] = np.arange(int((fold.y_test == label).sum()))
+        order = order[np.argsort(nth, kind="stable")]
     return order[:_EXAMPLES]
 
 
@@ -219,8 +221,3 @@ def _plain(value: Any) -> float | None:
 def words(of: dict[str, str]) -> dict[str, str]:
     """Return a question's words with the size of a timed batch in them."""
     return of | {"how_costs": of["how_costs"].format(batch=max(TIMED.values()))}
-
-
-def names_of(candidates: Sequence[Candidate]) -> list[str]:
-    """Return the names of those that compete."""
-    return [c.name for c in candidates if not c.yardstick]

@@ -47,7 +47,7 @@ def read_items(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
     target, values, classes = read_labels(y, len(rows), notes)
     if target is None:
         raise DataError(f"compare: this question needs labels that can be learned. {' '.join(notes)}")
-    bad = unreadable(rows, found)
+    bad = unreadable(list(rows), found)
     if bad:
         names = [str(r) if isinstance(r, (str, os.PathLike)) else f"item {i}" for i, r in enumerate(rows)]
         raise DataError(

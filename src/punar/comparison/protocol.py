@@ -105,8 +105,10 @@ def prepared(estimator: Any, seed: int, epochs: int | None) -> Any:
 
 def epochs_of(candidates: Sequence[Candidate]) -> int:
     """Return the largest number of epochs that any candidate asks for, 0 where none has epochs."""
-    asked = [c.estimator.get_params(deep=False).get("epochs") for c in candidates if c.estimator is not None]
-    return max((e for e in asked if isinstance(e, int)), default=0)
+    asked = [c.estimator.get_params(deep=False) for c in candidates if c.estimator is not None]
+    # A transfer model has the parameter in any case, and uses it where it trains more than a head.
+    found = [p.get("epochs") for p in asked if p.get("strategy") != "feature_extraction"]
+    return max((e for e in found if isinstance(e, int)), default=0)
 
 
 def measure(

@@ -62,8 +62,7 @@ class Strategy(ItemQuestion):
             return [self.how_cheap(data)]
         weights = getattr(self.backbone, "weights", "default")
         kind = "none" if weights is None else "default" if isinstance(weights, str) and weights == "default" else "file"
-        epochs = max(c.estimator.epochs for c in candidates if hasattr(c.estimator, "epochs"))
-        line = texts.HOW_STRATEGY.format(name=label_of(self.backbone), weights=texts.WEIGHTS_OF[kind], epochs=epochs)
+        line = texts.HOW_STRATEGY.format(name=label_of(self.backbone), weights=texts.WEIGHTS_OF[kind])
         return [line, self.how_cheap(data)]
 
     def plan(self) -> str:

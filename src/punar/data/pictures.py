@@ -113,7 +113,8 @@ class Pictures(Preparation):
         """Return uint8 pixels (n, c, h, w) as the network wants them, float32."""
         mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
         scale = 1.0 / (255.0 * torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1))
-        return (pixels.to(torch.float32) - 255.0 * mean) * scale
+        # In place: a batch is large, and each pass over it counts.
+        return pixels.to(torch.float32).sub_(255.0 * mean).mul_(scale)
 
     def _open(self, item: Any) -> Image.Image:
         if isinstance(item, (str, os.PathLike)):

@@ -99,9 +99,11 @@ def engine(
         "threads": available_cores(),
     }
     name, run = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
-    bucket = _usual_bucket(prepare, items) if device.type == "cpu" and len(items) >= size else 0
-    if device.type == "cpu" and len(items) >= size and runtime.is_large(_work(body, bucket), len(items)):
-        sample = prepare.collate([prepare.blank(bucket)] * size, bucket)
+    some = _sample(prepare, items) if device.type == "cpu" and len(items) >= size else []
+    bucket = prepare.bucket(some[len(some) // 2]) if some else 0
+    if some and runtime.is_large(_work(body, bucket), len(items)):
+        alike = [p for p in some if prepare.bucket(p) == bucket]
+        sample = prepare.collate([alike[i % len(alike)] for i in range(size)], bucket)
         signature = json.dumps([repr(body.recipe), dict(what), size], sort_keys=True)
         name, run = runtime.fastest(body.module, compute, body.plan.export, sample, signature, key["weights"])
     return Engine(
@@ -156,13 +158,13 @@ def _pooled(output: Any, batch: Mapping[str, Tensor], plan: Plan, pooling: str) 
     return first
 
 
-def _usual_bucket(prepare: Preparation, items: Sequence[Any]) -> int:
-    """Return the middle length of a few items; those that cannot be read are passed over."""
+def _sample(prepare: Preparation, items: Sequence[Any]) -> list[Tensor]:
+    """Return a few items prepared, the shortest first; those that cannot be read are passed over."""
     found = []
     for i in range(0, len(items), max(1, len(items) // _SAMPLED)):
         with contextlib.suppress(BadItem):
-            found.append(prepare.bucket(prepare.prepare(items[i])))
-    return sorted(found)[len(found) // 2] if found else 0
+            found.append(prepare.prepare(items[i]))
+    return sorted(found, key=prepare.bucket)
 
 
 @functools.lru_cache(maxsize=8)

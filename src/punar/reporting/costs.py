@@ -11,6 +11,7 @@ from punar.reporting import svg
 from punar.texts import compare as texts
 
 _LEAST = 1e-3
+_NAME = 150.0  # width of a name
 
 
 def trade(facts: dict[str, Any]) -> Markup | None:
@@ -26,7 +27,7 @@ def trade(facts: dict[str, Any]) -> Markup | None:
     ]
     if len(found) < 2:
         return None
-    left, right, top, bottom = 52.0, 560.0, 30.0, 300.0
+    left, right, top, bottom = 52.0, 500.0, 30.0, 300.0
     places = [math.log10(cost) for _, cost, _ in found]
     low_x, high_x = math.floor(min(places) * 2) / 2, math.ceil(max(places) * 2) / 2
     high_x = max(high_x, low_x + 0.5)
@@ -58,14 +59,15 @@ def trade(facts: dict[str, Any]) -> Markup | None:
         at, mean, half = x(cost), score["mean"], score["half"] or 0.0
         parts.append(svg.line(at, y(mean - half), at, y(mean + half), "interval"))
         parts.append(svg.dot(at, y(mean), 5 if name == best else 4, "", f"{name}: {mean:.4f} ± {half:.4f}, {cost:.3g}"))
-        # Names start beside their dot and move down until they meet no other.
-        side = "end" if at > (left + right) / 2 else "start"
+        # Names stand beside their dot, on the side away from the middle, and move down until they meet no other.
+        side = "start" if at > (left + right) / 2 else "end"
+        side = "start" if at < left + _NAME else side
         height = y(mean) + 4
-        while any(abs(height - h) < 14 and abs(at - a) < 190 for a, h in taken):
+        while any(abs(height - h) < 14 and abs(at - a) < _NAME for a, h in taken):
             height += 14
         taken.append((at, height))
         parts.append(svg.text(at + (9 if side == "start" else -9), height, name, "best" if name == best else "", side))
-    return Markup(svg.drawing(right + 12, bottom + 42, metric["label"], parts))
+    return Markup(svg.drawing(right + _NAME, bottom + 42, metric["label"], parts))
 
 
 def trade_caption(facts: dict[str, Any]) -> str:

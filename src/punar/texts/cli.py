@@ -6,8 +6,8 @@ from __future__ import annotations
 
 APP_HELP = """punar (पुनर्, "again"): autoencoders that are measured against PCA on your own data.
 
-DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures with one
-subfolder per class.
+DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings
+with one subfolder per class. A table may also have a column of texts, or of paths.
 """
 APP_EPILOG = """\b
 A first look, without any file of your own:
@@ -21,7 +21,7 @@ DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the
 
 # -- options that several commands share
 
-DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures."
+DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings."
 DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
 MODEL = "A folder that `punar fit` or punar.save has written."
 TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
@@ -30,7 +30,10 @@ KEY = "npz: the array that holds the rows."
 HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
 SIZE = "Pictures: the size to bring them to, as 32 or 24x32 (height x width)."
 KIND = "How an array is read: table or images."
-SKIP_BAD = "Leave out rows with missing values and pictures that cannot be read, and say how many."
+SKIP_BAD = "Leave out rows with missing values and items that cannot be read, and say how many."
+TEXT = "The column of texts. Without it punar looks for one."
+PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
+WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
 LATENT_DIM = "How many numbers a row is reduced to."
 SEED = "Fixes everything random."
 DEVICE = "auto, cpu, cuda, cuda:N or mps."
@@ -43,14 +46,30 @@ COMPARE_HELP = """Measure which method suits your data.
 
 Trains PCA, NMF, a random projection and five kinds of autoencoder at the same code size on shared splits of DATA,
 prints a table and a verdict, and writes a report. "No clear difference" is a normal answer.
+
+Where DATA is labelled pictures, texts or recordings (a folder of subfolders, or a table with a column of texts or
+paths and --target), it asks which strategy of transfer learning suits them: training from scratch, feature extraction,
+or fine-tuning some or all of a pretrained network.
 """
 COMPARE_EXAMPLES = """\b
 Examples:
   punar compare digits
   punar compare flowers.csv --target species --budget 60s
-  punar compare photos/ --size 32 --latent-dim 16 --report photos.html
+  punar compare photos/ --budget 10min --report photos.html
+  punar compare digits --question strategy
+  punar compare reviews.csv --target label --backbones minilm,bert-base-uncased
+  punar compare photos/ --question reducer --size 32 --latent-dim 16
 """
-QUESTION = "What to ask: reducer (which method keeps most of the data in a small code?)."
+QUESTION = (
+    "What to ask: reducer (which method keeps most of the data in a small code?), strategy (from scratch, feature "
+    "extraction or fine-tuning?) or backbone (which pretrained network?). Default: strategy for labelled pictures, "
+    "texts and recordings, otherwise reducer."
+)
+COMPARE_BACKBONE = "strategy: the pretrained network (see: punar models). Default: starter, and minilm for texts."
+COMPARE_BACKBONES = "Ask which of these networks suits DATA: names with commas between. Default: those on this machine."
+COMPARE_NOT_FOR = (
+    "{option} is not for the question {question!r}. Leave it out, or choose another question with --question."
+)
 BUDGET = "Time to spend, such as 60s or 5min; less is measured when it is short, and the notes say what."
 FOLDS = "Number of cross-validation folds."
 REPORT = "Where the HTML report goes. Default: punar-<name>-report.html in this folder. It is overwritten."
@@ -62,19 +81,31 @@ REPORT_NAME = "punar-{name}-report.html"
 
 # -- fit
 
-FIT_HELP = """Train an autoencoder and save it.
+FIT_HELP = """Train an autoencoder, or a pretrained network on labels, and save it.
 
-Prints whether it learned: beside the untrained network, the training mean and PCA of the same code size.
+Without --backbone and --task: an autoencoder. With one of them: a classifier or regressor of labelled pictures, texts
+or recordings on a pretrained network. Prints whether it learned: beside PCA or untrained networks, or the answer that
+looks at nothing.
 """
 FIT_EXAMPLES = """\b
 Examples:
   punar fit digits --out digits-model --latent-dim 8
   punar fit flowers.csv --target species --objective variational --out flowers-model
   punar fit photos/ --network conv --checkpoint photos-run --out photos-model
+  punar fit photos/ --backbone resnet18 --out photos-model
+  punar fit photos/ --backbone resnet18 --strategy fine_tuning --unfreeze layer4 --out photos-model
+  punar fit reviews.csv --target stars --task regression --out reviews-model
 """
 FIT_OUT = "The model folder to write."
-OBJECTIVE = "What is learned: reconstruction, sparse, denoising or variational."
-NETWORK = "The shape of encoder and decoder: dense, or conv for pictures."
+OBJECTIVE = "What an autoencoder learns: reconstruction (the default), sparse, denoising or variational."
+NETWORK = "The shape of its encoder and decoder: dense (the default), or conv for pictures."
+FIT_BACKBONE = "A pretrained network (see: punar models), or a folder. Default with --task: starter, minilm for texts."
+TASK = "classification, regression or multilabel (several labels in a field, as red; round). Default: by the target."
+STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
+UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
+AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror."
+FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
+FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."
 SCALING = "auto, standard, global or none."
 EPOCHS = "Largest number of passes over the rows."
 BATCH_SIZE = "Rows per step. Without it, a number that suits the size of DATA."
@@ -98,15 +129,37 @@ FIT_ROWS = (
 
 # -- transform and reconstruct
 
-TRANSFORM_HELP = """Write the codes of DATA.
+PREDICT_HELP = """Write what a model predicts for DATA.
 
-One row of codes for each row of DATA. Columns are found by the names that the model was fitted on.
+One row for each item: its file or number, the prediction and, for classes, the probability of each.
+"""
+PREDICT_EXAMPLES = """\b
+Examples:
+  punar predict photos-model new-photos/ --out preds.csv
+  punar predict reviews-model reviews.csv --out preds.parquet --skip-bad
+"""
+PREDICT_OUT = "A .csv, .tsv or .parquet file."
+PREDICTION, PROBABILITY = "prediction", "probability {name}"
+PREDICTED = "{n:,} predictions"
+PREDICT_SCORE = "{metric} on the labels of DATA: {score:.4f}"
+PREDICT_METRICS = {"classification": "Accuracy", "regression": "R²"}
+KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
+
+TRANSFORM_HELP = """Write the codes or features of DATA.
+
+One row for each row or item of DATA. An autoencoder's columns are found by the names that it was fitted on. With
+--backbone no MODEL is needed: features are those of a pretrained network.
 """
 TRANSFORM_EXAMPLES = """\b
 Examples:
   punar transform flowers-model flowers.csv --out codes.csv
   punar transform digits-model digits --out codes.npy
+  punar transform photos-model photos/ --out features.parquet
+  punar transform photos/ --backbone resnet18 --out features.csv
 """
+TRANSFORM_MODEL = "A folder that `punar fit` or punar.save has written; left out with --backbone."
+TRANSFORM_BACKBONE = "A pretrained network (see: punar models) in place of MODEL."
+FEATURES_SHAPE = "{n} rows of {d} features"
 TRANSFORM_OUT = "A .csv, .tsv, .parquet or .npy file."
 RECONSTRUCT_HELP = """Encode and decode DATA, and measure it.
 
@@ -176,8 +229,9 @@ Shows versions, device, folders and extras, and runs a small fit. Exit status 1 
 not work.
 """
 DOCTOR_EXAMPLES = """\b
-Example:
+Examples:
   punar doctor
+  punar doctor --clear-cache
 """
 DOCTOR_OK, DOCTOR_MISSING, DOCTOR_BAD = "ok", "-", "FAILED"
 DOCTOR_LINE = "{mark:<7} {what:<22} {value}"
@@ -188,6 +242,9 @@ DOCTOR_WRITABLE = "{path} is writable, {free} free"
 DOCTOR_NOT_WRITABLE = "{path} is not writable: choose another folder, or change its rights"
 DOCTOR_CORES = "{cores} cores, {threads} torch threads"
 DOCTOR_MEMORY = "{free} free"
+CLEAR_CACHE = "Delete the remembered features, say how much was freed, and stop."
+DOCTOR_CACHE = "{path}: {size} of at most {limit} (punar doctor --clear-cache empties it)"
+DOCTOR_CLEARED = "Freed {size} in {path}"
 DOCTOR_FIT = "fitted, saved and loaded a small model in {seconds:.1f} s"
 DOCTOR_FIT_DIFFERS = "the loaded model gives other codes than the saved one"
 DOCTOR_ALL_WELL = "Everything that punar needs works."

@@ -235,8 +235,8 @@ BACKBONE_WORDS = {
 HOW_STRATEGY = (
     "All strategies use the network {name} ({weights}). Feature extraction freezes it and fits a linear head, its "
     "regularisation chosen by cross-validation; fine-tuning starts from that head and trains the last block or all "
-    "layers with it; from scratch trains the same network from random weights. Those that train have at most {epochs} "
-    "epochs and stop early by a validation share of the training items."
+    "layers with it; from scratch trains the same network from random weights. Those that train stop early by a "
+    "validation share of the training items. Scores flatter a network that was pretrained on these very items."
 )
 HOW_BACKBONE = (
     "Every network is frozen, and a linear head is fitted to its features, its regularisation chosen by "
