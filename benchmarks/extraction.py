@@ -141,7 +141,7 @@ def sentences(rounds: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pictures", type=int, default=600)
+    parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     need(DATA / "imagenet-samples.zip", DATA / "sst2" / "train.csv")

@@ -106,3 +106,27 @@ def test_sentence_vectors_beat_chance_and_stand_beside_words():
     score = model.score(X[600:], y[600:])
     print(f"accuracy {score:.3f} after 600 sentences, chance {max(y[600:].mean(), 1 - y[600:].mean()):.3f}")
     assert score > 0.7
+
+
+def test_the_bert_recipe_has_the_librarys_own_counts():
+    """All frozen but a new 2-class head; then the last layer and the head."""
+    transformers = pytest.importorskip("transformers")
+    import torch
+
+    from punar.estimators._freezing import set_trainable, trainable_stages
+
+    recipe = punar.backbone("bert-base-uncased", weights=None)
+    about = recipe.describe()
+    with torch.device("meta"):
+        module = recipe.build(about)
+        theirs = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=False)
+    plan = recipe.plan(module, about)
+    head = 2 * plan.width + 2
+    total = sum(p.numel() for p in module.parameters())
+    assert total == sum(p.numel() for p in theirs.parameters()) == 108_891_648
+    last = sum(p.numel() for p in theirs.encoder.layer[11].parameters())
+    for unfreeze, wanted in ((0, 0), (["encoder.layer.11"], last), ("last", last)):
+        set_trainable(module, plan.stages, trainable_stages(plan.stages, unfreeze, "here"))
+        trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        assert trained == wanted
+        print(f"unfreeze={unfreeze}: {trained + head:,} of {total + head:,} trained")

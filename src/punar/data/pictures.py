@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from punar.data import images
 from punar.data.preparation import BadItem, Batch, Preparation
 from punar.errors import DataError, DataTypeError, shown
 
+_LARGEST = 4096  # pixels a side; the largest pretrained networks read 1024
 _RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
 
 
@@ -56,9 +57,33 @@ class Pictures(Preparation):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Pictures:
         """Rebuild from :meth:`facts`."""
-        given: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        given: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls)}
         found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        return cls(**found)
+        made = cls(**found)
+        made._check_facts()
+        return made
+
+    def _check_facts(self) -> None:
+        """Raise ValueError where facts, which may come from a folder that nobody vouches for, cannot be used."""
+        sizes = isinstance(self.size, tuple) and [type(v) is int and 0 < v <= _LARGEST for v in self.size] == [True] * 2
+        colours = [isinstance(v, tuple) and len(v) == self.channels and all(map(_is_finite, v)) for v in self._colours]
+        if not (
+            sizes
+            and self.channels in (1, 3)
+            and all(colours)
+            and min(self.std) > 0
+            and _is_finite(self.crop)
+            and 0.01 <= self.crop <= 1
+            and isinstance(self.interpolation, str)
+            and self.interpolation in _RESAMPLING
+            and type(self.smallest) is int
+            and isinstance(self.any_size, bool)
+        ):
+            raise ValueError(f"these are no input facts of a picture network: {shown(self.facts(), 300)}")
+
+    @property
+    def _colours(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self.mean, self.std
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
@@ -147,6 +172,10 @@ class Pictures(Preparation):
         return _pixels(picture)
 
 
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _pixels(picture: Image.Image) -> Tensor:
     pixels = torch.from_numpy(np.array(picture, dtype=np.uint8))
     return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1).contiguous()
@@ -178,12 +207,13 @@ def _as_sequence(X: Any, where: str) -> Sequence[Any]:
         if X.ndim in (3, 4):
             return list(X)
         return _refuse_table(X, where)
-    if hasattr(X, "columns") or not (hasattr(X, "__len__") and hasattr(X, "__iter__")):
+    unordered = isinstance(X, (Mapping, Set))
+    if unordered or hasattr(X, "columns") or not (hasattr(X, "__len__") and hasattr(X, "__iter__")):
         raise DataTypeError(
             f"{where}: X must be a list of paths, PIL images or arrays (h, w) or (h, w, c), or one array of them, "
             f"got {type(X).__name__}."
         )
-    return list(X)
+    return [x.numpy(force=True) if isinstance(x, torch.Tensor) else x for x in X]
 
 
 def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
@@ -194,8 +224,6 @@ def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
 
 
 def _check_array(item: Any, where: str) -> None:
-    if isinstance(item, torch.Tensor):
-        item = item.numpy(force=True)
     if not isinstance(item, np.ndarray):
         raise DataTypeError(f"{where} must be a path, a PIL image or an array, got {shown(item)}.")
     if item.ndim not in (2, 3) or (item.ndim == 3 and item.shape[2] not in (1, 3, 4)) or 0 in item.shape:

@@ -98,17 +98,24 @@ def engine(
         "bfloat16": mixed,
         "threads": available_cores(),
     }
-    name, run = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
+    name, plain = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
+    run = plain
     some = _sample(prepare, items) if device.type == "cpu" and len(items) >= size else []
     bucket = prepare.bucket(some[len(some) // 2]) if some else 0
-    if some and runtime.is_large(_work(body, bucket), len(items)):
+    if some and runtime.is_large(prepare.domain, _work(body, bucket), len(items)):
         alike = [p for p in some if prepare.bucket(p) == bucket]
         sample = prepare.collate([alike[i % len(alike)] for i in range(size)], bucket)
         signature = json.dumps([repr(body.recipe), dict(what), size], sort_keys=True)
         name, run = runtime.fastest(body.module, compute, body.plan.export, sample, signature, key["weights"])
     return Engine(
-        run, prepare, key | {"runtime": name}, batch_size=size, cache=cache, per_bucket=per_bucket
-    )  # fmt: skip
+        run,
+        prepare,
+        key | {"runtime": name},
+        batch_size=size,
+        cache=cache,
+        per_bucket=per_bucket,
+        probe=plain,
+    )
 
 
 def pick_layers(plan: Plan, layer: Any, where: str) -> tuple[Stage, ...]:

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from punar.core.replay import replayed
-from punar.core.runtime import available_cores, draw_seed, drawing_from, mix, pick_device, threads
+from punar.core.runtime import available_cores, draw_seed, drawing_from, mix, pick_device, seeded, threads
 from punar.data.augment import View, augment
 from punar.data.pictures import Pictures
 from punar.data.preparation import Batch
@@ -24,7 +24,7 @@ from punar.estimators._fit_report import FitReport
 from punar.estimators._freezing import stage_parameters, trainable_stages
 from punar.estimators._lora import add_lora, merge_lora
 from punar.estimators._transfer_module import Transfer, linear_head, rates
-from punar.estimators._transfer_rows import Mini, TransferRows, from_rows
+from punar.estimators._transfer_rows import Mini, TransferRows, from_rows, keep_classes, row_weights
 from punar.estimators.backbone import Body, build, freeze, resolve
 from punar.features import cache as caches
 from punar.features.engine import Rows
@@ -33,7 +33,7 @@ from punar.texts import fit as texts
 from punar.training.checkpoint import Checkpoint
 from punar.training.row_progress import RowProgress
 
-_SPLIT = 102  # stream of the seed
+_SPLIT, _ADAPTERS = 102, 103  # streams of the seed
 _EVAL_ROWS = 64
 
 
@@ -64,15 +64,19 @@ class Job:
         As the user passed them.
     where : str
         For messages.
+    checkpoint : path or None
+        Where a seed that was drawn before is taken up again.
     """
 
-    def __init__(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, where: str) -> None:
+    def __init__(
+        self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, where: str, checkpoint: Any
+    ) -> None:
         self.estimator, self.task, self.where = estimator, task, where
         self.device = pick_device(estimator.device)
         self.cache = caches.check(estimator.cache, type(estimator).__name__)
         scratch = estimator.strategy == "scratch"
         recipe = resolve(estimator.backbone, None if scratch else estimator.weights, type(estimator).__name__)
-        seed, _ = _fitting.resolve_seed(estimator.random_state, None)
+        seed, _ = _fitting.resolve_seed(estimator.random_state, checkpoint)
         self.seed = draw_seed(seed)
         self.body = build(recipe, seed=self.seed)
         freeze(self.body.module)
@@ -85,7 +89,7 @@ class Job:
                 f"{where}: Found input variables with inconsistent numbers of samples: X has {len(self.items)}, "
                 f"y {len(target)}."
             )
-        self.weight = _row_weights(task, target, estimator.class_weight, sample_weight, where)
+        self.weight = row_weights(task, target, estimator.class_weight, sample_weight, where)
         self.target = target
         if estimator.augment is not None and self.preparation.domain != "vision":
             raise ParameterError(f"{where}: augment is for pictures; this backbone reads {self.preparation.domain}.")
@@ -136,8 +140,9 @@ class Job:
         n, fraction = len(self.items), float(self.estimator.validation_fraction)
         groups = self.task.groups(self.target)
         count = int(n * fraction)
-        if groups is None or count < len(np.unique(groups)) or np.bincount(groups).min() < 2:
-            return _fitting.split(n, fraction, self.seed)
+        fewest = 0 if groups is None else min(count, n - count)
+        if groups is None or fewest < len(np.unique(groups)) or np.bincount(groups).min() < 2:
+            return keep_classes(*_fitting.split(n, fraction, self.seed), groups)
         state = mix(self.seed, _SPLIT) % 2**32
         train, valid = train_test_split(np.arange(n), test_size=count, stratify=groups, random_state=state)
         return torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(valid))
@@ -145,13 +150,17 @@ class Job:
     def fit_head(self, features: Tensor, index: Tensor) -> Any:
         """Fit the head on the features of some items, on one thread: more lose on matrices of this size."""
         weight = None if self.weight is None else self.weight[index].numpy().astype(np.float64)
+        if weight is not None and weight.sum() <= 0:
+            raise DataError(
+                f"{self.where}: all items to train on have weight 0 and others are held out. Lower validation_fraction."
+            )
         return self.task.fit_head(features[index].numpy(), self.target[index], weight, self.seed)
 
 
 def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
     """Fit by the estimator's strategy."""
     where = f"{type(estimator).__name__}.fit"
-    job = Job(estimator, task, X, y, sample_weight, where)
+    job = Job(estimator, task, X, y, sample_weight, where, checkpoint)
     trained = job.stages
     if not trained and estimator.strategy != "scratch":
         return _feature_extraction(job)
@@ -205,7 +214,8 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     head = None if features is None else job.fit_head(features, train)
     module = _module(job, trained, head)
     if estimator.lora is not None:
-        add_lora(module.backbone, plan.stages, trained, int(estimator.lora), job.where)
+        with seeded(mix(job.seed, _ADAPTERS)):
+            add_lora(module.backbone, plan.stages, trained, int(estimator.lora), job.where)
         module.thaw(trained)
     store = _checkpoint(job, checkpoint)
     stored = None if store is None else store.load()
@@ -367,20 +377,3 @@ def _checkpoint(job: Job, folder: Any) -> Checkpoint | None:
         digest.update(job.weight.numpy().tobytes())
     data = {"content": digest.hexdigest(), "rows": len(job.items), "weights": job.body.hash}
     return Checkpoint(folder, _fitting.fingerprint(job.estimator, data, job.seed))
-
-
-def _row_weights(task: Task, target: Tensor, class_weight: Any, sample_weight: Any, where: str) -> Tensor | None:
-    by_class = task.weights_of_rows(target, class_weight, where)
-    if sample_weight is None:
-        return by_class
-    try:
-        given = torch.from_numpy(np.asarray(sample_weight, dtype=np.float32).copy())
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: sample_weight must hold one number per item.") from None
-    if given.shape != (len(target),):
-        raise DataError(
-            f"{where}: sample_weight.shape == {tuple(given.shape)}, expected ({len(target)},): one weight per item."
-        )
-    if not bool(torch.isfinite(given).all()) or bool((given < 0).any()) or float(given.sum()) <= 0:
-        raise DataError(f"{where}: sample_weight must be finite, >= 0 and not all 0.")
-    return given if by_class is None else given * by_class

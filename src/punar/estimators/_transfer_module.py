@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,14 @@ class Transfer(nn.Module):
         self._batch_norm = batch_norm
         self.boundary = min(trainable, default=len(plan.stages))
         self.thaw(trainable)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The plan holds functions that cannot be pickled: whoever unpickles gives it back (`planned`).
+        return {k: v for k, v in vars(self).items() if k != "_plan"}
+
+    def planned(self, plan: Plan) -> None:
+        """Take the plan after unpickling."""
+        self._plan = plan
 
     def thaw(self, trainable: frozenset[int]) -> None:
         """Make exactly these stages trainable, and set every module's mode accordingly."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +16,7 @@ from punar.core.runtime import available_cores
 from punar.data.preparation import BadItem, Batch, Preparation
 from punar.errors import DataError
 from punar.features.engine import Rows
+from punar.tasks._task import Task
 
 _IN_MEMORY = 2 * 2**30
 
@@ -156,3 +158,39 @@ def padded(rows: list[Tensor]) -> Tensor:
     if all(r.shape[0] == longest for r in rows):
         return torch.stack(rows)
     return torch.stack([F.pad(r, [0, 0] * (r.dim() - 1) + [0, longest - r.shape[0]]) for r in rows])
+
+
+def keep_classes(train: Tensor, valid: Tensor, groups: np.ndarray | None) -> tuple[Tensor, Tensor]:
+    """Return the split with one item of every class among those that are trained on."""
+    if groups is None or not len(valid):
+        return train, valid
+    held = groups[valid.numpy()]
+    classes, first = np.unique(held, return_index=True)
+    moved = torch.zeros(len(valid), dtype=torch.bool)
+    moved[torch.from_numpy(first[~np.isin(classes, groups[train.numpy()])])] = True
+    return torch.cat([train, valid[moved]]).sort().values, valid[~moved]
+
+
+def row_weights(task: Task, target: Tensor, class_weight: Any, sample_weight: Any, where: str) -> Tensor | None:
+    """Return the weight of each row by its class and by what the user gave; None where neither is asked for."""
+    by_class = task.weights_of_rows(target, class_weight, where)
+    if by_class is None and sample_weight is None:
+        return None
+    try:
+        given = (
+            torch.ones(len(target))
+            if sample_weight is None
+            else torch.from_numpy(np.asarray(sample_weight, dtype=np.float32).copy())
+        )
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: sample_weight must hold one number per item.") from None
+    if given.shape != (len(target),):
+        raise DataError(
+            f"{where}: sample_weight.shape == {tuple(given.shape)}, expected ({len(target)},): one weight per item."
+        )
+    if not bool(torch.isfinite(given).all()) or bool((given < 0).any()) or float(given.sum()) <= 0:
+        raise DataError(f"{where}: sample_weight must be finite, >= 0 and not all 0.")
+    both = given if by_class is None else given * by_class
+    if not bool(torch.isfinite(both).all()) or float(both.sum()) <= 0:
+        raise DataError(f"{where}: class_weight times sample_weight must be finite in float32 and not all 0.")
+    return both

@@ -45,6 +45,14 @@ class Body:
     plan: Plan
     provenance: str
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A plan holds functions that cannot be pickled; it follows from the rest.
+        return {k: v for k, v in vars(self).items() if k != "plan"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["plan"] = self.recipe.plan(self.module, self.about)
+
     @property
     def hash(self) -> str:
         """A hash of every weight."""
@@ -112,6 +120,18 @@ def resolve(value: Any, weights: Any, where: str) -> Backbone:
             f"{where}: weights={shown(str(weights))} goes into the backbone object: punar.backbone(name, weights=...)."
         )
     return found
+
+
+def refuse_nested(owner: Any, params: Mapping[str, Any]) -> None:
+    """Raise a kind error where a setting of the backbone is set while the backbone is still a name."""
+    value = params.get("backbone", owner.backbone)
+    for key in params:
+        inner = key.removeprefix("backbone__")
+        if inner != key and isinstance(value, (str, os.PathLike)):
+            raise ParameterTypeError(
+                f"{type(owner).__name__}: {key} cannot be set because backbone={os.fspath(value)!r} is a name. Pass an "
+                f"object: backbone=punar.backbone({os.fspath(value)!r})."
+            )
 
 
 def build(recipe: Backbone, *, seed: int = 0) -> Body:

@@ -14,7 +14,7 @@ from punar.core.params import boolean, check_params, either, instance, integer, 
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.data.preparation import Preparation
 from punar.estimators import _frozen
-from punar.estimators.backbone import Body, build, freeze, resolve
+from punar.estimators.backbone import Body, build, freeze, refuse_nested, resolve
 from punar.features import cache as caches
 from punar.texts import fit as texts
 from punar.training.row_progress import RowProgress
@@ -172,6 +172,12 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     @property
     def _n_features_out(self) -> int:
         return self.width_
+
+    def set_params(self, **params: Any) -> FeatureExtractor:
+        """Set parameters; a setting of a backbone that is still a name gets a kind error."""
+        refuse_nested(self, params)
+        super().set_params(**params)
+        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_body")

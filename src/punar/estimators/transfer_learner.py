@@ -16,11 +16,14 @@ from punar.backbones._backbone import Backbone
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.data.augment import NAMES as AUGMENTATIONS
+from punar.data.preparation import Preparation
 from punar.errors import NotSupportedError
 from punar.estimators import _assemble, _fitting, _frozen, _transfer_store
 from punar.estimators._transfer_job import Fitted, fit
+from punar.estimators.backbone import refuse_nested
 from punar.features import cache as caches
 from punar.tasks._task import Task
+from punar.tasks.multilabel import Multilabel
 from punar.texts import fit as texts
 from punar.training.row_progress import RowProgress
 
@@ -249,6 +252,8 @@ class TransferLearner(BaseEstimator):
         """Return accuracy, R² or, for several labels, the share of items whose labels are all right."""
         from sklearn.metrics import accuracy_score, r2_score
 
+        # scikit-learn takes a column of objects for an unknown kind of target.
+        y = np.asarray(np.asarray(y).tolist()) if np.asarray(y).dtype == object else y
         metric = r2_score if self._task_fitted().kind == "regressor" else accuracy_score
         return float(metric(y, self.predict(X), sample_weight=sample_weight))
 
@@ -288,6 +293,12 @@ class TransferLearner(BaseEstimator):
             )
         return self._task
 
+    @property
+    def preparation_(self) -> Preparation:
+        """What items are brought to before the network sees them."""
+        self._task_fitted()
+        return self._body.plan.preparation
+
     # -- stored ------------------------------------------------------------------------------------------------
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -302,8 +313,14 @@ class TransferLearner(BaseEstimator):
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self.__sklearn_is_fitted__():
+            self.module_.planned(self._body.plan)
+
     def set_params(self, **params: Any) -> TransferLearner:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""
+        refuse_nested(self, params)
         _assemble.refuse_nested(self, {k: v for k, v in params.items() if k.startswith("task__")}, {"task": "tasks"})
         super().set_params(**params)
         return self
@@ -331,5 +348,5 @@ class TransferLearner(BaseEstimator):
             tags.target_tags.multi_output = True
         else:
             tags.classifier_tags = ClassifierTags()
-            tags.target_tags.multi_output = self.task == "multilabel"
+            tags.target_tags.multi_output = self.task == "multilabel" or isinstance(self.task, Multilabel)
         return tags

@@ -85,6 +85,8 @@ class Engine:
         None computes everything again.
     per_bucket : bool, default=False
         Whether the shape of a row depends on the item's bucket.
+    probe : callable, optional
+        Stands for ``run`` where only the shape of a row is asked, if ``run`` is slow to start.
     """
 
     def __init__(
@@ -96,8 +98,10 @@ class Engine:
         batch_size: int,
         cache: Cache | None,
         per_bucket: bool = False,
+        probe: Run | None = None,
     ) -> None:
         self._run = run
+        self._probe = probe or run
         self._preparation = preparation
         self._key = key | {"input": preparation.facts()}
         self._batch_size = batch_size
@@ -245,7 +249,7 @@ class Engine:
         if self._cache is None:
             return None
         if (bucket, size) not in self._spaces:
-            row = self._run(self._blank(bucket))[0]
+            row = self._probe(self._blank(bucket))[0]
             facts = self._key | {
                 "batch_size": size,
                 "bucket": bucket,

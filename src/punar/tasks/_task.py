@@ -112,7 +112,10 @@ def as_array(y: Any, where: str) -> np.ndarray:
 
     if y is None:
         raise DataError(f"{where}: requires y to be passed, but the target y is None.")
-    values = np.asarray(y)
+    try:
+        values = np.asarray(y)
+    except ValueError:  # lists of several lengths
+        raise DataError(f"{where}: y must have one value per item, or rows of one length.") from None
     if values.ndim == 0 or len(values) == 0:
         raise DataError(f"{where}: y must have one value per item, got {np.shape(values)}.")
     return values

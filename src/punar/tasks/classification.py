@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
@@ -27,7 +30,7 @@ class Classification(Task):
 
     def learn(self, y: Any, where: str) -> Tensor:
         """Return class numbers, int64 (n,)."""
-        values = as_array(y, where)
+        values = _one_kind(y, where)
         if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim != 1:
@@ -43,12 +46,9 @@ class Classification(Task):
                     f"{where}: Unknown label type: continuous; classes must be whole numbers or text, got "
                     f"{shown(float(values[values != np.round(values)][0]))}. For numbers use task='regression'."
                 )
-        if values.dtype == object and any(v is None or v != v for v in values):
-            raise DataError(f"{where}: y has missing labels (None or NaN). Drop those items.")
-        try:
-            classes, label = np.unique(values, return_inverse=True)
-        except TypeError:
-            raise DataTypeError(f"{where}: y mixes types that cannot be ordered, such as text and numbers.") from None
+        if values.dtype.kind not in "biufU":
+            raise DataTypeError(f"{where}: classes must be whole numbers or text, got {values.dtype}.")
+        classes, label = np.unique(values, return_inverse=True)
         if len(classes) < 2:
             raise DataError(f"{where}: y must have at least 2 classes, got 1 class: {shown(classes[0])}.")
         if len(classes) > max(2, len(values) // 2) and values.dtype.kind == "f":
@@ -69,6 +69,11 @@ class Classification(Task):
             or not all(isinstance(c, (str, int, float)) for c in classes)
         ):
             raise ValueError(f"classes must be a list of at least two names or numbers, found {shown(classes)}")
+        text = [isinstance(c, str) for c in classes]
+        if not (all(text) and state["dtype"] == "str") and (any(text) or state["dtype"] != "number"):
+            raise ValueError(f"classes must all be names, or all numbers, and dtype say which, found {shown(state)}")
+        if len(set(classes)) < len(classes) or not all(c == c for c in classes):
+            raise ValueError(f"classes must differ, found {shown(classes)}")
         self.classes_ = np.asarray(classes, dtype=str if state["dtype"] == "str" else None)
 
     @property
@@ -114,9 +119,37 @@ class Classification(Task):
             raise ParameterError(
                 f"{where}: class_weight must be None, 'balanced' or a dict, got {shown(class_weight)}."
             )
+        for name, value in class_weight.items() if isinstance(class_weight, dict) else ():
+            sound = isinstance(value, Real) and math.isfinite(value) and float(value) >= 0
+            if not sound:
+                raise ParameterError(
+                    f"{where}: class_weight of {shown(name)} must be a finite number >= 0, got {shown(value)}."
+                )
         each = compute_class_weight(class_weight, classes=self.classes_, y=labels)
         return torch.from_numpy(each).float()[target]
 
     def groups(self, target: Tensor) -> np.ndarray | None:
         """Return the classes."""
         return target.numpy()
+
+
+def _one_kind(y: Any, where: str) -> np.ndarray:
+    """Return targets as an array whose type says what they are, in a stored model too: text, whole numbers, bool.
+
+    numpy would turn a list of texts with None, NaN or numbers among them into texts, and keep a column of texts or
+    numbers as objects.
+    """
+    values = as_array(y, where)
+    if values.dtype.kind not in "OU" or (values.dtype.kind == "U" and isinstance(y, np.ndarray)) or values.ndim > 2:
+        return values
+    given = np.asarray(y, dtype=object)
+    if pd.isna(given).any():
+        raise DataError(f"{where}: y has missing labels (None or NaN). Drop those items.")
+    flat = given.ravel().tolist()
+    if not (all(isinstance(v, str) for v in flat) or all(isinstance(v, (Real, np.bool_)) for v in flat)):
+        raise DataTypeError(f"{where}: y must hold text or whole numbers, not a mix or others, got {_kinds(flat)}.")
+    return np.asarray(flat).reshape(given.shape)
+
+
+def _kinds(values: list[Any]) -> str:
+    return ", ".join(sorted({type(v).__name__ for v in values}))

@@ -28,7 +28,10 @@ class Regression(Task):
             raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
         self.flat_ = values.ndim == 1
         columns = values.reshape(len(values), -1)
-        self.mean_, deviation = columns.mean(0), columns.std(0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_, deviation = columns.mean(0), columns.std(0)
+        if not np.isfinite(deviation).all():
+            raise DataError(f"{where}: y is too large: its variance must be a finite number. Scale y down.")
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
