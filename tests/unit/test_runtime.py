@@ -1,4 +1,4 @@
-"""Large jobs may run in ONNX Runtime: the same numbers, one choice per machine, exported only where rows are missing."""
+"""Large jobs may run in ONNX Runtime: the same numbers, one choice per machine, exported only where needed."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import replace
 
@@ -187,7 +188,8 @@ def test_regression_and_several_labels(pictures, tmp_path):
     print("r2", model.fit_report_["model"], "constant", model.fit_report_["constant"])
     assert model.fit_report_["model"] > 0.3
     assert not hasattr(model, "classes_")
-    with pytest.raises(errors.NotSupportedError, match="predict_proba is for classification"):
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(AttributeError, match="predict_proba"):
         model.predict_proba(X)
     labels = np.stack([y == "across", light > np.median(light), np.zeros(N)], 1).astype(int)
     several = learner(task="multilabel").fit(X, labels)
@@ -353,3 +355,14 @@ def test_a_folder_does_not_hide_a_known_name(tmp_path, monkeypatch):
     assert type(punar.backbone("mine")).__name__ == "Local"
     with pytest.raises(errors.ParameterError, match=r"Did you mean 'starter'"):
         punar.backbone("startr")
+
+
+def test_a_hostile_folder_is_no_backbone_either(pictures, tmp_path):
+    X, y = pictures
+    folder = punar.save(learner().fit(X, y), tmp_path / "m")
+    path = folder / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["fitted"]["about"]["architecture"] = {"blocks": [10**6] * 3, "widths": [16, 32, 64]}
+    path.write_text(json.dumps(config), "utf-8")
+    with pytest.raises(errors.PunarError):
+        punar.FeatureExtractor(str(folder)).fit()

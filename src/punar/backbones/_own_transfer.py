@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from punar.backbones._backbone import Backbone, Plan
 from punar.backbones._weights import put_weights
 from punar.core import plugins
+from punar.core.weights import at_most, most_parameters
 from punar.errors import DamagedModelError, shown
 
 ARCHITECTURE = "transfer"
@@ -32,6 +33,7 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             given[_TOKENIZER] = tensors[_TOKENIZER].numpy().tobytes().decode()
         found = {
             "architecture": ARCHITECTURE,
+            "most_parameters": most_parameters(tensors),
             "inner": fitted["backbone"],
             "about": dict(fitted["about"]),
             "input": given,
@@ -48,7 +50,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return the network with random weights."""
     recipe, inner = _recipe(about)
-    return recipe.build(inner)
+    with at_most(int(about["most_parameters"]), "config.json"):
+        return recipe.build(inner)
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:

@@ -152,7 +152,7 @@ class Torchvision(Backbone):
 
 def _models() -> Any:
     try:
-        from torchvision import models  # type: ignore[import-untyped]
+        from torchvision import models
     except ImportError as error:
         raise MissingExtraError("torchvision's networks need torchvision: pip install 'punar[vision]'.") from error
     return models

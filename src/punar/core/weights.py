@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from punar.errors import DamagedModelError, MissingExtraError, ModelFolderError, shown
 
 # Buffers that a module computes instead of storing them: tables of positions and the like.
 _MAX_COMPUTED_BYTES = 2**28
+_SPARE = 1000  # parameters that a network may register and drop while it is built
 
 
 def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, Tensor], where: str) -> nn.Module:
@@ -35,7 +38,8 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
     DamagedModelError
         The settings do not build, or names, shapes or dtypes differ.
     """
-    module = _build(module_factory, where, torch.device("meta"))
+    with at_most(most_parameters(tensors), where):
+        module = _build(module_factory, where, torch.device("meta"))
     # Without keep_vars, tied parameters would come as different objects.
     wanted = module.state_dict(keep_vars=True)
     differences = _differences(wanted, tensors)
@@ -55,6 +59,28 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
     module.load_state_dict(state, assign=True)
     _fill_computed(module, module_factory, where)
     return module
+
+
+def most_parameters(tensors: Mapping[str, Tensor]) -> int:
+    """Return how many parameters a network may have whose weights are ``tensors``."""
+    return 2 * len(tensors) + _SPARE
+
+
+@contextlib.contextmanager
+def at_most(parameters: int, where: str) -> Iterator[None]:
+    """Refuse to build networks of more parameters: a stored number of layers may be any number."""
+    left = [parameters]
+
+    def count(*_: object) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise DamagedModelError(f"{where}: config.json describes a far larger network than its weights.")
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _build(module_factory: Callable[[], nn.Module], where: str, device: torch.device) -> nn.Module:

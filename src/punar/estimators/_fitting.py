@@ -29,7 +29,7 @@ from punar.training.progress import Progress
 _SPLIT, _MEASURE = 100, 101  # streams of the seed
 
 # Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
-_NOT_IN_FINGERPRINT = ("verbose", "strict")
+_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
 
 TRAINING_RULES: dict[str, Rule] = {
     "epochs": integer(1),

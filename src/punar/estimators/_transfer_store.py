@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from punar.backbones._backbone import Backbone
 from punar.core import plugins
@@ -24,7 +22,6 @@ from punar.tasks._task import Task
 # The tokenizer's text may be larger than a config file should be.
 _TOKENIZER = "tokenizer"
 # Parameters that a source makes and throws away, such as those of its classifier.
-_SPARE = 1000
 
 
 def to_stored(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -80,31 +77,13 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
                 self.head = nn.Linear(width, outputs)
 
         own = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-        with _at_most(2 * len(own) + _SPARE, where):
-            shell: Any = load_weights(Shell, own, where)
+        shell: Any = load_weights(Shell, own, where)
         plan = recipe.plan(shell.backbone, about)
         if plan.width != width:
             raise DamagedModelError(f"{where}: the backbone gives {plan.width} features, the head takes {width}.")
         module = Transfer(shell.backbone, shell.head, plan, frozenset(), batch_norm=False).eval()
         body = Body(recipe, about, shell.backbone, plan, str(facts["provenance"]))
     return Fitted(body, module, task, history, report, seed, skipped, rates)
-
-
-@contextlib.contextmanager
-def _at_most(parameters: int, where: str) -> Iterator[None]:
-    """Refuse to build networks of more parameters: a stored number of layers may be any number."""
-    left = [parameters]
-
-    def count(*_: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise DamagedModelError(f"{where}: config.json describes a far larger network than its weights.")
-
-    handle = register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def stored_backbone(

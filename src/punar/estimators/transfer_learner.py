@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import ClassifierTags, RegressorTags, Tags
+from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from punar import errors
@@ -28,6 +29,14 @@ from punar.texts import fit as texts
 from punar.training.row_progress import RowProgress
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
+
+
+def _gives_probabilities(estimator: TransferLearner) -> bool:
+    if estimator._kind() == "regressor":
+        raise NotSupportedError(
+            f"{type(estimator).__name__}.predict_proba is for classification, not task={estimator.task!r}."
+        )
+    return True
 
 
 class TransferLearner(BaseEstimator):
@@ -234,17 +243,10 @@ class TransferLearner(BaseEstimator):
         """Return classes, numbers or the indicator matrix of labels."""
         return self._task_fitted().decode(self._raw(X, "predict"))
 
+    @available_if(_gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Return probabilities, (n, classes), in the order of ``classes_``.
-
-        Raises
-        ------
-        punar.errors.NotSupportedError
-            The task is a regression.
-        """
+        """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
         task: Any = self._task_fitted()
-        if not hasattr(task, "proba"):
-            raise NotSupportedError(f"{type(self).__name__}.predict_proba is for classification, not {self.task!r}.")
         found: np.ndarray = task.proba(self._raw(X, "predict_proba"))
         return found
 
