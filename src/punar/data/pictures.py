@@ -177,8 +177,9 @@ def _is_finite(value: object) -> bool:
 
 
 def _pixels(picture: Image.Image) -> Tensor:
-    pixels = torch.from_numpy(np.array(picture, dtype=np.uint8))
-    return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.permute(2, 0, 1).contiguous()
+    pixels = np.array(picture, dtype=np.uint8)
+    # Turned around by NumPy: torch would wake its threads, which spin on the cores that compute the features.
+    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def _resized(size: tuple[int, int], edge: int) -> tuple[int, int]:
