@@ -39,6 +39,7 @@ punar.errors.ParameterError: LogCosh: scale must be a number > 0, got 0.
 from __future__ import annotations
 
 from punar.backbones._backbone import Backbone, Plan, Stage
+from punar.cells._cell import Cell
 from punar.core.params import (
     Rule,
     boolean,
@@ -61,6 +62,7 @@ from punar.tasks._task import Task
 __all__ = [
     "AutoencoderModule",
     "Backbone",
+    "Cell",
     "LinearHead",
     "Network",
     "Objective",

@@ -24,6 +24,7 @@ NAMES = [
 EXTEND = [
     "AutoencoderModule",
     "Backbone",
+    "Cell",
     "LinearHead",
     "Network",
     "Objective",

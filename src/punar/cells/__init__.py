@@ -1,0 +1,1 @@
+"""Recurrent cells: one file per cell. The contract is in ``_cell.py``."""

@@ -1,0 +1,186 @@
+"""Layers and directions of one cell, over sequences of unequal length.
+
+Shapes: B sequences, T steps of the longest, D values per step, H hidden units, S directions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from punar.cells._cell import Cell
+
+
+class Stack(nn.Module):
+    """One cell's layers, by direction.
+
+    What lies past a sequence's length never reaches an answer, whatever it is: the forward direction meets it last,
+    and the reverse direction reads each sequence turned around within its own length.
+
+    Parameters
+    ----------
+    cell : Cell
+        The recipe of every layer.
+    input_width, hidden_size : int
+        D and H.
+    num_layers : int, default=1
+    bidirectional : bool, default=False
+    dropout : float in [0, 1), default=0.0
+        Between layers, in training; drawn from torch's global stream.
+    layer_norm : bool, default=False
+        Normalise each layer's output over its units, both directions together.
+
+    Attributes
+    ----------
+    cell : Cell
+    layers : nn.ModuleList of nn.ModuleList
+        ``layers[l][0]`` reads forwards, ``layers[l][1]`` backwards.
+    norms : nn.ModuleList
+        One per layer, or none.
+    output_width : int
+        H times the number of directions.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_width: int,
+        hidden_size: int,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        directions = 2 if bidirectional else 1
+        self.cell = cell
+        self.input_width = input_width
+        self.hidden_size = hidden_size
+        self.output_width = hidden_size * directions
+        widths = [input_width] + [self.output_width] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(cell.build(width, hidden_size) for _ in range(directions)) for width in widths
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(self.output_width) for _ in widths if layer_norm)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return all states and the last ones.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T, D)
+        lengths : Tensor of shape (B,) and int64, optional
+            Each in [1, T], on any device. None: all T. Passing None where it is known saves a look at them.
+
+        Returns
+        -------
+        Tensor of shape (B, T, H * S)
+            Zero past a sequence's length.
+        Tensor of shape (B, H * S)
+            The state after a sequence's last step; for the reverse direction, which ends there, after its first.
+        """
+        ragged = _ragged(x, lengths)
+        out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
+        for number in range(len(self.layers)):
+            out = self._between(number, out)
+            pair: Any = self.layers[number]
+            states = [pair[0](out)]
+            if len(pair) == 2:
+                states.append(_turned(pair[1](_turned(out, ragged)), ragged))
+            out = self._joined(number, states)
+        if ragged is None:
+            last = out[:, -1]
+        else:
+            out = out.masked_fill(ragged.past, 0.0)
+            last = out[ragged.rows, ragged.ends]
+        if self.output_width > self.hidden_size:
+            last = torch.cat([last[:, : self.hidden_size], out[:, 0, self.hidden_size :]], 1)
+        return out, last
+
+    def look(self, x: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Return what happens inside every layer and direction, without dropout.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T, D)
+        lengths : Tensor of shape (B,) and int64, optional
+
+        Returns
+        -------
+        dict of str to Tensor of shape (B, T, H)
+            The cell's names, with torch's suffixes: none for the first layer, ``_l1``, then ``_reverse`` for the
+            reverse direction. Steps stand where they stand in ``x``; past a sequence's length is NaN. ``hidden`` is
+            before the layer norm. Differentiable.
+        """
+        ragged = _ragged(x, lengths)
+        out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
+        found: dict[str, Tensor] = {}
+        for number in range(len(self.layers)):
+            pair: Any = self.layers[number]
+            states = []
+            for direction, module in enumerate(pair):
+                seen = self.cell.look(module, _turned(out, ragged) if direction else out)
+                if direction:
+                    seen = {name: _turned(value, ragged) for name, value in seen.items()}
+                suffix = (f"_l{number}" if number else "") + ("_reverse" if direction else "")
+                found |= {name + suffix: value for name, value in seen.items()}
+                states.append(seen["hidden"])
+            out = self._joined(number, states)
+        if ragged is None:
+            return found
+        return {name: value.masked_fill(ragged.past, torch.nan) for name, value in found.items()}
+
+    def _between(self, number: int, out: Tensor) -> Tensor:
+        return self.dropout(out) if number else out
+
+    def _joined(self, number: int, states: list[Tensor]) -> Tensor:
+        out = states[0] if len(states) == 1 else torch.cat(states, 2)
+        return self.norms[number](out) if len(self.norms) else out
+
+
+@dataclass(frozen=True)
+class _Ragged:
+    """Indices of a batch of unequal lengths, computed once for all layers."""
+
+    past: Tensor  # (B, T, 1), True behind the end
+    rows: Tensor  # (B,)
+    ends: Tensor  # (B,), the last step of each sequence
+    turn: Tensor  # (B * T,), rows of the flattened batch with each sequence turned around
+
+
+def _ragged(x: Tensor, lengths: Tensor | None) -> _Ragged | None:
+    """Return the indices, or None where every sequence has all steps."""
+    count, steps = x.shape[:2]
+    if lengths is None or bool((lengths == steps).all()):
+        return None
+    lengths = lengths.to(x.device)[:, None]
+    step = torch.arange(steps, device=x.device)
+    rows = torch.arange(count, device=x.device)
+    past = step >= lengths
+    turn = torch.where(past, step, lengths - 1 - step) + rows[:, None] * steps
+    return _Ragged(past[:, :, None], rows, lengths[:, 0] - 1, turn.flatten())
+
+
+def _turned(x: Tensor, ragged: _Ragged | None) -> Tensor:
+    """Return (B, T, D) with every sequence turned around within its length."""
+    return x.flip(1) if ragged is None else _Turn.apply(x, ragged.turn)
+
+
+class _Turn(torch.autograd.Function):
+    # Turning twice changes nothing, so that the gradient is turned by the same index: a gather where autograd
+    # would scatter and add.
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        return x.reshape(-1, x.shape[2]).index_select(0, index).view(x.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        return _Turn.apply(grads[0], index), None
