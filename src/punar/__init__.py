@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from punar.estimators.backbone import backbone
     from punar.estimators.feature_extractor import FeatureExtractor
     from punar.estimators.folder import load, save
+    from punar.estimators.sequence_model import SequenceModel
     from punar.estimators.transfer_learner import TransferLearner
     from punar.inspection.catalogue import list_backbones
     from punar.inspection.layers import layers
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Autoencoder",
     "FeatureExtractor",
+    "SequenceModel",
     "TransferLearner",
     "backbone",
     "compare",
@@ -37,6 +39,7 @@ __all__ = [
 _HOME = {
     "Autoencoder": "punar.estimators.autoencoder",
     "FeatureExtractor": "punar.estimators.feature_extractor",
+    "SequenceModel": "punar.estimators.sequence_model",
     "TransferLearner": "punar.estimators.transfer_learner",
     "backbone": "punar.estimators.backbone",
     "compare": "punar.comparison.ask",

@@ -11,6 +11,7 @@ import punar
 NAMES = [
     "Autoencoder",
     "FeatureExtractor",
+    "SequenceModel",
     "TransferLearner",
     "backbone",
     "compare",

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor
 
+from punar.core.runtime import available_cores
 from punar.errors import DataError
 
 Batch = dict[str, Tensor]
@@ -29,7 +31,7 @@ class Preparation(ABC):
 
     Attributes
     ----------
-    domain : {"vision", "text", "audio"}
+    domain : {"vision", "text", "audio", "series"}
     """
 
     domain: ClassVar[str]
@@ -94,3 +96,24 @@ def naming(where: str) -> Iterator[None]:
         yield
     except BadItem as error:
         raise DataError(f"{where}: {error}") from None
+
+
+def prepare_all(preparation: Preparation, items: Sequence[Any], where: str) -> list[Tensor]:
+    """Return every item prepared.
+
+    Raises
+    ------
+    DataError
+        The first that cannot be, by name.
+    """
+
+    def one(i: int) -> Tensor:
+        try:
+            return preparation.prepare(items[i])
+        except BadItem as error:
+            raise DataError(f"{where}: {preparation.name(items[i], i)}: {error}.") from None
+
+    if preparation.domain != "audio":
+        return [one(i) for i in range(len(items))]
+    with ThreadPoolExecutor(available_cores()) as pool:
+        return list(pool.map(one, range(len(items))))

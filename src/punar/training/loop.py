@@ -38,6 +38,7 @@ class Loop:
         ``losses(module, batch, progress=..., generator=...)`` -> named scalar terms whose sum is minimised. The
         generator is its only randomness, dropout included.
     rows : TensorRows or DatasetRows
+        Rows with ``arrange(order, batch_size, generator)`` say themselves which of the shuffled rows share a batch.
     train_index, valid_index : Tensor of int64
         Rows to train on, and rows whose loss decides when to stop and which weights to keep (may be empty).
     epochs, batch_size : int
@@ -232,7 +233,9 @@ class Loop:
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(mix(self._seed, _ORDER, self.epoch))
         shuffle = torch.randperm(len(self._train_index), generator=generator)
-        return self._train_index[shuffle.to(self._train_index.device)]
+        order = self._train_index[shuffle.to(self._train_index.device)]
+        arrange = getattr(self._rows, "arrange", None)
+        return order if arrange is None else arrange(order, self._batch_size, generator)
 
     def _count_steps(self) -> int:
         steps, rest = divmod(len(self._train_index), self._batch_size)

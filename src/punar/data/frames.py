@@ -1,0 +1,137 @@
+"""Recordings as recurrent networks read them: log-mel frames, one every 10 ms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from punar.data import _spectrum
+from punar.data._audio_file import read_audio
+from punar.data.preparation import Batch, Preparation, naming, prepare_all
+from punar.data.series import collate_steps, learned_scaling
+from punar.data.sounds import Sounds
+
+_STEP = 8
+_HIGHEST_RATE = 16_000  # speech has little above 8 kHz
+_LOWEST_RATE = 4_000
+
+
+@dataclass(frozen=True)
+class Frames(Preparation):
+    """Input facts of a recurrent network that reads sound.
+
+    An item is what :class:`punar.data.sounds.Sounds` takes: a path, samples at ``rate``, or a pair (samples, rate). A
+    step is 10 log10 of the mel power of a 25 ms window every 10 ms, scaled per band.
+
+    Parameters
+    ----------
+    rate : int, default=16000
+        Samples per second that every recording is brought to.
+    n_mels : int, default=40
+    shift, scale : tuple of float
+        Learned on training frames; empty leaves decibels.
+    longest : int
+        Frames of the longest recording that was trained on.
+    max_length : int or None
+        Most frames of a recording; what follows is cut off.
+    """
+
+    rate: int = _HIGHEST_RATE
+    n_mels: int = 40
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    longest: int = 0
+    max_length: int | None = None
+
+    domain: ClassVar[str] = "audio"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Frames:
+        """Rebuild from :meth:`facts`."""
+        found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+
+    @classmethod
+    def learn(
+        cls, items: Sequence[Any], where: str, *, n_mels: int, scaling: str, max_length: int | None = None
+    ) -> Frames:
+        """Return the facts of training recordings.
+
+        The rate is the lowest among them, at most 16 kHz: bands that only some recordings have would tell how a
+        recording was made, not what it says. Samples without a rate count as 16 kHz.
+
+        Parameters
+        ----------
+        items : sequence
+        where : str
+        n_mels : int
+        scaling : {"auto", "standard", "none"}
+            "auto" and "standard" bring each band to mean 0 and deviation 1 over all frames.
+        max_length : int or None
+        """
+        rates = []
+        for i, item in enumerate(items):
+            with naming(f"{where}: {cls().name(item, i)}"):
+                rates.append(rate_of(item))
+        facts = cls(max(_LOWEST_RATE, min([*rates, _HIGHEST_RATE])), n_mels, max_length=max_length)
+        frames = [p.numpy() for p in prepare_all(facts, items, where)]
+        facts = replace(facts, longest=max(map(len, frames)))
+        if scaling == "none":
+            return facts
+        shift, scale = learned_scaling(frames, "standard")
+        return replace(facts, shift=shift, scale=scale)
+
+    @property
+    def width(self) -> int:
+        """Numbers per frame."""
+        return self.n_mels
+
+    def check(self, X: Any, where: str) -> Sequence[Any]:
+        """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
+        return self._sounds.check(X, where)
+
+    def content(self, item: Any) -> bytes:
+        """Return a file's bytes, or rate, shape, type and numbers of an array."""
+        return self._sounds.content(item)
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return float32 frames (t, ``n_mels``), t >= 1."""
+        frames = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T[: self.max_length]
+        if self.shift:
+            frames = (frames - torch.tensor(self.shift)) / torch.tensor(self.scale)
+        return frames.contiguous()
+
+    def bucket(self, prepared: Tensor) -> int:
+        """Return the number of frames rounded up to a multiple of 8."""
+        return -(-len(prepared) // _STEP) * _STEP
+
+    def blank(self, bucket: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(max(bucket, 1), self.n_mels)
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
+        """Return {"values": float32 (n, t, ``n_mels``), "lengths": int64 (n,)}."""
+        return collate_steps(prepared, bucket)
+
+    @property
+    def _sounds(self) -> Sounds:
+        return Sounds(rate=self.rate)
+
+
+def rate_of(item: Any) -> int:
+    """Return a recording's own samples per second; samples without one count as 16 kHz.
+
+    Raises
+    ------
+    BadItem
+        The file cannot be read.
+    """
+    if isinstance(item, (str, os.PathLike)):
+        return read_audio(Path(item))[1]
+    return int(item[1]) if isinstance(item, tuple) else _HIGHEST_RATE

@@ -1,0 +1,184 @@
+"""Series of numbers as recurrent networks read them: scaled steps, with a flag beside what may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.data import sequences
+from punar.data.preparation import BadItem, Batch, Preparation
+from punar.data.scaling import Moments, learn_scaler
+
+MISSING = ("refuse", "mask")
+SCALINGS = ("auto", "standard", "none")
+_STEP = 8
+_FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
+
+
+@dataclass(frozen=True)
+class Series(Preparation):
+    """Input facts of a network that reads series.
+
+    An item is an array of numbers (t, channels), or (t,) for one channel.
+
+    Parameters
+    ----------
+    channels : int
+    names : tuple of str
+        Of the channels, where they came from a table.
+    missing : {"refuse", "mask"}, default="refuse"
+        Whether NaN is an error, or becomes 0 after scaling with a flag per channel that says what was observed.
+    shift, scale : tuple of float
+        A step becomes ``(x - shift) / scale``, per channel; empty leaves it as it is.
+    longest : int
+        Steps of the longest item that was trained on.
+    max_length : int or None
+        Most steps of an item; what follows is cut off.
+    id_column, time_column : str or None
+        Of long tables.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> facts = Series.learn([np.array([[0.0], [2.0]]), np.array([[4.0]])], scaling="standard")
+    >>> facts.prepare(np.array([[2.0]]))
+    tensor([[0.]])
+    """
+
+    channels: int
+    names: tuple[str, ...] = ()
+    missing: str = "refuse"
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    longest: int = 0
+    max_length: int | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+
+    domain: ClassVar[str] = "series"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Series:
+        """Rebuild from :meth:`facts`."""
+        found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+
+    @classmethod
+    def learn(cls, items: Sequence[np.ndarray], *, scaling: str = "auto", **facts: Any) -> Series:
+        """Return the facts of training items.
+
+        Parameters
+        ----------
+        items : sequence of ndarray of shape (t, channels)
+        scaling : {"auto", "standard", "none"}, default="auto"
+            "standard" brings each channel to mean 0 and deviation 1 over all observed steps. "auto" does so too, but
+            divides channels that share one unit (pixels, counts, deviations within a factor of ten) by one deviation,
+            so that rare ones are not blown up. "none" leaves the numbers.
+        **facts
+            The other parameters.
+        """
+        channels = items[0].shape[1]
+        facts = {"channels": channels, "longest": max(map(len, items)), **facts}
+        if scaling == "none":
+            return cls(**facts)
+        shift, scale = learned_scaling(items, scaling)
+        return cls(**facts, shift=shift, scale=scale)
+
+    @property
+    def width(self) -> int:
+        """Numbers per prepared step."""
+        return self.channels * (2 if self.missing == "mask" else 1)
+
+    def unscaled(self) -> Series:
+        """Return the same facts without scaling."""
+        return replace(self, shift=(), scale=())
+
+    def check(self, X: Any, where: str) -> list[np.ndarray]:
+        """Return arrays (t, channels); see :class:`Preparation`.
+
+        Raises
+        ------
+        DataError
+            Also for infinity, for NaN under ``missing="refuse"``, and for another number of channels.
+        """
+        found = sequences.read_series(
+            X, where, names=self.names, id_column=self.id_column, time_column=self.time_column
+        )
+        sequences.check_values(found, where, channels=self.channels, missing=self.missing)
+        return found.items
+
+    def content(self, item: Any) -> bytes:
+        """Return shape, type and numbers."""
+        values = np.ascontiguousarray(item)
+        return f"{values.shape}{values.dtype}".encode() + values.tobytes()
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return float32 (t, ``width``): scaled values, and under "mask" the flags of observed ones behind them."""
+        values = np.asarray(item, dtype=np.float64)[: self.max_length]
+        if self.shift:
+            with np.errstate(over="ignore"):
+                values = (values - np.asarray(self.shift)) / np.asarray(self.scale)
+        if self.missing == "mask":
+            observed = ~np.isnan(values)
+            values = np.concatenate([np.where(observed, values, 0.0), observed], axis=1)
+        if not np.abs(values).max(initial=0.0) < _FARTHEST:
+            raise BadItem("its values are so far from those of the training that they overflow; check their units")
+        return torch.from_numpy(values.astype(np.float32))
+
+    def bucket(self, prepared: Tensor) -> int:
+        """Return the number of steps rounded up to a multiple of 8."""
+        return -(-len(prepared) // _STEP) * _STEP
+
+    def blank(self, bucket: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(max(bucket, 1), self.width)
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
+        """Return {"values": float32 (n, t, ``width``), "lengths": int64 (n,)}, t the bucket or the longest item."""
+        return collate_steps(prepared, bucket)
+
+
+def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:
+    """Return steps of several lengths with zeros behind them, and the lengths."""
+    lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
+    values = torch.zeros(len(prepared), max(bucket, int(lengths.max())), prepared[0].shape[1])
+    for row, steps in enumerate(prepared):
+        values[row, : len(steps)] = steps
+    return {"values": values, "lengths": lengths}
+
+
+def learned_scaling(items: Sequence[np.ndarray], scaling: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return shift and scale per channel over every observed step of ``items``; NaN does not count."""
+    found = _moments(items)
+    scaler = learn_scaler(found, scaling, unit_range=False, pictures=False)
+    shape = found.mean.shape
+    return tuple(scaler.shift.expand(shape).tolist()), tuple(scaler.scale.expand(shape).tolist())
+
+
+def _moments(items: Sequence[np.ndarray]) -> Moments:
+    """Two passes, because a long series with a large offset loses its variance in one."""
+    width = items[0].shape[1]
+    count, total = np.zeros(width), np.zeros(width)
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    for item in items:
+        values = np.asarray(item, dtype=np.float64)
+        seen = ~np.isnan(values)
+        count += seen.sum(0)
+        total += np.where(seen, values, 0.0).sum(0)
+        low = np.minimum(low, np.where(seen, values, np.inf).min(0))
+        high = np.maximum(high, np.where(seen, values, -np.inf).max(0))
+    mean = total / np.maximum(count, 1)
+    squares = np.zeros(width)
+    for item in items:
+        away = np.nan_to_num(np.asarray(item, dtype=np.float64) - mean, nan=0.0)
+        squares += (away**2).sum(0)
+    variance = squares / np.maximum(count, 1)
+    never = count == 0
+    low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
+    one, two, three, four = (torch.from_numpy(v) for v in (mean, variance, low, high))
+    return Moments(1, one, two, three, four, binary=False)

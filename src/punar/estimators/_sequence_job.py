@@ -1,0 +1,259 @@
+"""One fit of a sequence model that classifies or gives numbers: read, split, learn the preparation, train, report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+
+from punar.cells._cell import Cell
+from punar.core.runtime import drawing_from, mix, pick_device
+from punar.data import sequences, vocabulary
+from punar.data.frames import Frames
+from punar.data.preparation import Preparation, prepare_all
+from punar.data.series import Series
+from punar.errors import DataError, ParameterError
+from punar.estimators import _fitting, _sequence_report
+from punar.estimators._fit_report import FitReport
+from punar.estimators._sequence_module import Design, SequenceModule
+from punar.estimators._sequence_rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
+from punar.estimators._transfer_rows import keep_classes, row_weights
+from punar.tasks._task import Task
+from punar.training.checkpoint import Checkpoint
+
+_SPLIT = 102  # stream of the seed
+
+
+@dataclass
+class Fitted:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    cell : Cell
+    design : Design
+    module : SequenceModule
+    preparation : Preparation
+    task : Task
+    history : list of dict
+    report : FitReport
+    seed : int
+    extra : dict
+        What a task of its own kind keeps beside these (forecasting).
+    """
+
+    cell: Cell
+    design: Design
+    module: SequenceModule
+    preparation: Preparation
+    task: Task
+    history: list[dict[str, float]]
+    report: FitReport
+    seed: int
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(estimator: Any, cell: Cell, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+    """Fit a sequence model.
+
+    Parameters
+    ----------
+    estimator : SequenceModel
+        Checked.
+    cell, task : Cell, Task
+        Clones; the task learns the targets.
+    X, y, sample_weight
+        As the user passed them.
+    checkpoint : path or None
+    """
+    where = f"{type(estimator).__name__}.fit"
+    device = pick_device(estimator.device)
+    seed, seed_to_write = _fitting.resolve_seed(estimator.random_state, checkpoint)
+    found = read(estimator, X, where)
+    target = task.learn(sequences.matched(y, found, where), where)
+    if len(target) != len(found):
+        raise DataError(
+            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, y {len(target)}."
+        )
+    weight = row_weights(task, target, estimator.class_weight, sample_weight, where)
+    index = split(task, target, float(estimator.validation_fraction), seed)
+    train, valid = index
+    preparation = learn_preparation(estimator, found, train, where)
+    rows = SequenceRows(prepare_all(preparation, found.items, where), target, weight, device)
+    design = design_of(estimator, preparation, task.outputs)
+    module = design.build(cell, seed).to(device)
+    store = None
+    if checkpoint is not None:
+        data = {"content": _content(preparation, found.items, target, weight), "rows": len(found)}
+        store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
+    loop = train_module(estimator, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
+    measured, held_out = (valid, True) if len(valid) else (train, False)
+    report = _sequence_report.of_training(
+        task,
+        raw_of(module, rows, measured[: _sequence_report.MOST_ROWS]),
+        target[measured],
+        held_out=held_out,
+        linear=_sequence_report.linear_answers(task, preparation, rows, target, weight, train, measured, seed),
+        kind=found.kind,
+    )
+    return Fitted(cell, design, module.cpu().eval(), preparation, task, loop.history, report, seed)
+
+
+def read(estimator: Any, X: Any, where: str) -> sequences.Sequences:
+    """Return what X holds, by the estimator's ``kind`` or by content."""
+    kind = estimator.kind or sequences.kind_of(X, where)
+    if kind != "series" and (estimator.id_column is not None or estimator.time_column is not None):
+        raise ParameterError(f"{where}: id_column and time_column are for tables of numbers, got {kind}.")
+    if kind == "texts":
+        return sequences.Sequences(kind, list(vocabulary.as_texts(X, where)))
+    if kind == "sounds":
+        return sequences.Sequences(kind, list(Frames().check(X, where)))
+    found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
+    sequences.check_values(found, where, channels=None, missing=estimator.missing)
+    return found
+
+
+def split(task: Task, target: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return training and validation indices, stratified where there are classes."""
+    n, groups = len(target), task.groups(target)
+    count = int(n * fraction)
+    fewest = 0 if groups is None else min(count, n - count)
+    if groups is None or fewest < len(np.unique(groups)) or np.bincount(groups).min() < 2:
+        return keep_classes(*_fitting.split(n, fraction, seed), groups)
+    state = mix(seed, _SPLIT) % 2**32
+    train, valid = train_test_split(np.arange(n), test_size=count, stratify=groups, random_state=state)
+    return torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(valid))
+
+
+def learn_preparation(estimator: Any, found: sequences.Sequences, train: Tensor, where: str) -> Preparation:
+    """Return how items are prepared, learned from those that are trained on."""
+    some = [found.items[i] for i in train.tolist()]
+    cut = None if estimator.max_length is None else int(estimator.max_length)
+    if found.kind == "texts":
+        return vocabulary.learn(some, int(estimator.vocabulary_size), cut)
+    if found.kind == "sounds":
+        return Frames.learn(some, where, n_mels=int(estimator.n_mels), scaling=estimator.scaling, max_length=cut)
+    return Series.learn(
+        some,
+        scaling=estimator.scaling,
+        names=found.names,
+        missing=estimator.missing,
+        max_length=cut,
+        id_column=estimator.id_column,
+        time_column=estimator.time_column,
+    )
+
+
+def design_of(estimator: Any, preparation: Preparation, outputs: int) -> Design:
+    """Return the sizes of the network for what the preparation gives."""
+    tokens = vocabulary.size(preparation) if preparation.domain == "text" else None
+    width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
+    return Design(
+        width=int(width),
+        tokens=tokens,
+        hidden_size=int(estimator.hidden_size),
+        num_layers=int(estimator.num_layers),
+        bidirectional=bool(estimator.bidirectional),
+        layer_norm=bool(estimator.layer_norm),
+        dropout=float(estimator.dropout),
+        pooling=estimator.pooling,
+        outputs=outputs,
+    )
+
+
+def losses_of(task: Task) -> Callable[..., dict[str, Tensor]]:
+    """Return the loss that the loop minimises."""
+
+    def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> dict[str, Tensor]:
+        with drawing_from(generator):
+            raw = module(mini.batch)
+        return {task.loss_name: task.loss(raw, mini.target, mini.weight)}
+
+    return losses
+
+
+def train_module(
+    estimator: Any,
+    module: nn.Module,
+    losses: Callable[..., dict[str, Tensor]],
+    rows: Any,
+    index: tuple[Tensor, Tensor],
+    *,
+    seed: int,
+    device: torch.device,
+    store: Checkpoint | None,
+) -> Any:
+    """Train with the estimator's parameters, from the checkpoint where there is one; return the finished loop.
+
+    Parameters
+    ----------
+    estimator : SequenceModel
+    module : nn.Module
+        With ``stack``.
+    losses : callable
+    rows : SequenceRows
+        Or others with ``lengths``, ``take`` and ``arrange``.
+    index : tuple of Tensor
+        Training and validation rows.
+    seed, device, store
+        As for :func:`punar.estimators._fitting.run`.
+    """
+    train, valid = index
+    stored = None if store is None else store.load()
+    loop = _fitting.run(
+        settings(estimator),
+        module,
+        losses,
+        None,
+        rows,
+        (train, sorted_by_length(rows.lengths, valid)),
+        seed=seed,
+        device=device,
+        store=store,
+        stored=stored,
+        eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),  # type: ignore[union-attr, arg-type]
+    )
+    if store is not None:
+        store.save(*loop.state())
+    return loop
+
+
+def settings(estimator: Any) -> SimpleNamespace:
+    """Return the estimator's training parameters."""
+    return SimpleNamespace(**{name: getattr(estimator, name) for name in _fitting.TRAINING_RULES})
+
+
+@torch.no_grad()
+def raw_of(module: SequenceModule, rows: SequenceRows, index: Tensor, *, features: bool = False) -> Tensor:
+    """Return raw outputs, or pooled states, of some rows in their order, on the CPU."""
+    module.eval()
+    order = sorted_by_length(rows.lengths, index)
+    size = rows_per_pass(int(rows.lengths.max()), module.stack.output_width)
+    run = module.features if features else module
+    found = torch.cat([run(rows.take(some).batch).float().cpu() for some in order.split(size)])
+    # Back to the order that was asked for.
+    place = torch.empty_like(order)
+    place[lengths_order(rows.lengths, index)] = torch.arange(len(order))
+    return found[place]
+
+
+def lengths_order(lengths: Tensor, index: Tensor) -> Tensor:
+    """Return the positions in ``index`` by rising length."""
+    return lengths[index].sort(stable=True).indices
+
+
+def _content(preparation: Preparation, items: Sequence[Any], target: Tensor, weight: Tensor | None) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for item in items:
+        digest.update(hashlib.blake2b(preparation.content(item), digest_size=16).digest())
+    digest.update(target.numpy().tobytes())
+    if weight is not None:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,298 @@
+"""Recurrent networks for series, texts and sounds of unequal length, as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import ClassifierTags, RegressorTags, Tags
+from sklearn.utils.metaestimators import available_if
+from torch import Tensor
+
+from punar import errors
+from punar.cells._cell import Cell
+from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
+from punar.core.runtime import as_usual
+from punar.data import sequences
+from punar.data.preparation import Preparation
+from punar.data.series import MISSING, SCALINGS
+from punar.errors import NotSupportedError
+from punar.estimators import _assemble, _fitting, _sequence_job, _sequence_predict, _sequence_store
+from punar.estimators._sequence_job import Fitted
+from punar.estimators._sequence_module import POOLINGS
+from punar.tasks._task import Task
+from punar.tasks.multilabel import Multilabel
+from punar.texts import sequences as texts
+
+_FORECASTING = "forecasting"
+
+
+def _gives_probabilities(estimator: SequenceModel) -> bool:
+    if estimator._kind() != "classifier":
+        raise NotSupportedError(
+            f"{type(estimator).__name__}.predict_proba is for classification, not task={estimator.task!r}."
+        )
+    return True
+
+
+class SequenceModel(BaseEstimator):
+    """Classify, predict numbers from or forecast sequences with a recurrent network.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru", "min_gru", "min_lstm"} or Cell, default="gru"
+    task : {"classification", "regression", "multilabel", "forecasting"} or Task, default="classification"
+    hidden_size : int, default=64
+    num_layers : int, default=1
+    bidirectional : bool, default=False
+    dropout : float in [0, 1), default=0.0
+    layer_norm : bool, default=False
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+    """
+
+    _RULES: ClassVar = {
+        **_fitting.TRAINING_RULES,
+        "hidden_size": integer(1),
+        "num_layers": integer(1, 64),
+        "bidirectional": boolean(),
+        "dropout": number(0, 1, open_high=True),
+        "layer_norm": boolean(),
+        "pooling": one_of(*POOLINGS),
+        "kind": either(none(), one_of(*sequences.KINDS)),
+        "id_column": either(none(), instance(str, text="a column's name")),
+        "time_column": either(none(), instance(str, text="a column's name")),
+        "missing": one_of(*MISSING),
+        "scaling": one_of(*SCALINGS),
+        "vocabulary_size": integer(1),
+        "embedding_dim": integer(1),
+        "n_mels": integer(1, 512),
+        "max_length": either(none(), integer(1)),
+    }
+
+    def __init__(
+        self,
+        cell: str | Cell = "gru",
+        task: str | Task = "classification",
+        hidden_size: int = 64,
+        *,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        pooling: str = "last",
+        horizon: int | None = None,
+        context: int | None = None,
+        quantiles: Any = None,
+        season: Any = "auto",
+        kind: str | None = None,
+        id_column: str | None = None,
+        time_column: str | None = None,
+        missing: str = "refuse",
+        scaling: str = "auto",
+        vocabulary_size: int = 10_000,
+        embedding_dim: int = 64,
+        n_mels: int = 40,
+        max_length: int | None = None,
+        class_weight: Any = None,
+        epochs: int = 100,
+        batch_size: int | str = "auto",
+        learning_rate: float = 2e-3,
+        optimizer: str = "adamw",
+        schedule: str = "cosine",
+        weight_decay: float = 0.01,
+        gradient_clip: float | None = 1.0,
+        validation_fraction: float = 0.15,
+        early_stopping: bool = True,
+        patience: int = 10,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        strict: bool = False,
+    ) -> None:
+        self.cell = cell
+        self.task = task
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.layer_norm = layer_norm
+        self.pooling = pooling
+        self.horizon = horizon
+        self.context = context
+        self.quantiles = quantiles
+        self.season = season
+        self.kind = kind
+        self.id_column = id_column
+        self.time_column = time_column
+        self.missing = missing
+        self.scaling = scaling
+        self.vocabulary_size = vocabulary_size
+        self.embedding_dim = embedding_dim
+        self.n_mels = n_mels
+        self.max_length = max_length
+        self.class_weight = class_weight
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.gradient_clip = gradient_clip
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.patience = patience
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.strict = strict
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: str | Path | None = None
+    ) -> SequenceModel:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like
+            (n, time, channels), (n, time) for one channel, a list of (time_i, channels) or (time_i,), a long table
+            with ``id_column``, a list of texts, or of recordings (paths, samples, pairs of samples and rate).
+        y : array-like of shape (n,) or (n, outputs), optional
+        sample_weight : array-like of shape (n,), optional
+        checkpoint : path, optional
+
+        Returns
+        -------
+        self
+        """
+        check_params(self, self._RULES)
+        cell = _assemble.part(self, "cell", "cells", Cell)
+        cell.check()
+        with _fitting.all_or_nothing(self), as_usual():
+            if self._forecasts():
+                from punar.estimators import _forecast_job
+
+                self._take(_forecast_job.fit(self, X, checkpoint))
+            else:
+                task = _assemble.part(self, "task", "tasks", Task)
+                self._take(_sequence_job.fit(self, cell, task, X, y, sample_weight, checkpoint))
+        self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
+        return self
+
+    def _take(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self.module_ = fitted.module
+        self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
+        if hasattr(fitted.task, "classes_"):
+            self.classes_ = fitted.task.classes_
+        if hasattr(fitted.preparation, "channels"):
+            self.n_features_in_ = fitted.preparation.channels
+
+    # -- using --------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any = None) -> np.ndarray:
+        """Return classes, numbers, or the steps after the end of each series."""
+        fitted = self._known()
+        if self._forecasts():
+            from punar.estimators import _forecast_predict
+
+            return _forecast_predict.predict(self, X)
+        return fitted.task.decode(_sequence_predict.raw(self, X, "predict"))
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
+        task: Any = self._known().task
+        found: np.ndarray = task.proba(_sequence_predict.raw(self, X, "predict_proba"))
+        return found
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return accuracy or R²."""
+        return _sequence_predict.score(self, X, y, sample_weight)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the pooled state of each sequence, float32 (n, hidden size times directions)."""
+        self._known()
+        return _sequence_predict.raw(self, X, "transform", features=True).numpy()
+
+    def _known(self) -> Fitted:
+        if not self.__sklearn_is_fitted__():
+            raise errors.NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
+                "using this estimator."
+            )
+        return self._fitted
+
+    @property
+    def preparation_(self) -> Preparation:
+        """What items are brought to before the network sees them."""
+        return self._known().preparation
+
+    @property
+    def cell_(self) -> Cell:
+        """The fitted cell's recipe."""
+        return self._known().cell
+
+    # -- stored ------------------------------------------------------------------------------------------------
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return facts and tensors for :func:`punar.save`."""
+        if self._forecasts():
+            from punar.estimators import _forecast_store
+
+            return _forecast_store.to_stored(self._known())
+        return _sequence_store.to_stored(self._known())
+
+    def from_stored(
+        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
+    ) -> None:
+        """Take what :meth:`to_stored` gave, trusting nothing."""
+        if self._forecasts():
+            from punar.estimators import _forecast_store
+
+            self._take(_forecast_store.from_stored(facts, tensors, where, parts))
+        else:
+            self._take(_sequence_store.from_stored(facts, tensors, where, parts))
+
+    # -- scikit-learn -------------------------------------------------------------------------------------------
+
+    def set_params(self, **params: Any) -> SequenceModel:
+        """Set parameters; one that is nested in a part which is still a name gets a kind error."""
+        _assemble.refuse_nested(self, params, {"cell": "cells", "task": "tasks"})
+        super().set_params(**params)
+        return self
+
+    def _forecasts(self) -> bool:
+        return self.task == _FORECASTING or type(self.task).__name__ == "Forecasting"
+
+    @property
+    def _estimator_type(self) -> str | None:
+        return self._kind()
+
+    def _kind(self) -> str | None:
+        if self._forecasts():
+            return None
+        task = self.task if isinstance(self.task, Task) else None
+        return task.kind if task is not None else "regressor" if self.task == "regression" else "classifier"
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_fitted")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        kind = self._kind()
+        tags.estimator_type = kind
+        tags.target_tags.required = kind is not None
+        tags.no_validation = True
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.input_tags.allow_nan = self.missing == "mask"
+        if kind == "regressor":
+            tags.regressor_tags = RegressorTags()
+            tags.target_tags.multi_output = True
+        elif kind == "classifier":
+            tags.classifier_tags = ClassifierTags()
+            tags.target_tags.multi_output = self.task == "multilabel" or isinstance(self.task, Multilabel)
+        return tags
