@@ -139,12 +139,48 @@ def _stub(part: nn.Module) -> Any:
     def stub(*args: Any, **kwargs: Any) -> Any:
         key = (_form(args), _form(kwargs))
         if key not in forms:
-            with torch.no_grad():
-                # Copies, because a zero that stands for a whole tensor cannot be changed in place.
-                forms[key] = _form(forward(*_map(args, torch.clone), **_map(kwargs, torch.clone)))
+            forms[key] = _learn(forward, args, kwargs)
         return _zeros(forms[key])
 
     return stub
+
+
+def _learn(forward: Any, args: Any, kwargs: Any) -> Any:
+    """Return the form of what ``forward`` gives: from two and three rows where the batch has more, else by running it.
+
+    Two small runs tell which axes are the batch; a whole batch through the frozen part would cost as much as computing
+    it anew.
+    """
+
+    def run(rows: int | None) -> Any:
+        def some(value: Tensor) -> Tensor:
+            # Copies, because a zero that stands for a whole tensor cannot be changed in place.
+            return value[:rows].clone() if rows and value.dim() and len(value) == n else value.clone()
+
+        with torch.no_grad():
+            return _form(forward(*_map(args, some), **_map(kwargs, some)))
+
+    n = next((len(value) for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.dim()), 0)
+    if n > 5:
+        grown = _grown(run(2), run(3), n)
+        if grown is not None:
+            return grown
+    return run(None)
+
+
+def _grown(two: Any, three: Any, n: int) -> Any:
+    """Return the form for ``n`` rows from those for two and three, or None where more than the first axis differs."""
+    if isinstance(two, _Shape) and isinstance(three, _Shape):
+        shape, other = two[0], three[0]
+        if two[1:] != three[1:] or len(shape) != len(other) or shape[1:] != other[1:]:
+            return None
+        if shape == other:
+            return two
+        return _Shape(((n, *shape[1:]), *two[1:])) if (shape[0], other[0]) == (2, 3) else None
+    if isinstance(two, tuple) and isinstance(three, tuple) and len(two) == len(three):
+        parts = [_grown(a, b, n) for a, b in zip(two, three, strict=True)]
+        return None if any(p is None and a is not None for p, a in zip(parts, two, strict=True)) else tuple(parts)
+    return two if two == three else None
 
 
 class _Shape(tuple[Any, ...]):

@@ -97,6 +97,7 @@ def engine(
         "device": device.type,
         "bfloat16": mixed,
         "threads": available_cores(),
+        "rows_per_pass": runtime.ROWS_PER_PASS,
     }
     name, plain = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
     run = plain
