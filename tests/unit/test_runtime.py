@@ -69,3 +69,14 @@ def test_a_damaged_memory_is_measured_again(always_large):
     always_large.write_text("{broken", encoding="utf-8")
     assert extractor().transform(X).shape == (70, 64)
     assert json.loads(always_large.read_text("utf-8"))
+
+
+def test_pictures_run_in_small_passes_and_give_the_same_rows():
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()).eval()
+    seen = []
+    module[0].register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    batch = {"pixels": torch.randn(19, 3, 9, 9)}
+    run = runtime.eager(module, lambda m, b: m(b["pixels"]), torch.device("cpu"))
+    rows = run(batch)
+    assert seen == [8, 8, 3]
+    torch.testing.assert_close(rows, module(batch["pixels"]).detach())

@@ -105,3 +105,43 @@ def test_gradients_of_a_replay_equal_those_of_the_whole_run():
     with replayed(net, TOY, 1, found["a"]):
         net(torch.zeros(2, 4)).square().sum().backward()
     assert all(torch.equal(p.grad, w) for p, w in zip([*net.b.parameters(), *net.c.parameters()], wanted, strict=True))
+
+
+class Grid(nn.Module):
+    """A part that also reads a table as long as the batch, and one whose output has no batch."""
+
+    def __init__(self, refuses):
+        super().__init__()
+        self.first, self.last, self.refuses = Part(refuses), nn.Linear(4, 4), refuses
+        self.rows = 0
+
+    def forward(self, x):
+        table = torch.arange(8.0)[:, None].expand(8, 4)
+        a, shape = self.first(x, table)
+        return self.last(a) + 0 * shape.sum()
+
+
+class Part(nn.Module):
+    def __init__(self, refuses):
+        super().__init__()
+        self.inner, self.refuses, self.seen = nn.Linear(4, 4), refuses, []
+
+    def forward(self, x, table):
+        self.seen.append(len(x))
+        if self.refuses and len(table) != 8:
+            raise RuntimeError("the table has eight rows")
+        return self.inner(x), table[:1]
+
+
+@pytest.mark.parametrize(("refuses", "rows"), [(False, [2, 3]), (True, [2, 8])])
+def test_a_stub_learns_its_form_from_few_rows_and_from_all_where_those_do_not_tell(refuses, rows):
+    net = Grid(refuses).eval()
+    x = torch.randn(8, 4)
+    stages = (Stage("first", ("first", "last")),)
+    wanted = torch.randn(8, 4)
+    with replayed(net, stages, 1, wanted):
+        assert net(torch.zeros(8, 4)).shape == (8, 4)
+    assert net.first.seen == rows
+    with replayed(net, stages, 1, wanted):
+        net(x)
+    assert net.first.seen == rows, "learnt once"

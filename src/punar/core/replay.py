@@ -7,6 +7,7 @@ state-dict names of the modules stay as they are. Neither may be used by two thr
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -162,9 +163,11 @@ def _learn(forward: Any, args: Any, kwargs: Any) -> Any:
 
     n = next((len(value) for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.dim()), 0)
     if n > 5:
-        grown = _grown(run(2), run(3), n)
-        if grown is not None:
-            return grown
+        # A tensor whose first axis is as long as the batch by chance is cut too; then the part may refuse it.
+        with contextlib.suppress(Exception):
+            grown = _grown(run(2), run(3), n)
+            if grown is not None:
+                return grown
     return run(None)
 
 

@@ -14,6 +14,7 @@ from punar.data.preparation import BadItem, Batch, Preparation
 from punar.errors import DataError, DataTypeError, MissingExtraError, shown
 
 _STEP = 8
+_LONGEST = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,14 @@ class Sentences(Preparation):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Sentences:
         """Rebuild from :meth:`facts`."""
-        return cls(**{f.name: facts[f.name] for f in fields(cls) if f.name in facts})
+        made = cls(**{f.name: facts[f.name] for f in fields(cls) if f.name in facts})
+        sound = isinstance(made.tokenizer, str) and type(made.max_length) is int and type(made.pad_id) is int
+        if not (sound and 1 <= made.max_length <= _LONGEST and made.pad_id >= 0):
+            raise ValueError(
+                "tokenizer must be text, max_length a whole number from 1 to "
+                f"{_LONGEST} and pad_id one >= 0, found max_length {made.max_length!r} and pad_id {made.pad_id!r}"
+            )
+        return made
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return the texts as a list; see :class:`Preparation`."""

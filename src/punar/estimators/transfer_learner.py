@@ -18,7 +18,7 @@ from punar.core.params import boolean, check_params, either, integer, none, numb
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.data.augment import NAMES as AUGMENTATIONS
 from punar.data.preparation import Preparation
-from punar.errors import NotSupportedError
+from punar.errors import NotSupportedError, ParameterError
 from punar.estimators import _assemble, _fitting, _frozen, _transfer_store
 from punar.estimators._transfer_job import Fitted, fit
 from punar.estimators.backbone import refuse_nested
@@ -224,11 +224,23 @@ class TransferLearner(BaseEstimator):
         punar.errors.TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
+        self._refuse_what_is_not_used()
         task = _assemble.part(self, "task", "tasks", Task)
         with _fitting.all_or_nothing(self), as_usual():
             self._take(fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self
+
+    def _refuse_what_is_not_used(self) -> None:
+        if self.strategy != "feature_extraction":
+            return
+        for name, unset in (("augment", None), ("views", 0), ("lora", None)):
+            if getattr(self, name) != unset:
+                raise ParameterError(
+                    f"{type(self).__name__}: {name}={getattr(self, name)!r} changes what is trained below the head, "
+                    f"and strategy='feature_extraction' trains nothing there. Leave {name} out, or set "
+                    "strategy='fine_tuning'."
+                )
 
     def _take(self, fitted: Fitted) -> None:
         self._body, self.module_, self._task = fitted.body, fitted.module, fitted.task
