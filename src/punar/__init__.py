@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from punar.estimators.sequence_model import SequenceModel
     from punar.estimators.transfer_learner import TransferLearner
     from punar.inspection.catalogue import list_backbones
+    from punar.inspection.gates import gates
+    from punar.inspection.gradient_flow import gradient_flow
     from punar.inspection.layers import layers
 
 __version__ = "0.1.0"
@@ -30,6 +32,8 @@ __all__ = [
     "compare",
     "errors",
     "extend",
+    "gates",
+    "gradient_flow",
     "layers",
     "list_backbones",
     "load",
@@ -43,6 +47,8 @@ _HOME = {
     "TransferLearner": "punar.estimators.transfer_learner",
     "backbone": "punar.estimators.backbone",
     "compare": "punar.comparison.ask",
+    "gates": "punar.inspection.gates",
+    "gradient_flow": "punar.inspection.gradient_flow",
     "layers": "punar.inspection.layers",
     "list_backbones": "punar.inspection.catalogue",
     "load": "punar.estimators.folder",

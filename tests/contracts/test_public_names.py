@@ -17,6 +17,8 @@ NAMES = [
     "compare",
     "errors",
     "extend",
+    "gates",
+    "gradient_flow",
     "layers",
     "list_backbones",
     "load",
