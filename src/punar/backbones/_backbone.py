@@ -63,7 +63,11 @@ class Plan:
     pool : callable
         ``pool(output, batch)`` -> (n, c): a stage's raw output (a map, tokens) averaged to one vector per item.
     export : tuple of str
-        Names of the batch's tensors that ``forward`` reads, in order, for exporting.
+        Names of the batch's tensors that ``forward`` reads, in order, for exporting; empty where it cannot be.
+    learning_rate : float or None
+        Peak for fine-tuning, where it is another than the domain's.
+    batch_size : int or None
+        Items of a frozen pass, where it is another than the domain's.
     """
 
     stages: tuple[Stage, ...]
@@ -72,6 +76,8 @@ class Plan:
     forward: Forward
     pool: Callable[[Tensor, Mapping[str, Tensor]], Tensor]
     export: tuple[str, ...] = ("pixels",)
+    learning_rate: float | None = None
+    batch_size: int | None = None
 
 
 class Backbone(BaseEstimator, ABC):
@@ -88,7 +94,7 @@ class Backbone(BaseEstimator, ABC):
 
     Attributes
     ----------
-    domain : {"vision", "text", "audio"}
+    domain : {"vision", "text", "audio", "series"}
         What it reads; for sources of several, set by what ``describe`` finds.
     """
 

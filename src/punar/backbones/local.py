@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from punar.backbones import _own_autoencoder, _own_transfer, _transformers
+from punar.backbones import _own_autoencoder, _own_sequence, _own_transfer, _transformers
 from punar.backbones._backbone import Backbone, Plan
 from punar.errors import BackboneError, ParameterError, ParameterTypeError, shown
 
@@ -77,7 +77,8 @@ class Local(Backbone):
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and calls."""
         maker = _maker(about)
-        found: Plan = _own_transfer.plan(module, about) if maker is _own_transfer else maker.plan(about)
+        whole = maker in (_own_transfer, _own_sequence)
+        found: Plan = maker.plan(module, about) if whole else maker.plan(about)
         return found
 
     def _folder(self) -> Path:
@@ -93,7 +94,11 @@ class Local(Backbone):
 
 def _maker(about: Mapping[str, Any]) -> Any:
     """Return the functions for this kind of folder."""
-    own = {"autoencoder": _own_autoencoder, _own_transfer.ARCHITECTURE: _own_transfer}
+    own = {
+        "autoencoder": _own_autoencoder,
+        _own_transfer.ARCHITECTURE: _own_transfer,
+        _own_sequence.ARCHITECTURE: _own_sequence,
+    }
     return own.get(about["architecture"], _transformers)
 
 
@@ -108,4 +113,6 @@ def _punar_model(folder: Path, options: Mapping[str, Any] | None) -> dict[str, A
         return _own_autoencoder.describe(folder, config, tensors)
     if kind == "TransferLearner":
         return _own_transfer.describe(folder, config, tensors)
+    if kind == "SequenceModel":
+        return _own_sequence.describe(folder, config, tensors)
     raise BackboneError(f"{folder} holds a saved {shown(kind)}, which cannot be a backbone.")

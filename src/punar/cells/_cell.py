@@ -10,11 +10,14 @@ Shapes: B sequences, T steps, D values per step, H hidden units.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
+from punar.cells import _encoder
+from punar.cells._encoder import Encoder
 from punar.cells._stack import Stack
 from punar.errors import ParameterError
 
@@ -114,3 +117,23 @@ class Cell(BaseEstimator, ABC):
             dropout=dropout,
             layer_norm=layer_norm,
         )
+
+    def encoder(self, design: Mapping[str, Any]) -> Encoder:
+        """Return what turns sequences into one vector each: embed, stack, pool.
+
+        Parameters
+        ----------
+        design : mapping
+            JSON values: ``width`` of a step, size of the vocabulary ``tokens`` (None where steps are numbers),
+            ``hidden_size``, ``num_layers``, ``bidirectional``, ``layer_norm``, ``dropout`` and ``pooling``, one of
+            "last", "mean", "max" and "attention". What else it holds is not used.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            It is no design.
+        ParameterError
+            As from :meth:`stack`.
+        """
+        _encoder.check(design)
+        return _encoder.build(self, design)

@@ -5,11 +5,13 @@ Shapes: B sequences, T steps of the longest, D values per step, H hidden units, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from punar.cells._cell import Cell
@@ -37,7 +39,7 @@ class Stack(nn.Module):
     Attributes
     ----------
     cell : Cell
-    layers : nn.ModuleList of nn.ModuleList
+    layers : nn.ModuleList of Layer
         ``layers[l][0]`` reads forwards, ``layers[l][1]`` backwards.
     norms : nn.ModuleList
         One per layer, or none.
@@ -64,10 +66,10 @@ class Stack(nn.Module):
         self.output_width = hidden_size * directions
         widths = [input_width] + [self.output_width] * (num_layers - 1)
         self.layers = nn.ModuleList(
-            nn.ModuleList(cell.build(width, hidden_size) for _ in range(directions)) for width in widths
+            Layer((cell.build(width, hidden_size) for _ in range(directions)), dropout if number else 0.0)
+            for number, width in enumerate(widths)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(self.output_width) for _ in widths if layer_norm)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return all states and the last ones.
@@ -88,12 +90,7 @@ class Stack(nn.Module):
         ragged = _ragged(x, lengths)
         out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
         for number in range(len(self.layers)):
-            out = self._between(number, out)
-            pair: Any = self.layers[number]
-            states = [pair[0](out)]
-            if len(pair) == 2:
-                states.append(_turned(pair[1](_turned(out, ragged)), ragged))
-            out = self._joined(number, states)
+            out = self._normed(number, self.layers[number](out, None if ragged is None else ragged.turn))
         if ragged is None:
             last = out[:, -1]
         else:
@@ -119,29 +116,61 @@ class Stack(nn.Module):
             before the layer norm. Differentiable.
         """
         ragged = _ragged(x, lengths)
+        turn = None if ragged is None else ragged.turn
         out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
         found: dict[str, Tensor] = {}
         for number in range(len(self.layers)):
             pair: Any = self.layers[number]
             states = []
             for direction, module in enumerate(pair):
-                seen = self.cell.look(module, _turned(out, ragged) if direction else out)
+                seen = self.cell.look(module, _turned(out, turn) if direction else out)
                 if direction:
-                    seen = {name: _turned(value, ragged) for name, value in seen.items()}
+                    seen = {name: _turned(value, turn) for name, value in seen.items()}
                 suffix = (f"_l{number}" if number else "") + ("_reverse" if direction else "")
                 found |= {name + suffix: value for name, value in seen.items()}
                 states.append(seen["hidden"])
-            out = self._joined(number, states)
+            out = self._normed(number, _beside(states))
         if ragged is None:
             return found
         return {name: value.masked_fill(ragged.past, torch.nan) for name, value in found.items()}
 
-    def _between(self, number: int, out: Tensor) -> Tensor:
-        return self.dropout(out) if number else out
-
-    def _joined(self, number: int, states: list[Tensor]) -> Tensor:
-        out = states[0] if len(states) == 1 else torch.cat(states, 2)
+    def _normed(self, number: int, out: Tensor) -> Tensor:
         return self.norms[number](out) if len(self.norms) else out
+
+
+class Layer(nn.ModuleList):
+    """One layer: a module per direction, forwards first.
+
+    Parameters
+    ----------
+    directions : iterable of nn.Module
+    dropout : float in [0, 1), default=0.0
+        Share of the values it reads that is dropped in training.
+    """
+
+    def __init__(self, directions: Iterable[nn.Module] = (), dropout: float = 0.0) -> None:
+        super().__init__(directions)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, turn: Tensor | None = None) -> Tensor:
+        """Return states (B, T, H * S), not zero past a sequence's length.
+
+        Parameters
+        ----------
+        x : Tensor of shape (B, T, D)
+        turn : Tensor of shape (B, T) and int64, optional
+            The flattened batch's step that stands at each place once every sequence is turned around. None: all
+            sequences have T steps.
+        """
+        x = functional.dropout(x, self.dropout, self.training)
+        states = [self[0](x)]
+        if len(self) == 2:
+            states.append(_turned(self[1](_turned(x, turn)), turn))
+        return _beside(states)
+
+
+def _beside(states: list[Tensor]) -> Tensor:
+    return states[0] if len(states) == 1 else torch.cat(states, 2)
 
 
 @dataclass(frozen=True)
@@ -151,7 +180,7 @@ class _Ragged:
     past: Tensor  # (B, T, 1), True behind the end
     rows: Tensor  # (B,)
     ends: Tensor  # (B,), the last step of each sequence
-    turn: Tensor  # (B * T,), rows of the flattened batch with each sequence turned around
+    turn: Tensor  # (B, T), rows of the flattened batch with each sequence turned around
 
 
 def _ragged(x: Tensor, lengths: Tensor | None) -> _Ragged | None:
@@ -164,12 +193,12 @@ def _ragged(x: Tensor, lengths: Tensor | None) -> _Ragged | None:
     rows = torch.arange(count, device=x.device)
     past = step >= lengths
     turn = torch.where(past, step, lengths - 1 - step) + rows[:, None] * steps
-    return _Ragged(past[:, :, None], rows, lengths[:, 0] - 1, turn.flatten())
+    return _Ragged(past[:, :, None], rows, lengths[:, 0] - 1, turn)
 
 
-def _turned(x: Tensor, ragged: _Ragged | None) -> Tensor:
+def _turned(x: Tensor, turn: Tensor | None) -> Tensor:
     """Return (B, T, D) with every sequence turned around within its length."""
-    return x.flip(1) if ragged is None else _Turn.apply(x, ragged.turn)
+    return x.flip(1) if turn is None else _Turn.apply(x, turn.flatten())
 
 
 class _Turn(torch.autograd.Function):

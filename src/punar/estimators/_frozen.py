@@ -87,7 +87,7 @@ def engine(
         In place of the plan's.
     """
     prepare = preparation or body.plan.preparation
-    size = batch_size or BATCH_SIZE.get(prepare.domain, 256)
+    size = batch_size or body.plan.batch_size or BATCH_SIZE.get(prepare.domain, 256)
     mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
     key: dict[str, Any] = {
         "weights": body.hash,
@@ -101,7 +101,8 @@ def engine(
     }
     name, plain = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
     run = plain
-    some = _sample(prepare, items) if device.type == "cpu" and len(items) >= size else []
+    exports = device.type == "cpu" and len(items) >= size and bool(body.plan.export)
+    some = _sample(prepare, items) if exports else []
     bucket = prepare.bucket(some[len(some) // 2]) if some else 0
     if some and runtime.is_large(prepare.domain, _work(body, bucket), len(items)):
         alike = [p for p in some if prepare.bucket(p) == bucket]
@@ -156,7 +157,7 @@ def _pooled(output: Any, batch: Mapping[str, Tensor], plan: Plan, pooling: str) 
     if pooling == "max":
         if value.dim() == 4:
             return value.amax((2, 3))
-        mask = batch.get("attention_mask")
+        mask = _own_steps(batch, value)
         if mask is not None and mask.shape[1] == value.shape[1]:
             value = value.masked_fill(mask.unsqueeze(2) == 0, torch.finfo(value.dtype).min)
         return value.amax(1)
@@ -164,6 +165,13 @@ def _pooled(output: Any, batch: Mapping[str, Tensor], plan: Plan, pooling: str) 
         raise NotSupportedError("pooling='first' takes the first token; a picture's map has none. Use 'mean' or 'max'.")
     first: Tensor = value[:, 0]
     return first
+
+
+def _own_steps(batch: Mapping[str, Tensor], value: Tensor) -> Tensor | None:
+    """Return which steps of each row are its own, not padding, (n, t); None where the batch does not say."""
+    if "lengths" in batch:
+        return torch.arange(value.shape[1], device=value.device) < batch["lengths"].unsqueeze(1)
+    return batch.get("attention_mask")
 
 
 def _sample(prepare: Preparation, items: Sequence[Any]) -> list[Tensor]:

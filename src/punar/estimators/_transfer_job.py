@@ -330,7 +330,8 @@ def _settings(job: Job) -> SimpleNamespace:
     found = {name: getattr(estimator, name) for name in _fitting.TRAINING_RULES}
     if found["learning_rate"] == "auto":
         fresh = estimator.strategy == "scratch" or estimator.lora is not None
-        found["learning_rate"] = 2e-3 if fresh else 1e-3 if job.preparation.domain == "vision" else 1e-4
+        tuned = job.body.plan.learning_rate or (1e-3 if job.preparation.domain == "vision" else 1e-4)
+        found["learning_rate"] = 2e-3 if fresh else tuned
     return SimpleNamespace(**found)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from punar.backbones._backbone import Backbone, Plan, Stage
 from punar.core.runtime import as_usual
+from punar.data.sounds import Sounds
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError, shown
 from punar.estimators._freezing import HEAD, planned_modes, stage_parameters, trainable_stages
 from punar.estimators._transfer_module import Transfer
@@ -244,8 +245,10 @@ def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _blank(plan: Plan, device: torch.device) -> dict[str, Tensor]:
-    """Return a batch of one empty item: a picture of the backbone's size, 16 tokens, or a second of silence."""
+    """Return a batch of one empty item: a picture of the network's size, 16 tokens or steps, a second of silence."""
     preparation = plan.preparation
-    item = {"text": torch.zeros(16, dtype=torch.int64), "audio": torch.zeros(16_000)}.get(preparation.domain)
+    item = {"text": torch.zeros(16, dtype=torch.int64), "series": torch.zeros(16)}.get(preparation.domain)
+    if preparation.domain == "audio":
+        item = torch.zeros(16_000 if isinstance(preparation, Sounds) else 16)
     bucket = 0 if item is None else preparation.bucket(item)
     return {k: v.to(device) for k, v in preparation.collate([preparation.blank(bucket)], bucket).items()}

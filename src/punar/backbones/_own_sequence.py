@@ -1,0 +1,181 @@
+"""A saved sequence model as a backbone: embedding, recurrent layers and pooling, for the next task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.backbones._backbone import Plan, Stage
+from punar.backbones._stages import prove_stages
+from punar.backbones._weights import put_weights
+from punar.core import plugins
+from punar.core.weights import at_most, most_parameters
+from punar.data import vocabulary
+from punar.data.frames import Frames
+from punar.data.preparation import Batch, Preparation
+from punar.data.sentences import Sentences
+from punar.data.series import Series
+from punar.errors import BackboneError, DamagedModelError, ParameterError, UnknownPartError, shown
+
+ARCHITECTURE = "sequence"
+_PREFIX, _TOKENIZER = "module.", "tokenizer"
+_PARTS = ("embed.", "stack.", "pool.")
+_PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
+_DESIGN = ("width", "tokens", "hidden_size", "num_layers", "bidirectional", "layer_norm", "dropout", "pooling")
+_SOME = (9, 6)  # steps of the sequences that stages are proven on: unequal, as in use
+# Of the small networks that these are; what is right for a transformer hardly moves them.
+_LEARNING_RATE = 1e-3
+_BATCH_SIZE = 32
+
+
+def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Return what the other functions here need, as JSON values.
+
+    Raises
+    ------
+    BackboneError
+        It forecasts, or its cell is not one of punar's.
+    DamagedModelError
+        The folder does not describe a sequence model.
+    """
+    try:
+        fitted = config["fitted"]
+        if config["estimator"]["params"]["task"] == "forecasting" or fitted["task"]["class"] == "Forecasting":
+            raise BackboneError(
+                f"{folder} holds a model that forecasts, which cannot be a backbone: it reads windows that are scaled "
+                "by their own series, a step at a time, and has no input facts for whole items. Save one of another "
+                "task."
+            )
+        if fitted["cell"]["folder"] == "user":
+            raise BackboneError(
+                f"{folder} was saved with a cell of somebody's own, {shown(fitted['cell']['class'])}. Backbones are "
+                "made of punar's own cells."
+            )
+        given = dict(fitted["input"])
+        if _TOKENIZER in tensors:
+            given[_TOKENIZER] = tensors[_TOKENIZER].numpy().tobytes().decode()
+        about = {
+            "architecture": ARCHITECTURE,
+            "most_parameters": most_parameters(tensors),
+            "cell": fitted["cell"],
+            "design": {name: fitted["design"][name] for name in _DESIGN},
+            "input": given,
+            "domain": str(given["domain"]),
+            "made_by": "you, with punar",
+            "licence": "yours",
+        }
+        preparation = _preparation(given)
+        _check_input(preparation, about["design"])
+        with torch.device("meta"):
+            needed = sum(p.numel() for p in build(about).parameters())
+    except (BackboneError, DamagedModelError, UnknownPartError):
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise DamagedModelError(f"{folder}: config.json does not describe a sequence model: {shown(error)}.") from None
+    if needed > sum(t.numel() for t in tensors.values()):
+        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
+    module = build(about)
+    batch = _some(about["design"])
+    stages = prove_stages(module, _stages(module, about["design"]), lambda: _forward(module, batch))
+    return about | {"stages": [[s.name, list(s.modules)] for s in stages]}
+
+
+def build(about: Mapping[str, Any]) -> nn.Module:
+    """Return embedding, layers and pooling with random weights."""
+    with at_most(int(about["most_parameters"]), "config.json"):
+        try:
+            cell: Any = plugins.from_dict(about["cell"], allowed=("cells",))
+            cell.check()
+            module: nn.Module = cell.encoder(about["design"])
+        except (ParameterError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, (DamagedModelError, UnknownPartError)):
+                raise
+            raise DamagedModelError(f"config.json does not describe a sequence model: {shown(error, 200)}") from None
+    return module
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Put the stored network in, without the head."""
+    named = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
+    put_weights(module, {name: value for name, value in named.items() if name.startswith(_PARTS)}, where)
+
+
+def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
+    """Return stages, width and calls."""
+    return Plan(
+        stages=tuple(Stage(name, tuple(modules)) for name, modules in about["stages"]),
+        width=int(module.stack.output_width),  # type: ignore[union-attr, arg-type]
+        preparation=_preparation(about["input"]),
+        forward=_forward,
+        pool=mean_of_steps,
+        export=(),
+        learning_rate=_LEARNING_RATE,
+        batch_size=_BATCH_SIZE,
+    )
+
+
+def mean_of_steps(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    """Pool (n, t, c) by the mean over each sequence's own steps; (n, c) as it is."""
+    if output.dim() == 2:
+        return output
+    lengths = _lengths(batch).unsqueeze(1)
+    behind = torch.arange(output.shape[1], device=output.device) >= lengths
+    return output.masked_fill(behind.unsqueeze(2), 0.0).sum(1) / lengths.to(output.dtype)
+
+
+def _forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    found: Tensor = module(batch["values"] if "values" in batch else batch["input_ids"], _lengths(batch))
+    return found
+
+
+def _lengths(batch: Mapping[str, Tensor]) -> Tensor:
+    return batch["lengths"] if "lengths" in batch else batch["attention_mask"].sum(1)
+
+
+def _preparation(given: Mapping[str, Any]) -> Preparation:
+    kind = _PREPARATIONS.get(str(given["domain"]))
+    if kind is None:
+        raise DamagedModelError("config.json: input must be series, text or audio.")
+    found: Preparation = kind.from_facts(given)
+    return found
+
+
+def _check_input(preparation: Any, design: Mapping[str, Any]) -> None:
+    """Raise ValueError where items become steps of another width, or tokens of another vocabulary, than it reads."""
+    texts = isinstance(preparation, Sentences)
+    if texts != (design["tokens"] is not None):
+        raise ValueError("input and design must both be of texts, or both of numbers")
+    found, wanted = (vocabulary.size(preparation), design["tokens"]) if texts else (preparation.width, design["width"])
+    if found != wanted:
+        raise ValueError(f"the input has {found} numbers or tokens, the network reads {wanted}")
+
+
+def _some(design: Mapping[str, Any]) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    longest, count = max(_SOME), len(_SOME)
+    lengths = torch.tensor(_SOME)
+    if design["tokens"] is None:
+        return {"values": torch.randn(count, longest, design["width"], generator=generator), "lengths": lengths}
+    ids = torch.randint(design["tokens"], (count, longest), generator=generator)
+    return {"input_ids": ids, "attention_mask": (torch.arange(longest) < lengths.unsqueeze(1)).long()}
+
+
+def _stages(module: nn.Module, design: Mapping[str, Any]) -> list[Stage]:
+    """Return the embedding where there is one to learn, then each layer with its norm, the last with the pooling."""
+    stack: Any = module.get_submodule("stack")
+    found: list[Stage] = []
+    waiting: tuple[str, ...] = ("embed",)
+    if design["tokens"] is not None:
+        found, waiting = [Stage("embed", waiting)], ()
+    for number in range(len(stack.layers)):
+        norm = (f"stack.norms.{number}",) if len(stack.norms) else ()
+        found.append(Stage(f"layer{number}", (*waiting, f"stack.layers.{number}", *norm)))
+        waiting = ()
+    if any(True for _ in module.get_submodule("pool").parameters()):
+        # What weighs the steps is learned with the layer that gives them.
+        found[-1] = Stage(found[-1].name, (*found[-1].modules, "pool"))
+    return found

@@ -1,0 +1,153 @@
+"""From a batch of sequences to one vector each: embed, recurrent stack, pool. What a head is put on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.cells._stack import Stack
+
+if TYPE_CHECKING:
+    from punar.cells._cell import Cell
+
+POOLINGS = ("last", "mean", "max", "attention")
+_MOST = 2**24  # of any size in a stored model
+
+
+class Encoder(nn.Module):
+    """Embed, stack and pool.
+
+    Attributes
+    ----------
+    embed : Values or Words
+        Steps as the batch has them -> steps (n, t, d).
+    stack : Stack
+    pool : Pool
+    """
+
+    def __init__(self, embed: nn.Module, stack: Stack, pool: Pool) -> None:
+        super().__init__()
+        self.embed = embed
+        self.stack = stack
+        self.pool = pool
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """Return one vector per sequence, (n, hidden size times directions).
+
+        Parameters
+        ----------
+        steps : Tensor of shape (n, t, d) or, of token ids, (n, t)
+        lengths : Tensor of int64, (n,)
+        """
+        return pooled(self.embed, self.stack, self.pool, steps, lengths)
+
+
+def pooled(embed: nn.Module, stack: Stack, pool: Pool, steps: Tensor, lengths: Tensor) -> Tensor:
+    """Return what an :class:`Encoder` of these parts gives."""
+    out, last = stack(embed(steps), lengths)
+    found: Tensor = pool(out, last, lengths)
+    return found
+
+
+def build(cell: Cell, design: Mapping[str, Any]) -> Encoder:
+    """Return an encoder with first weights; see :meth:`Cell.encoder`."""
+    width, tokens, dropout = design["width"], design["tokens"], design["dropout"]
+    embed = Values() if tokens is None else Words(tokens, width, dropout)
+    stack = cell.stack(
+        width,
+        design["hidden_size"],
+        num_layers=design["num_layers"],
+        bidirectional=design["bidirectional"],
+        dropout=dropout,
+        layer_norm=design["layer_norm"],
+    )
+    return Encoder(embed, stack, Pool(design["pooling"], stack.output_width))
+
+
+def check(design: Mapping[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError where a stored design cannot be one."""
+    sizes = [design[name] for name in ("width", "hidden_size", "num_layers")]
+    sizes += [] if design["tokens"] is None else [design["tokens"]]
+    if not all(type(s) is int and 1 <= s <= _MOST for s in sizes):
+        raise ValueError(f"sizes must be integers in [1, {_MOST}], found {sizes}")
+    if not all(type(design[name]) is bool for name in ("bidirectional", "layer_norm")):
+        raise ValueError("bidirectional and layer_norm must be true or false")
+    if design["pooling"] not in POOLINGS or type(design["dropout"]) is not float or not 0 <= design["dropout"] < 1:
+        raise ValueError("pooling and dropout must be such")
+
+
+def steps_of(batch: Mapping[str, Tensor]) -> Tensor:
+    """Return the steps of a batch as an encoder takes them: numbers (n, t, d) or token ids (n, t)."""
+    return batch["values"] if "values" in batch else batch["input_ids"]
+
+
+def lengths_of(batch: Mapping[str, Tensor]) -> Tensor:
+    """Return how many steps of each row are its own, int64 (n,)."""
+    return batch["lengths"] if "lengths" in batch else batch["attention_mask"].sum(1)
+
+
+class Values(nn.Module):
+    """Steps that are numbers already."""
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return them as they are, (n, t, d)."""
+        return steps
+
+
+class Words(nn.Module):
+    """Tokens as learned vectors.
+
+    Parameters
+    ----------
+    tokens, width : int
+    dropout : float
+        Share of tokens whose vector is zeroed in training, whole vectors at a time.
+    """
+
+    def __init__(self, tokens: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(tokens, width)
+        self.dropout = dropout
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Return (n, t, width) for token ids (n, t)."""
+        found: Tensor = self.table(steps)
+        if self.training and self.dropout > 0:
+            kept = torch.rand(steps.shape, device=steps.device) >= self.dropout
+            found = found * (kept / (1.0 - self.dropout)).unsqueeze(2)
+        return found
+
+
+class Pool(nn.Module):
+    """One vector per sequence from the states of its steps; steps behind its end do not count.
+
+    Parameters
+    ----------
+    mode : {"last", "mean", "max", "attention"}
+        "attention" weighs steps by softmax(v · tanh(W h + b)) (Yang et al. 2016); it begins as the mean.
+    width : int
+    """
+
+    def __init__(self, mode: str, width: int) -> None:
+        super().__init__()
+        self.mode = mode
+        if mode == "attention":
+            self.key = nn.Linear(width, width)
+            self.query = nn.Linear(width, 1, bias=False)
+            nn.init.zeros_(self.query.weight)
+
+    def forward(self, out: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
+        """Return (n, width) from states (n, t, width), last states (n, width) and lengths (n,)."""
+        if self.mode == "last":
+            return last
+        if self.mode == "mean":
+            return out.sum(1) / lengths.to(out.dtype).unsqueeze(1)  # states behind the end are zero
+        behind = torch.arange(out.shape[1], device=out.device) >= lengths.unsqueeze(1)
+        if self.mode == "max":
+            return out.masked_fill(behind.unsqueeze(2), -torch.inf).amax(1)
+        score = self.query(torch.tanh(self.key(out))).squeeze(2).masked_fill(behind, -torch.inf)
+        return (torch.softmax(score, 1).unsqueeze(2) * out).sum(1)
