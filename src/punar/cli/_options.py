@@ -22,6 +22,14 @@ Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=texts
 PathColumn = Annotated[str | None, typer.Option("--path", metavar="COLUMN", help=texts.PATH, show_default=False)]
 Weights = Annotated[str | None, typer.Option("--weights", metavar="WHAT", help=texts.WEIGHTS, show_default=False)]
 LatentDim = Annotated[int | None, typer.Option("--latent-dim", metavar="N", help=texts.LATENT_DIM, show_default=False)]
+CellName = Annotated[str | None, typer.Option("--cell", metavar="NAME", help=texts.CELL, show_default=False)]
+HiddenSize = Annotated[
+    int | None, typer.Option("--hidden-size", metavar="N", help=texts.HIDDEN_SIZE, show_default=False)
+]
+Horizon = Annotated[int | None, typer.Option("--horizon", metavar="N", help=texts.HORIZON, show_default=False)]
+Season = Annotated[int | None, typer.Option("--season", metavar="N", help=texts.SEASON, show_default=False)]
+IdColumn = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help=texts.ID_COLUMN, show_default=False)]
+TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help=texts.TIME_COLUMN, show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help=texts.SEED)]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help=texts.DEVICE)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=texts.QUIET)]

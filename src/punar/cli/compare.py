@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from punar.cli import _items
+from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._reading import read_data
 from punar.cli._writing import check_file
@@ -30,6 +30,12 @@ def compare(
         str | None, typer.Option("--backbones", metavar="NAMES", help=texts.COMPARE_BACKBONES, show_default=False)
     ] = None,
     weights: o.Weights = None,
+    equal: Annotated[str | None, typer.Option("--equal", metavar="WHAT", help=texts.EQUAL, show_default=False)] = None,
+    hidden_size: o.HiddenSize = None,
+    horizon: o.Horizon = None,
+    season: o.Season = None,
+    id_column: o.IdColumn = None,
+    time_column: o.TimeColumn = None,
     budget: Annotated[
         str | None, typer.Option("--budget", metavar="TIME", help=texts.BUDGET, show_default=False)
     ] = None,
@@ -63,7 +69,32 @@ def compare(
     asked = question or _usual(data, target, text, path, backbone, backbones)
     given: dict[str, Any] = {}
     found: Any
-    if _reads_items(asked):
+    reads = _reads(asked)
+    of_cells = {"equal": equal, "hidden_size": hidden_size, "horizon": horizon, "season": season}
+    of_cells |= {"id_column": id_column, "time_column": time_column}
+    if reads != "sequences":
+        named = {f"--{k.removesuffix('_column').replace('_', '-')}": v for k, v in of_cells.items()}
+        _items.refuse(named, texts.COMPARE_NOT_FOR.replace("{question!r}", repr(asked)))
+    if reads == "sequences":
+        own = {"--size": size, "--latent-dim": latent_dim, "--backbone": backbone, "--backbones": backbones}
+        _items.refuse(own | {"--weights": weights}, texts.COMPARE_NOT_FOR.replace("{question!r}", repr(asked)))
+        found = _sequences.read(
+            data,
+            target=target,
+            text=text,
+            path=path,
+            id_column=id_column,
+            time_column=time_column,
+            drop=drop or (),
+            key=key,
+            header=header,
+            kind=kind,
+            task=_sequences.task_of(data, target, text, path, horizon),
+            skip_bad=skip_bad,
+        )
+        X, labels = found.items, found.y
+        given |= of_cells | {"id_column": found.id_column, "time_column": found.time_column}
+    elif reads == "items":
         own = {"--size": size, "--latent-dim": latent_dim, "--key": key, "--drop": drop}
         _items.refuse(own, texts.COMPARE_NOT_FOR.replace("{question!r}", repr(asked)))
         found = _items.read_labelled(
@@ -135,7 +166,7 @@ def _usual(
     return "strategy" if backbone is not None or holds_items(data, target, text, path) else "reducer"
 
 
-def _reads_items(question: str) -> bool:
+def _reads(question: str) -> str:
     from punar.comparison.ask import find_question
 
-    return find_question(question).reads == "items"
+    return find_question(question).reads

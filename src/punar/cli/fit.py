@@ -32,6 +32,15 @@ def fit(
         str | None, typer.Option("--augment", metavar="NAME", help=texts.AUGMENT, show_default=False)
     ] = None,
     weights: o.Weights = None,
+    cell: o.CellName = None,
+    hidden_size: o.HiddenSize = None,
+    horizon: o.Horizon = None,
+    context: Annotated[
+        int | None, typer.Option("--context", metavar="N", help=texts.CONTEXT, show_default=False)
+    ] = None,
+    season: o.Season = None,
+    id_column: o.IdColumn = None,
+    time_column: o.TimeColumn = None,
     objective: Annotated[
         str | None, typer.Option("--objective", metavar="NAME", help=texts.OBJECTIVE, show_default=False)
     ] = None,
@@ -81,6 +90,27 @@ def fit(
     }
     own |= {"--size": size, "--key": key, "--drop": drop, "--kind": kind}
     transfer = {"--strategy": strategy, "--unfreeze": unfreeze, "--augment": augment, "--weights": weights}
+    steps = {"hidden_size": hidden_size, "horizon": horizon, "context": context, "season": season}
+    if cell is not None or task == "forecasting":
+        from punar.cli._fit_sequence import fit_sequence
+
+        refuse({"--backbone": backbone, **transfer}, texts.FIT_CELL_NOT_WITH)
+        refuse(
+            {k: v for k, v in own.items() if k in ("--objective", "--network", "--latent-dim")}, texts.FIT_CELL_NOT_WITH
+        )
+        fit_sequence(
+            data,
+            out,
+            reading={"target": target, "text": text, "path": path, "drop": drop or (), "key": key, "header": header}
+            | {"id_column": id_column, "time_column": time_column, "kind": kind, "skip_bad": skip_bad},
+            task=task,
+            settings={**given, **steps, "cell": cell, "scaling": scaling, "device": device, "random_state": seed}
+            | {"strict": strict, "verbose": 0 if quiet else 1},
+            checkpoint=checkpoint,
+        )
+        return
+    named = {f"--{name.replace('_', '-')}": value for name, value in steps.items()}
+    refuse(named | {"--id": id_column, "--time": time_column}, texts.FIT_ONLY_WITH_CELL)
     if backbone is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from punar.cli import _items
+from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._writing import check_file, write_frame
 from punar.errors import DataError, ParameterError
@@ -15,17 +15,19 @@ from punar.texts import cli as texts
 
 if TYPE_CHECKING:
     from punar.data.items import UserItems
+    from punar.data.user_sequences import UserSequences
 
 _TABLES = (".csv", ".tsv", ".parquet")
 
 
 def predict(
     model: o.Model,
-    data: o.Data,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=texts.PREDICT_OUT, show_default=False)],
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help=texts.PREDICT_DATA, show_default=False)] = None,
     target: o.Target = None,
     text: o.Text = None,
     path: o.PathColumn = None,
+    key: o.Key = None,
     header: o.Header = None,
     skip_bad: o.SkipBad = False,
     force: o.Force = False,
@@ -35,6 +37,13 @@ def predict(
     import punar
 
     fitted = punar.load(model)
+    if isinstance(fitted, punar.SequenceModel):
+        reading = {"target": target, "text": text, "path": path, "key": key, "header": header, "skip_bad": skip_bad}
+        _sequences.predict(fitted, model, data, out, reading)
+        return
+    _items.refuse({"--key": key}, texts.ONLY_SEQUENCES)
+    if data is None:
+        raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     if not hasattr(fitted, "predict") or _items.domain_of(fitted) is None:
         raise ParameterError(
             f"{model} is a {type(fitted).__name__}, which does not predict; use punar transform or punar reconstruct."
@@ -51,6 +60,11 @@ def predict(
         skip_bad=skip_bad,
         open_each=True,
     )
+    write_answers(fitted, found, out)
+
+
+def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path) -> None:
+    """Write predictions and probabilities, and print how many are right."""
     names, columns = _columns(fitted, found)
     write_frame(out, {found.row_title: names, **columns})
     typer.echo(texts.WRITTEN.format(path=out, what=texts.PREDICTED.format(n=len(found))))
@@ -59,7 +73,7 @@ def predict(
         typer.echo(line)
 
 
-def _columns(fitted: Any, found: UserItems) -> tuple[list[str], dict[str, Any]]:
+def _columns(fitted: Any, found: UserItems | UserSequences) -> tuple[list[str], dict[str, Any]]:
     """Return the names of the items, and predictions and probabilities by the name of their column."""
     import numpy as np
 
@@ -79,7 +93,7 @@ def _columns(fitted: Any, found: UserItems) -> tuple[list[str], dict[str, Any]]:
     return names, {texts.PREDICTION: answers, **probabilities}
 
 
-def _score(fitted: Any, found: UserItems, answers: Any) -> str:
+def _score(fitted: Any, found: UserItems | UserSequences, answers: Any) -> str:
     """Return a line on how right the predictions are, where the labels are the model's own."""
     import numpy as np
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from punar.cli import _items
+from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._reading import read_for
 from punar.cli._writing import ROWS, check_file, write_rows
@@ -44,6 +44,10 @@ def transform(
         return
     assert data is not None
     fitted = punar.load(model)
+    if isinstance(fitted, punar.SequenceModel):
+        reading = {"text": text, "path": path, "drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad}
+        _sequences.transform(fitted, data, out, reading)
+        return
     if _items.domain_of(fitted) is not None:
         _features(fitted, data, out, text, path, header, skip_bad)
         return

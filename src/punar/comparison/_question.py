@@ -109,10 +109,10 @@ class Question(ABC):
 
     Attributes
     ----------
-    reads : {"rows", "items"}
-        A table or an array of pictures; or also paths, texts and recordings.
+    reads : {"rows", "items", "sequences"}
+        A table or an array of pictures; paths, pictures, texts and recordings; or series, texts and recordings.
     takes : tuple of str
-        Those of compare's parameters that only some questions know.
+        Those of compare's parameters that only some questions know. All but ``latent_dim`` are passed on to the class.
     costs_shown : tuple of str
         Keys of the costs in the table, after the scores.
     least : Least
@@ -139,6 +139,26 @@ class Question(ABC):
 
     def __init__(self, backbone: Any = None) -> None:
         self.backbone = backbone
+
+    def table_costs(self, data: Reading) -> tuple[str, ...]:
+        """Return the keys of the costs in the table for this data."""
+        return self.costs_shown
+
+    def fewest(self, data: Reading) -> Least:
+        """Return what a small budget may not cut further of this data."""
+        return self.least
+
+    def folds_for(self, data: Reading, cv: object) -> tuple[int, list[str]] | None:
+        """Return the number of folds and notes, where this data is not split like others; see the protocol's."""
+        return None
+
+    def splits(self, data: Reading, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
+        """Return (train, test) rows of every fold, where this data is not split like others."""
+        return None
+
+    def how_split(self, data: Reading) -> str | None:
+        """Return the template of the sentence on the splits, where they are not the usual ones."""
+        return None
 
     def read(self, X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
         """Return the data as this question sees it."""

@@ -37,6 +37,13 @@ def compare(
     question: str = "reducer",
     candidates: Mapping[str, Any] | Sequence[Any] | None = None,
     backbone: Any = None,
+    equal: str | None = None,
+    hidden_size: int | None = None,
+    horizon: int | None = None,
+    season: int | None = None,
+    id_column: str | None = None,
+    time_column: str | None = None,
+    groups: Any = None,
     latent_dim: int | None = None,
     budget: str | float | None = None,
     cv: int = 5,
@@ -55,19 +62,33 @@ def compare(
     ----------
     X : array-like of shape (n, features), or pictures of shape (n, h, w) or (n, h, w, c)
         Finite numbers. A DataFrame must hold numbers only. For "strategy" and "backbone": pictures as an array, or a
-        list of n paths, pictures, texts or recordings.
+        list of n paths, pictures, texts or recordings. For "cell": what :class:`punar.SequenceModel` takes.
     y : array-like of shape (n,), optional
-        Classes, or numbers for regression; without it there is no downstream score. "strategy" and "backbone" need it.
+        Classes, or numbers for regression; without it there is no downstream score. "strategy" and "backbone" need it;
+        "cell" takes series without it as a forecasting task.
     question : str, default="reducer"
         "reducer": which method keeps most of the data in a code of this size? "strategy": train a network from
         scratch, take a pretrained one's features, or fine-tune some or all of it? "backbone": which pretrained
-        network's features suit the data?
+        network's features suit the data? "cell": which recurrent cell suits the sequences?
     candidates : mapping of str to estimator, or sequence of backbones, optional
         Replaces the default list. For "reducer": scikit-learn transformers; those without ``inverse_transform`` have
         no share of variance explained. For "strategy": estimators with ``fit(X, y)`` and ``predict``. For "backbone":
-        names of pretrained networks or what :func:`punar.backbone` returns; by default those on this machine.
+        names of pretrained networks or what :func:`punar.backbone` returns; by default those on this machine. For
+        "cell": estimators with ``fit(X, y)`` and ``predict``, beside the linear model.
     backbone : str or Backbone, optional
         For "strategy": the network that all strategies use; by default "starter" for pictures, "minilm" for texts.
+    equal : {"width", "parameters"}, optional
+        For "cell": what all cells have in common: the hidden size (the default), or about as many trained parameters
+        as an LSTM of that hidden size.
+    hidden_size : int, optional
+        For "cell": by default 64.
+    horizon, season : int, optional
+        For "cell" on series without labels: steps to forecast, by default a season, or a tenth of the series and at
+        most 24; steps of a season, by default found in the series.
+    id_column, time_column : str, optional
+        For "cell" on a long table: what says which series a row belongs to, and when it was measured.
+    groups : array-like of shape (n,), optional
+        For "cell" with labels: sequences of one group, such as one speaker's, are never on both sides of a split.
     latent_dim : int, optional
         For "reducer": code size; by default a quarter of the columns, at least 2 and at most 16.
     budget : str or float, optional
@@ -81,7 +102,7 @@ def compare(
         Fixes folds and candidates.
     verbose : int, default=1
         0 is silent; 1 says on stderr how the data is read, and shows progress with time left.
-    kind : {None, "table", "images", "vision", "text", "audio"}, default=None
+    kind : {None, "table", "images", "vision", "text", "audio", "series"}, default=None
         How X is read; by default 2-D is a table and the rest pictures, and items are told by their content.
     name : str, optional
         What to call the data.
@@ -116,10 +137,12 @@ def compare(
     >>> punar.compare(X, question="reducr")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    punar.errors.ParameterError: compare: question must be one of 'backbone', 'reducer', 'strategy', got 'reducr'. ...
+    punar.errors.ParameterError: compare: question must be one of 'backbone', 'cell', 'reducer', 'strategy', got ...
     """
     started = time.perf_counter()
-    asked = find_question(question, latent_dim=latent_dim, backbone=backbone)
+    of_cells = {"equal": equal, "hidden_size": hidden_size, "horizon": horizon, "season": season}
+    of_cells |= {"id_column": id_column, "time_column": time_column, "groups": groups}
+    asked = find_question(question, latent_dim=latent_dim, backbone=backbone, **of_cells)
     seconds = budgets.parse_budget(budget)
     pick_device(device)
     with contextlib.closing(asked):
@@ -139,7 +162,7 @@ def _answer(
     verbose: int,
     started: float,
 ) -> Comparison:
-    folds, notes = protocol.folds_for(data, cv)
+    folds, notes = asked.folds_for(data, cv) or protocol.folds_for(data, cv)
     n_train = len(data.X) - -(-len(data.X) // folds)
     width = asked.width(data, latent_dim, n_train)
     seed = draw_seed(random_state)
@@ -150,7 +173,7 @@ def _answer(
     if seconds is not None:
         say(texts.PROGRESS_TRIAL + ".", verbose)
         timings = trial(asked, data, rivals, folds, seed, seconds)
-        least = asked.least
+        least = asked.fewest(data)
         spent = time.perf_counter() - started
         plan = budgets.fit_in(plan, timings, spent, fewest_epochs=least.epochs, fewest_rows=least.rows)
         if plan.rows < len(data.X):
@@ -158,7 +181,8 @@ def _answer(
             # Batches follow the number of rows, so that fewer rows do not mean fewer updates.
             n_train = len(data.X) - -(-len(data.X) // plan.folds)
             rivals = _candidates(asked, candidates, data, width, n_train, device)
-        plan = replace(plan, folds=min(plan.folds, protocol.folds_for(data, plan.folds)[0]))
+        possible = asked.folds_for(data, plan.folds) or protocol.folds_for(data, plan.folds)
+        plan = replace(plan, folds=min(plan.folds, possible[0]))
     line = texts.PLAN.format(candidates=len(rivals), folds=plan.folds)
     line += asked.plan()
     if candidates is None and width is not None:
@@ -167,12 +191,14 @@ def _answer(
     line += texts.PLAN_EPOCHS.format(epochs=plan.epochs) if plan.epochs else ""
     say(line + ".", verbose)
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
-    facts = score_facts(measured, asked.metrics(data), asked.costs_shown)
+    costs = asked.table_costs(data)
+    facts = score_facts(measured, asked.metrics(data), costs)
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]
     how = [*asked.how(data, rivals), asked.words["how_verdict"], asked.words["how_costs"]]
-    facts |= _frame(data, plan, measured, how, seed, time.perf_counter() - started)
+    split = asked.how_split(data) or texts.HOW_SPLITS
+    facts |= _frame(data, plan, measured, split, how, seed, time.perf_counter() - started)
     facts["protocol"] |= {"latent_dim": width if candidates is None else None, "plan": line}
-    facts |= {"costs": list(asked.costs_shown), "trade": asked.trade}
+    facts |= {"costs": list(costs), "trade": asked.trade}
     facts["words"] = {key: asked.words[key] for key in ("title", "foot", "losses")}
     return Comparison(facts)
 
@@ -216,7 +242,7 @@ def find_question(name: object, **settings: Any) -> Question:
     for key, value in settings.items():
         if value is not None and key not in cls.takes:
             raise ParameterError(f"compare: {key} is not for question={name!r}, got {shown(value)}; leave it out.")
-    return cls(backbone=settings.get("backbone"))
+    return cls(**{key: settings.get(key) for key in cls.takes if key != "latent_dim"})
 
 
 def _candidates(
@@ -244,6 +270,7 @@ def _frame(
     data: Reading,
     plan: budgets.Plan,
     measured: protocol.Measured,
+    split: str,
     sentences: list[str],
     seed: int,
     seconds: float,
@@ -251,7 +278,7 @@ def _frame(
     """Return the facts around the scores: the data, the protocol and the machine."""
     n_train, n_test = (round(float(np.mean([s[i] for s in measured.sizes]))) for i in (0, 1))
     folds = len(measured.sizes)
-    how = texts.HOW_SPLITS.format(folds=folds, n_train=n_train, n_test=n_test, seed=seed)
+    how = split.format(folds=folds, n_train=n_train, n_test=n_test, seed=seed)
     cores, device = available_cores(), torch.get_num_threads()
     machine = f"{platform.system()} {platform.machine()}, {cores} cores, {device} torch threads"
     versions = {"python": platform.python_version(), "numpy": np.__version__, "sklearn": sklearn.__version__}

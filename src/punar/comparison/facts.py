@@ -16,6 +16,11 @@ from punar.texts import compare as texts
 
 _DID_NOT_LEARN = "DidNotLearnWarning"
 _NOT_CONVERGED = "ConvergenceWarning"
+# Of costs over folds the median counts, because a machine that is busy for a moment must not decide what a candidate
+# costs; of memory the peak, because later folds reuse what the first one has already asked the system for; of scores
+# that stand among the costs the mean.
+_PEAKS = ("peak_mb",)
+_MEANS = ("short", "middle", "long", "mae", "mase")
 
 
 def score_facts(measured: Measured, metrics: list[Metric], costs: Sequence[str]) -> dict[str, Any]:
@@ -58,9 +63,7 @@ def _row(run: Run, metrics: list[Metric], shown: Sequence[str], n_train: float, 
     costs: dict[str, float | None] = {}
     for key in dict.fromkeys((*shown, "epochs")):
         known = [c[key] for c in run.costs if c.get(key) is not None] if ok else []
-        # Later folds reuse memory that the first one has already asked the system for. Median: a machine that is busy
-        # for a moment must not decide what a candidate costs.
-        summary = max if key == "peak_mb" else np.median
+        summary = max if key in _PEAKS else np.mean if key in _MEANS else np.median
         costs[key] = float(summary([float(v) for v in known if v is not None])) if known else None
     return {
         "name": run.candidate.name,

@@ -132,7 +132,8 @@ def measure(
     out = Measured(runs, [], [], {}, [])
     longest = 0.0
     try:
-        for i, (train, test) in enumerate(splits(data, plan.folds, seed)):
+        parts = question.splits(data, plan.folds, seed) or splits(data, plan.folds, seed)
+        for i, (train, test) in enumerate(parts):
             fold_started = time.perf_counter()
             if i >= 2 and plan.seconds is not None and fold_started - started + longest > plan.seconds:
                 done = texts.NOTE_STOPPED.format(done=i, folds=plan.folds, budget=in_words(plan.seconds))

@@ -29,9 +29,13 @@ def read_npy(path: Path, *, kind: str | None) -> UserData:
     DataError
         The file is not npy, is cut off, holds Python objects, text or records, or does not fit into memory.
     """
+    return _user_data(raw_npy(path), None, path, str(path), kind, [])
+
+
+def raw_npy(path: Path) -> np.ndarray:
+    """Return the array in a npy file as it is; see :func:`read_npy`."""
     with path.open("rb") as file:
-        X = _read_array(file, path.stat().st_size, str(path))
-    return _user_data(X, None, path, str(path), kind, [])
+        return _read_array(file, path.stat().st_size, str(path))
 
 
 def read_npz(path: Path, *, key: str | None, target: str | None, kind: str | None) -> UserData:
@@ -51,6 +55,12 @@ def read_npz(path: Path, *, key: str | None, target: str | None, kind: str | Non
     DataError
         As :func:`read_npy`, or no array is plainly the data.
     """
+    X, y, where_y, notes = raw_npz(path, key=key, target=target)
+    return _user_data(X, y, path, where_y, kind, notes)
+
+
+def raw_npz(path: Path, *, key: str | None, target: str | None) -> tuple[np.ndarray, np.ndarray | None, str, list[str]]:
+    """Return the rows and labels of a npz file as they are, where the labels stand, and notes; see :func:`read_npz`."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
@@ -76,7 +86,7 @@ def read_npz(path: Path, *, key: str | None, target: str | None, kind: str | Non
             f"{where_y}: one label per row is needed, {len(X)} of them, but the shape is {y.shape}. Choose "
             "another array with --target (target=)."
         )
-    return _user_data(X, y, path, where_y, kind, notes)
+    return X, y, where_y, notes
 
 
 def _choose(members: dict[str, zipfile.ZipInfo], key: str | None, path: Path) -> str:

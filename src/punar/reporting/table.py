@@ -9,6 +9,8 @@ from punar.texts import compare as texts
 
 # Smaller values are noise of the clock or of the pages that memory comes in.
 _LEAST = {"fit_seconds": 0.001, "refit_seconds": 0.001, "transform_us": 0.01, "latency_ms": 0.001, "peak_mb": 0.1}
+_LEAST |= {"step_us": 0.001, "model_kb": 0.1, "mae": 1e-9}
+_SCORES = ("short", "middle", "long", "mase")  # that stand among the costs
 _COSTS = ("parameters", "fit_seconds", "transform_us", "peak_mb")
 
 
@@ -69,8 +71,7 @@ def _row(facts: dict[str, Any], row: dict[str, Any]) -> Row:
         spread = "" if mark or half is None else f"±{half:.3f}" if half >= 0.0005 else f"±{half:.4f}"
         cells.append(Cell(f"{score['mean']:.3f}{mark}", spread, best))
     costs = row["costs"]
-    for key in _costs(facts):
-        cells.append(Cell(_short(costs[key], _LEAST[key]) if key in _LEAST else _whole(costs[key])))
+    cells += [Cell(_cost(key, costs[key])) for key in _costs(facts)]
     return Row(row["name"], cells, "")
 
 
@@ -95,6 +96,12 @@ def baselines(facts: dict[str, Any]) -> list[str]:
         for m in facts["metrics"]
         if m["baseline_score"] is not None
     ]
+
+
+def _cost(key: str, value: float | None) -> str:
+    if key in _SCORES and value is not None:
+        return f"{value:.3f}"
+    return _short(value, _LEAST[key]) if key in _LEAST else _whole(value)
 
 
 def _whole(value: float | None) -> str:

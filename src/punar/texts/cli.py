@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
+
+__all__ = ["GATES_EXAMPLES", "GATES_HELP"]
+
 APP_HELP = """punar (पुनर्, "again"): autoencoders that are measured against PCA on your own data.
 
 DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings
@@ -34,6 +38,13 @@ SKIP_BAD = "Leave out rows with missing values and items that cannot be read, an
 TEXT = "The column of texts. Without it punar looks for one."
 PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
 WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
+CELL = "A recurrent network from scratch, by its cell: rnn, gru, lstm, min_gru or min_lstm."
+HIDDEN_SIZE = "Hidden units of a cell. Default: 64."
+HORIZON = "Forecasting: how many steps to forecast."
+CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
+SEASON = "Forecasting: steps of a season, as 12 for months of a year. Without it punar looks."
+ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
+TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
 LATENT_DIM = "How many numbers a row is reduced to."
 SEED = "Fixes everything random."
 DEVICE = "auto, cpu, cuda, cuda:N or mps."
@@ -59,17 +70,22 @@ Examples:
   punar compare digits --question strategy
   punar compare reviews.csv --target label --backbones minilm,bert-base-uncased
   punar compare photos/ --question reducer --size 32 --latent-dim 16
+  punar compare sounds/ --question cell
+  punar compare reviews.csv --target stars --question cell --equal parameters
+  punar compare steps.csv --question cell --id walk --time second --target label
+  punar compare sales.csv --question cell --horizon 12
 """
 QUESTION = (
     "What to ask: reducer (which method keeps most of the data in a small code?), strategy (from scratch, feature "
-    "extraction or fine-tuning?) or backbone (which pretrained network?). Default: strategy for labelled pictures, "
-    "texts and recordings, otherwise reducer."
+    "extraction or fine-tuning?), backbone (which pretrained network?) or cell (RNN, LSTM or GRU for series, texts and "
+    "recordings?). Default: strategy for labelled pictures, texts and recordings, otherwise reducer."
 )
 COMPARE_BACKBONE = "strategy: the pretrained network (see: punar models). Default: starter, and minilm for texts."
 COMPARE_BACKBONES = "Ask which of these networks suits DATA: names with commas between. Default: those on this machine."
 COMPARE_NOT_FOR = (
     "{option} is not for the question {question!r}. Leave it out, or choose another question with --question."
 )
+EQUAL = "cell: what all cells have in common: width (the default) or parameters."
 BUDGET = "Time to spend, such as 60s or 5min; less is measured when it is short, and the notes say what."
 FOLDS = "Number of cross-validation folds."
 REPORT = "Where the HTML report goes. Default: punar-<name>-report.html in this folder. It is overwritten."
@@ -81,11 +97,15 @@ REPORT_NAME = "punar-{name}-report.html"
 
 # -- fit
 
-FIT_HELP = """Train an autoencoder, or a pretrained network on labels, and save it.
+FIT_HELP = """Train an autoencoder, a pretrained network on labels, or a recurrent network, and save it.
 
-Without --backbone and --task: an autoencoder. With one of them: a classifier or regressor of labelled pictures, texts
-or recordings on a pretrained network. Prints whether it learned: beside PCA or untrained networks, or the answer that
-looks at nothing.
+Without --backbone, --task and --cell: an autoencoder. With --backbone or --task: a classifier or regressor of labelled
+pictures, texts or recordings on a pretrained network. With --cell: a recurrent network from scratch for labelled texts,
+recordings or series, and with --task forecasting for what comes next. Prints whether it learned: beside PCA or
+untrained networks, or the answer that looks at nothing.
+
+Series are tables with a row for each step (--id says which series a row belongs to, --time when it was), or npy and npz
+arrays (n, time, channels).
 """
 FIT_EXAMPLES = """\b
 Examples:
@@ -95,6 +115,10 @@ Examples:
   punar fit photos/ --backbone resnet18 --out photos-model
   punar fit photos/ --backbone resnet18 --strategy fine_tuning --unfreeze layer4 --out photos-model
   punar fit reviews.csv --target stars --task regression --out reviews-model
+  punar fit reviews.csv --target stars --cell lstm --out reviews-model
+  punar fit sounds/ --cell gru --out sounds-model
+  punar fit steps.csv --cell gru --id walk --time second --target label --out walks-model
+  punar fit sales.csv --task forecasting --horizon 12 --out sales-model
 """
 FIT_OUT = "The model folder to write."
 OBJECTIVE = "What an autoencoder learns: reconstruction (the default), sparse, denoising or variational."
@@ -104,6 +128,9 @@ TASK = "classification, regression or multilabel (several labels in a field, as 
 STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
 UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
 AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror."
+FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
+FIT_ONLY_WITH_CELL = "{option} is for recurrent networks; add --cell NAME or --task forecasting."
+FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."
 SCALING = "auto, standard, global or none."
@@ -131,18 +158,27 @@ FIT_ROWS = (
 
 PREDICT_HELP = """Write what a model predicts for DATA.
 
-One row for each item: its file or number, the prediction and, for classes, the probability of each.
+One row for each item: its file or number, the prediction and, for classes, the probability of each. A forecasting model
+writes a row for each step to come, after the end of DATA, or without DATA after the end of the series that it was
+fitted on.
 """
 PREDICT_EXAMPLES = """\b
 Examples:
   punar predict photos-model new-photos/ --out preds.csv
   punar predict reviews-model reviews.csv --out preds.parquet --skip-bad
+  punar predict sales-model --out forecast.csv
 """
+PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
+PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. Only forecasting models go without."
+ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
+STEP = "step"
+FORECASTED = "{steps} steps of {n} series"
 PREDICT_OUT = "A .csv, .tsv or .parquet file."
 PREDICTION, PROBABILITY = "prediction", "probability {name}"
 PREDICTED = "{n:,} predictions"
 PREDICT_SCORE = "{metric} on the labels of DATA: {score:.4f}"
 PREDICT_METRICS = {"classification": "Accuracy", "regression": "R²"}
+KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
 
 TRANSFORM_HELP = """Write the codes or features of DATA.

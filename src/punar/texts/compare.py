@@ -17,6 +17,7 @@ NOTE_NO_LABELS = "No labels were given, so there is no column for what a downstr
 NOTE_ONE_CLASS = "Every label is {label}: with one class there is nothing to predict, so that column is left out."
 NOTE_ALL_UNIQUE = "Every label occurs once: they look like identifiers, so nothing is predicted from the codes."
 NOTE_FOLDS_RARE = "Folds reduced from {asked} to {folds}: the rarest class ({label}) has {count} rows."
+NOTE_FOLDS_GROUPS = "Folds reduced from {asked} to {folds}: there are {folds} groups."
 NOTE_SPREAD_RARE = "{count} of {classes} classes have fewer rows than there are folds; some folds hold none of them."
 NOTE_CONSTANT = "{count} of {d} columns are constant and carry nothing."
 
@@ -56,6 +57,21 @@ READ_ITEMS = {
     "audio": "{name}: read as {n:,} recordings",
 }
 PLAN_BACKBONE = ", backbone {name}"
+
+# --- candidates of the question cell ----------------------------------------------------------------------------------
+CELLS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "min_gru": "minGRU", "min_lstm": "minLSTM"}
+LINEAR = "Linear, summary statistics"
+STEPS_FROM_TO = "{low:,} to {high:,}"
+READ_SEQUENCES = {
+    "series": "{name}: read as {n:,} series of {steps} steps and {channels} channels",
+    "text": "{name}: read as {n:,} texts of {steps} words",
+    "audio": "{name}: read as {n:,} recordings of {steps} frames of 10 ms",
+}
+STEPS_OF = {"series": "steps", "text": "words", "audio": "frames of 10 ms"}
+NOTE_MASKED = (
+    "Some values are missing: the networks see which, as flags beside the values, and the linear model leaves them out."
+)
+PLAN_EQUAL = {"width": ", width {size}", "parameters": ", parameters of an LSTM of width {size}"}
 
 # --- candidates of the reducer question ------------------------------------------------------------------------------
 PCA = "PCA"
@@ -106,6 +122,15 @@ COLUMN_OF = {
     "refit_seconds": "refit s",
     "latency_ms": "ms/item",
     "trained": "trained",
+    "gates": "gates",
+    "hidden_size": "width",
+    "model_kb": "model kB",
+    "step_us": "µs/step",
+    "short": "short",
+    "middle": "middle",
+    "long": "long",
+    "mae": "MAE",
+    "mase": "MASE",
 }
 REFERENCE_MARK = "*"
 REFERENCE_NOTE = "* reference only: without a bottleneck this score is trivially 1."
@@ -179,6 +204,10 @@ VALIDATION = "validation"
 EPOCH = "epoch"
 OTHER_CLASSES = "others"
 HOW_SPLITS = "{folds} shared folds, {n_train} training and {n_test} held-out rows each, shuffled with seed {seed}."
+HOW_SPLITS_GROUPS = (
+    "{folds} shared folds, {n_train} training and {n_test} held-out rows each on average, no group on both sides, "
+    "shuffled with seed {seed}."
+)
 HOW_SCALER_TABLE = "One scaler per fold, learned on its training rows and the same for all: every column standardised."
 HOW_SCALER_IMAGES = (
     "One scaler per fold, learned on its training rows and the same for all: every pixel centred, one scale for all."
@@ -241,6 +270,51 @@ HOW_STRATEGY = (
 HOW_BACKBONE = (
     "Every network is frozen, and a linear head is fitted to its features, its regularisation chosen by "
     "cross-validation."
+)
+CELL_ACCURACY_HELP = "Share of the held-out sequences whose class is predicted right."
+CELL_WORDS = {
+    "title": "Which cell? {name}",
+    "foot": (
+        "mean ± half of the 95 % interval over {folds} folds (Nadeau-Bengio corrected); costs are medians over folds, "
+        "memory the peak of all"
+    ),
+    "how_verdict": (
+        "Candidates are ranked by 1 − score. The best is compared with the runner-up, and with the linear model, by "
+        "paired differences over folds with the variance correction of Nadeau and Bengio (2003); for the latter the "
+        "interval is widened for having picked the best of many. Where it covers 0 the answer is “no clear "
+        "difference”, and the cheaper one is named."
+    ),
+    "how_costs": (
+        "µs/step is the time of the trained network for one time step of one sequence, in one batch of up to 64 "
+        "held-out sequences that were prepared before; reading, tokenising and spectra are not in it. Parameters and "
+        "model kB are those of the whole saved model, an embedding of words and the vocabulary included; of other "
+        "candidates kB is the size of their pickle. Fit seconds are wall-clock times on this machine, medians over "
+        "folds; peak MB is the extra resident memory sampled while fitting, in the fold where it was largest."
+    ),
+    "losses": "First fold. Training and validation loss; validation sequences are taken from the training ones.",
+}
+HOW_EQUAL = {
+    "width": (
+        "Every cell has one layer of {size} hidden units (equal width), the last state under a linear head, the same "
+        "optimiser and at most the same epochs; a validation share of the training sequences stops training early."
+    ),
+    "parameters": (
+        "Every cell has one layer, as wide as gives it the parameters of an LSTM of {size} hidden units or nearly "
+        "(equal parameters: layer and head are counted), the last state under a linear head, the same optimiser and at "
+        "most the same epochs; a validation share of the training sequences stops training early."
+    ),
+}
+HOW_LINEAR = {
+    "series": (
+        "The linear model sees mean, deviation, smallest, largest, first and last value of each channel, the share of "
+        "observed steps and the length: nothing of the order between."
+    ),
+    "text": "The linear model sees tf-idf of words and pairs of words.",
+    "audio": "The linear model sees mean and spread over time of the log-mel spectrum.",
+}
+HOW_LENGTHS = (
+    "Short, middle and long: the score on held-out sequences of up to {low:,}, up to {high:,}, and more {unit}, thirds "
+    "of all lengths; mean over folds."
 )
 HOW_CHEAP = {
     "vision": "Raw pixels: a linear model on pictures of {side} × {side} pixels.",
