@@ -58,13 +58,19 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     Raises
     ------
     BackboneError
-        Its pictures have neither one channel nor three.
+        Its pictures have neither one channel nor three, or its rows are sequences.
     DamagedModelError
         The folder does not describe an autoencoder.
     """
     try:
         codec = config["fitted"]["codec"]
         given, latent = codec["input"], codec["latent_dim"]
+        if given["kind"] == "sequences":
+            raise BackboneError(
+                f"{folder} holds an autoencoder of sequences, which cannot be a backbone: its encoder tells padding "
+                "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
+                "SequenceModel."
+            )
         shape = tuple(given["shape"])
         mean = tensors["scaler.mean"]
         sound = all(type(n) is int and n >= 1 for n in (*shape, latent)) and math.prod(shape) <= _MOST_NUMBERS

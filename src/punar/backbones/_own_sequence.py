@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from punar.data.frames import Frames
 from punar.data.preparation import Batch, Preparation
 from punar.data.sentences import Sentences
 from punar.data.series import Series
-from punar.errors import BackboneError, DamagedModelError, ParameterError, UnknownPartError, shown
+from punar.errors import BackboneError, DamagedModelError, ModelFolderError, shown
 
 ARCHITECTURE = "sequence"
 _PREFIX, _TOKENIZER = "module.", "tokenizer"
@@ -42,7 +43,7 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     DamagedModelError
         The folder does not describe a sequence model.
     """
-    try:
+    with _as_damage(str(folder)):
         fitted = config["fitted"]
         if config["estimator"]["params"]["task"] == "forecasting" or fitted["task"]["class"] == "Forecasting":
             raise BackboneError(
@@ -72,10 +73,6 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
         _check_input(preparation, about["design"])
         with torch.device("meta"):
             needed = sum(p.numel() for p in build(about).parameters())
-    except (BackboneError, DamagedModelError, UnknownPartError):
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise DamagedModelError(f"{folder}: config.json does not describe a sequence model: {shown(error)}.") from None
     if needed > sum(t.numel() for t in tensors.values()):
         raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
     module = build(about)
@@ -86,15 +83,10 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return embedding, layers and pooling with random weights."""
-    with at_most(int(about["most_parameters"]), "config.json"):
-        try:
-            cell: Any = plugins.from_dict(about["cell"], allowed=("cells",))
-            cell.check()
-            module: nn.Module = cell.encoder(about["design"])
-        except (ParameterError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, (DamagedModelError, UnknownPartError)):
-                raise
-            raise DamagedModelError(f"config.json does not describe a sequence model: {shown(error, 200)}") from None
+    with _as_damage("config.json"), at_most(int(about["most_parameters"]), "config.json"):
+        cell: Any = plugins.from_dict(about["cell"], allowed=("cells",))
+        cell.check()
+        module: nn.Module = cell.encoder(about["design"])
     return module
 
 
@@ -106,16 +98,21 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
-    return Plan(
-        stages=tuple(Stage(name, tuple(modules)) for name, modules in about["stages"]),
-        width=int(module.stack.output_width),  # type: ignore[union-attr, arg-type]
-        preparation=_preparation(about["input"]),
-        forward=_forward,
-        pool=mean_of_steps,
-        export=(),
-        learning_rate=_LEARNING_RATE,
-        batch_size=_BATCH_SIZE,
-    )
+    with _as_damage("config.json"):
+        stages = tuple(Stage(str(name), tuple(modules)) for name, modules in about["stages"])
+        known = {name for name, _ in module.named_modules()}
+        if not stages or not all(s.modules and known.issuperset(s.modules) for s in stages):
+            raise ValueError("stages must name modules of the network")
+        return Plan(
+            stages=stages,
+            width=int(module.stack.output_width),  # type: ignore[union-attr, arg-type]
+            preparation=_preparation(about["input"]),
+            forward=_forward,
+            pool=mean_of_steps,
+            export=(),
+            learning_rate=_LEARNING_RATE,
+            batch_size=_BATCH_SIZE,
+        )
 
 
 def mean_of_steps(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -134,6 +131,17 @@ def _forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
 
 def _lengths(batch: Mapping[str, Tensor]) -> Tensor:
     return batch["lengths"] if "lengths" in batch else batch["attention_mask"].sum(1)
+
+
+@contextmanager
+def _as_damage(where: str) -> Iterator[None]:
+    """Turn what wrong stored values lead to into DamagedModelError."""
+    try:
+        yield
+    except (BackboneError, ModelFolderError):
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise DamagedModelError(f"{where}: config.json does not describe a sequence model: {shown(error)}.") from None
 
 
 def _preparation(given: Mapping[str, Any]) -> Preparation:

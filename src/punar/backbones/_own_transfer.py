@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Backbone, Plan
@@ -44,6 +45,10 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedModelError(f"{folder}: config.json does not describe a transfer model: {shown(error)}.") from None
     _recipe(found)
+    with torch.device("meta"):
+        needed = sum(p.numel() for p in build(found).parameters())
+    if needed > sum(t.numel() for t in tensors.values()):
+        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
     return found
 
 

@@ -84,6 +84,10 @@ class Preparation(ABC):
 
         return fspath(item) if isinstance(item, (str, PathLike)) and self.domain != "text" else f"item {index}"
 
+    def targets(self, X: Any, y: Any, where: str) -> Any:
+        """Return ``y`` in the order of the items that :meth:`check` makes of ``X``."""
+        return y
+
     def facts(self) -> dict[str, Any]:
         """Return the facts as JSON values; tuples become lists."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} | {"domain": self.domain}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from punar.data.scaling import Moments, learn_scaler
 MISSING = ("refuse", "mask")
 SCALINGS = ("auto", "standard", "none")
 _STEP = 8
+_MOST = 2**31  # of any size in a stored model
 _FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
 
 
@@ -64,9 +66,16 @@ class Series(Preparation):
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Series:
-        """Rebuild from :meth:`facts`."""
+        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
         found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        texts = [*made.names, *(c for c in (made.id_column, made.time_column) if c is not None)]
+        if made.missing not in MISSING or not all(isinstance(text, str) for text in texts):
+            raise ValueError("missing must be one of its values, and columns must be text")
+        if made.names and len(made.names) != made.channels:
+            raise ValueError(f"there must be a name for each of {made.channels} channels, found {len(made.names)}")
+        check_steps(made.channels, made.shift, made.scale, made.longest, made.max_length)
+        return made
 
     @classmethod
     def learn(cls, items: Sequence[np.ndarray], *, scaling: str = "auto", **facts: Any) -> Series:
@@ -106,11 +115,16 @@ class Series(Preparation):
         DataError
             Also for infinity, for NaN under ``missing="refuse"``, and for another number of channels.
         """
-        found = sequences.read_series(
-            X, where, names=self.names, id_column=self.id_column, time_column=self.time_column
-        )
+        found = self._read(X, where)
         sequences.check_values(found, where, channels=self.channels, missing=self.missing)
         return found.items
+
+    def targets(self, X: Any, y: Any, where: str) -> Any:
+        """Return ``y`` in the order of the items: of a long table, it may be a Series or a mapping by id."""
+        return sequences.matched(y, self._read(X, where), where) if hasattr(X, "columns") else y
+
+    def _read(self, X: Any, where: str) -> sequences.Sequences:
+        return sequences.read_series(X, where, names=self.names, id_column=self.id_column, time_column=self.time_column)
 
     def content(self, item: Any) -> bytes:
         """Return shape, type and numbers."""
@@ -141,6 +155,18 @@ class Series(Preparation):
     def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
         """Return {"values": float32 (n, t, ``width``), "lengths": int64 (n,)}, t the bucket or the longest item."""
         return collate_steps(prepared, bucket)
+
+
+def check_steps(width: int, shift: Any, scale: Any, longest: int, max_length: int | None) -> None:
+    """Raise ValueError or TypeError where stored facts of steps are no such."""
+    sizes = [width, longest, *([] if max_length is None else [max_length])]
+    if not all(type(n) is int and 0 <= n <= _MOST for n in sizes) or width < 1 or max_length == 0:
+        raise ValueError(f"widths and lengths must be integers up to {_MOST}, found {sizes}")
+    if not (isinstance(shift, tuple) and isinstance(scale, tuple) and len(shift) == len(scale) in (0, width)):
+        raise ValueError(f"shift and scale must hold a number for each of {width} channels, or none")
+    numbers = [*shift, *scale]
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers) or not all(v > 0 for v in scale):
+        raise ValueError("shift and scale must be finite, and scale above 0")
 
 
 def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:

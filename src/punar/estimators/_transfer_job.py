@@ -83,7 +83,7 @@ class Job:
         self.body.module.to(self.device)
         self.preparation = self.body.plan.preparation
         self.items = self.preparation.check(X, where)
-        target = task.learn(y, where)
+        target = task.learn(self.preparation.targets(X, y, where), where)
         if len(target) != len(self.items):
             raise DataError(
                 f"{where}: Found input variables with inconsistent numbers of samples: X has {len(self.items)}, "

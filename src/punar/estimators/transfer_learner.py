@@ -266,6 +266,7 @@ class TransferLearner(BaseEstimator):
         """Return accuracy, R² or, for several labels, the share of items whose labels are all right."""
         from sklearn.metrics import accuracy_score, r2_score
 
+        y = self.preparation_.targets(X, y, f"{type(self).__name__}.score")
         # scikit-learn takes a column of objects for an unknown kind of target.
         y = np.asarray(np.asarray(y).tolist()) if np.asarray(y).dtype == object else y
         metric = r2_score if self._task_fitted().kind == "regressor" else accuracy_score
