@@ -58,8 +58,8 @@ class TransferLearner(BaseEstimator):
         Largest number of passes of fine-tuning or training from scratch.
     batch_size : int or "auto", default="auto"
     learning_rate : float or "auto", default="auto"
-        Peak for the head. "auto" is 1e-3 for fine-tuning pictures, 1e-4 for text and sound, 2e-3 from scratch and for
-        ``lora``.
+        Peak for the head. "auto" is 1e-3 for fine-tuning pictures and saved sequence models, 1e-4 for other networks of
+        text and sound, 2e-3 from scratch and for ``lora``.
     layer_decay : float in (0, 1], default=0.7
         Factor on the learning rate per stage below the head: rates fall towards the input.
     gradual : bool, default=False
@@ -207,8 +207,10 @@ class TransferLearner(BaseEstimator):
         Parameters
         ----------
         X : sequence of n items
-            Paths, PIL images or arrays of pictures; sentences; wav and flac paths or sample arrays.
+            Paths, PIL images or arrays of pictures; sentences; wav and flac paths or sample arrays; for a backbone that
+            is a saved :class:`punar.SequenceModel`, what that takes.
         y : array-like of shape (n,) or (n, outputs)
+            For a long table of series, also a Series or a mapping by id.
         sample_weight : array-like of shape (n,), optional
         checkpoint : path, optional
             Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
