@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def available_cores() -> int:
 
 
 def count_work(module: nn.Module, run: Callable[[], object]) -> int:
-    """Return the multiply-adds that ``run`` does in the linear and convolution layers of ``module``.
+    """Return the multiply-adds that ``run`` does in the linear, convolution and recurrent layers of ``module``.
 
     Parameters
     ----------
@@ -87,8 +88,12 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
     """
     total = 0
 
-    def count(layer: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> None:
+    def count(layer: nn.Module, given: tuple[torch.Tensor, ...], out: Any) -> None:
         nonlocal total
+        if isinstance(layer, nn.RNNBase):
+            rows = out[0].numel() // out[0].shape[-1]  # of all sequences, step by step
+            total += rows * sum(p.numel() for p in layer.parameters() if p.dim() == 2)
+            return
         # A transposed convolution spreads its kernel at each input position, the others gather at each output.
         places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
         channels = places.shape[-1] if isinstance(layer, nn.Linear) else places.shape[1]
@@ -96,7 +101,7 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
         assert isinstance(weight, torch.Tensor)
         total += weight.numel() * places.numel() // channels
 
-    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.RNNBase)
     handles = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, kinds)]
     was_training = module.training
     module.eval()
@@ -142,7 +147,11 @@ def drawing_from(generator: torch.Generator) -> Iterator[None]:
     device = generator.device
     number = int(torch.randint(2**62, (1,), generator=generator, device=device))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(number)
+        if device.type == "cpu":
+            # torch.manual_seed also queues a call for every other device, with a stack trace: a millisecond per step.
+            torch.default_generator.manual_seed(number)
+        else:
+            torch.manual_seed(number)
         yield
 
 
