@@ -1,0 +1,170 @@
+"""Windows over series that lie one behind the other: cut when they are asked for, relative to where they end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Windows:
+    """What is known at some origins, and what follows.
+
+    An origin is the position of the last step that is known. A window is the ``context`` steps up to its origin,
+    minus the value at the origin, divided by its series' scale, so that a trend goes on and series of any size are
+    alike. What follows, and every forecast, is in the same units.
+
+    Parameters
+    ----------
+    items : sequence of ndarray of shape (t_i, channels)
+        NaN where a value is missing.
+    context, horizon : int
+    season : int
+        Naive forecasts repeat the last season where the context holds it (1: the last value).
+    scale : ndarray of shape (series, channels)
+        See :func:`spread`.
+    origins : sequence of ndarray of int
+        By series, counted from its first step; each at least ``context - 1``.
+
+    Attributes
+    ----------
+    series : Tensor of int64, (n,)
+        Each window's series.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[np.ndarray],
+        context: int,
+        horizon: int,
+        season: int,
+        scale: np.ndarray,
+        origins: Sequence[np.ndarray],
+    ) -> None:
+        self.context, self.horizon, self.season = context, horizon, season
+        values = np.concatenate(items)
+        missing = np.isnan(values)
+        self._observed = torch.from_numpy(~missing) if missing.any() else None
+        self._values = torch.from_numpy(np.concatenate([filled(x) for x in items]) if missing.any() else values)
+        starts = np.cumsum([0, *map(len, items)])
+        self._ends = torch.from_numpy(starts[1:])
+        self._scale = torch.from_numpy(scale)
+        counts = torch.tensor([len(o) for o in origins])
+        self.series = torch.repeat_interleave(torch.arange(len(items)), counts)
+        self._at = torch.from_numpy(np.concatenate(origins).astype(np.int64)) + torch.from_numpy(starts)[self.series]
+        self._past = torch.arange(1 - context, 1)
+        self._future = torch.arange(1, horizon + 1)
+        # Where the season before a step is not known yet either, it is the season before that.
+        self._naive = self._future - season * -(-self._future // season) if self.seasonal else torch.zeros(horizon).long()
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    @property
+    def seasonal(self) -> bool:
+        """Whether naive forecasts repeat a season: the context must hold one."""
+        return 1 < self.season <= self.context
+
+    @property
+    def masked(self) -> bool:
+        """Whether any value is missing."""
+        return self._observed is not None
+
+    def level(self, index: Tensor) -> Tensor:
+        """Return the last known values, float64 (n, 1, channels), in the user's units."""
+        return self._values[self._at[index]].unsqueeze(1)
+
+    def scale(self, index: Tensor) -> Tensor:
+        """Return the scale of each window's series, float64 (n, 1, channels)."""
+        return self._scale[self.series[index]].unsqueeze(1)
+
+    def past(self, index: Tensor) -> Tensor:
+        """Return the windows, float64 (n, context, channels)."""
+        return self._relative(index, self._past)
+
+    def seen(self, index: Tensor) -> Tensor:
+        """Return which values of the windows were observed, bool (n, context, channels)."""
+        at = self._at[index].unsqueeze(1) + self._past
+        if self._observed is None:
+            return torch.ones(*at.shape, self._values.shape[1], dtype=torch.bool)
+        return self._observed[at]
+
+    def naive(self, index: Tensor) -> Tensor:
+        """Return the last season, or the last value, as a forecast, float64 (n, horizon, channels)."""
+        return self._relative(index, self._naive)
+
+    def future(self, index: Tensor) -> Tensor:
+        """Return what follows, float64 (n, horizon, channels), NaN where it was not observed or is not there."""
+        at = self._at[index].unsqueeze(1) + self._future
+        there = at < self._ends[self.series[index]].unsqueeze(1)
+        at = at.clamp(max=len(self._values) - 1)
+        known = there.unsqueeze(2) if self._observed is None else there.unsqueeze(2) & self._observed[at]
+        relative = (self._values[at] - self.level(index)) / self.scale(index)
+        return torch.where(known, relative, torch.nan)
+
+    def undone(self, index: Tensor, relative: Tensor) -> Tensor:
+        """Return forecasts (n, horizon, channels) or (n, horizon, channels, k) in the user's units."""
+        level, scale = self.level(index), self.scale(index)
+        if relative.dim() == 4:
+            level, scale = level.unsqueeze(3), scale.unsqueeze(3)
+        return relative.double() * scale + level
+
+    def _relative(self, index: Tensor, steps: Tensor) -> Tensor:
+        at = self._at[index].unsqueeze(1) + steps
+        return (self._values[at] - self.level(index)) / self.scale(index)
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Return a series (t, channels) with each gap filled by the value before it, and the first by the value behind it.
+
+    >>> filled(np.array([[np.nan], [1.0], [np.nan], [3.0]])).ravel()
+    array([1., 1., 1., 3.])
+    """
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
+    last = np.maximum.accumulate(np.where(gaps, -1, np.arange(len(values))[:, None]), axis=0)
+    first = (~gaps).argmax(0)
+    found: np.ndarray = np.take_along_axis(values, np.where(last < 0, first, last), axis=0)
+    return found
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """Return the deviation of each channel of a series (t, channels), 1 where it does not vary; NaN does not count."""
+    mean = np.nanmean(values, axis=0)
+    deviation = np.sqrt(np.nanmean((values - mean) ** 2, axis=0))
+    found: np.ndarray = np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
+    return found
+
+
+def split_in_time(count: int, horizon: int, fraction: float) -> tuple[int, int]:
+    """Return how many of a series' ``count`` windows, from the first on, train, and from the last back, are held out.
+
+    The windows between them belong to neither: what follows them is among what follows the held-out ones, so that
+    nothing that is measured on was trained on. A quarter of the windows is left for training at least; where that
+    leaves none to hold out, all train.
+
+    >>> split_in_time(100, 5, 0.15), split_in_time(12, 5, 0.15), split_in_time(5, 5, 0.15)
+    ((81, 15), (6, 2), (5, 0))
+    """
+    between = horizon - 1
+    held_out = min(max(1, round(fraction * count)), count - between - max(1, math.ceil(count / 4)))
+    if fraction <= 0 or held_out < 1:
+        return count, 0
+    return count - between - held_out, held_out
+
+
+def default_context(shortest: int, horizon: int, season: int) -> int:
+    """Return the length of the window where none is asked for.
+
+    An eighth of the shortest series, at least a season (of up to 64 steps) and 8, at most 64; and no more than half of
+    what the shortest series has beyond the horizon.
+
+    >>> default_context(144, 12, 12), default_context(5000, 24, 24), default_context(30, 12, 12), default_context(14, 12, 1)
+    (18, 64, 9, 1)
+    """
+    least = season if 8 < season <= 64 else 8
+    return max(1, min(max(shortest // 8, least), 64, (shortest - horizon) // 2))
