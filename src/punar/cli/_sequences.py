@@ -14,7 +14,7 @@ from punar.texts import cli as texts
 if TYPE_CHECKING:
     from punar.data.user_sequences import UserSequences
 
-_DOMAINS = {"series": "series", "text": "text", "audio": "audio"}
+_DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
 
 
 def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequences:
@@ -51,7 +51,7 @@ def task_of(source: str, target: str | None, text: str | None, path: str | None,
 def read_for(fitted: Any, data: str, reading: dict[str, Any]) -> UserSequences:
     """Return sequences in the form that a fitted model takes: its columns, its kind."""
     facts = fitted.preparation_
-    of_table = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
+    of_table: dict[str, Any] = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
     forecasts = fitted.task == "forecasting"
     if reading.get("target") is not None or forecasts:
         reading = reading | {"task": str(fitted.task)}

@@ -70,7 +70,8 @@ def compare(
     given: dict[str, Any] = {}
     found: Any
     reads = _reads(asked)
-    of_cells = {"equal": equal, "hidden_size": hidden_size, "horizon": horizon, "season": season}
+    own: dict[str, Any]
+    of_cells: dict[str, Any] = {"equal": equal, "hidden_size": hidden_size, "horizon": horizon, "season": season}
     of_cells |= {"id_column": id_column, "time_column": time_column}
     if reads != "sequences":
         named = {f"--{k.removesuffix('_column').replace('_', '-')}": v for k, v in of_cells.items()}

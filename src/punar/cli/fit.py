@@ -94,10 +94,8 @@ def fit(
     if cell is not None or task == "forecasting":
         from punar.cli._fit_sequence import fit_sequence
 
-        refuse({"--backbone": backbone, **transfer}, texts.FIT_CELL_NOT_WITH)
-        refuse(
-            {k: v for k, v in own.items() if k in ("--objective", "--network", "--latent-dim")}, texts.FIT_CELL_NOT_WITH
-        )
+        shapes = {name: own[name] for name in ("--objective", "--network", "--latent-dim", "--size")}
+        refuse({"--backbone": backbone, **transfer, **shapes}, texts.FIT_CELL_NOT_WITH)
         fit_sequence(
             data,
             out,

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from punar.cells import _cell
-from punar.comparison import _equal, _item_baselines, _sequence_baselines, protocol
+from punar.comparison import _equal, _forecasts, _item_baselines, _sequence_baselines, protocol
+from punar.comparison import _forecast_baselines as baselines
+from punar.comparison._forecasts import ForecastFold, ForecastReading, read_forecast
 from punar.comparison._question import Candidate, Least, Metric, Question, Trial
 from punar.comparison._sequence_fold import SequenceFold
 from punar.comparison._sequence_reading import KINDS, SequenceReading, read_sequences
 from punar.comparison.reading import Reading
 from punar.core.plugins import member, members
+from punar.data import sequences
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 from punar.estimators.sequence_model import SequenceModel
 from punar.texts import compare as texts
 
+AnyFold = SequenceFold | ForecastFold
 ACCURACY, R2 = "accuracy", "r2"
 EQUAL = ("width", "parameters")
 
@@ -34,7 +38,8 @@ _ORDER = ("rnn", "gru", "lstm", "min_gru", "min_lstm")
 # Training steps times epochs: a few minutes for all cells and folds, on two cores.
 _STEP_PASSES = 1_000_000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 200
-_PATIENCE = 10
+_PATIENCE = 15
+_NUMBER = 8  # bytes
 _BY_LENGTH = ("short", "middle", "long")
 
 
@@ -48,6 +53,8 @@ class Cell(Question):
     hidden_size : int or None
     id_column, time_column : str or None
     groups : array-like of shape (n,) or None
+    horizon, season : int or None
+        Of forecasts.
 
     References
     ----------
@@ -57,7 +64,15 @@ class Cell(Question):
     """
 
     reads: ClassVar[str] = "sequences"
-    takes: ClassVar[tuple[str, ...]] = ("equal", "hidden_size", "id_column", "time_column", "groups")
+    takes: ClassVar[tuple[str, ...]] = (
+        "equal",
+        "hidden_size",
+        "horizon",
+        "season",
+        "id_column",
+        "time_column",
+        "groups",
+    )
     costs_shown: ClassVar[tuple[str, ...]] = (
         "gates",
         "hidden_size",
@@ -79,6 +94,8 @@ class Cell(Question):
         id_column: str | None = None,
         time_column: str | None = None,
         groups: Any = None,
+        horizon: int | None = None,
+        season: int | None = None,
     ) -> None:
         super().__init__()
         if equal is not None and equal not in EQUAL:
@@ -93,24 +110,37 @@ class Cell(Question):
             raise ParameterError(f"{rule}, got {hidden_size}.")
         self._asked = equal is not None or hidden_size is not None
         self.equal, self.hidden_size = equal or "width", hidden_size or _WIDTH
-        self._reading = {"id_column": id_column, "time_column": time_column, "groups": groups}
+        self._columns: dict[str, Any] = {"id_column": id_column, "time_column": time_column}
+        self._groups = groups
+        self._steps: dict[str, Any] = {"horizon": horizon, "season": season}
         self._usual = False
 
-    def read(self, X: Any, y: Any, kind: str | None, name: str | None) -> SequenceReading:
-        """Return sequences with labels; each recording was opened once."""
-        return read_sequences(X, y, kind, name, **self._reading)
+    def read(self, X: Any, y: Any, kind: str | None, name: str | None) -> SequenceReading | ForecastReading:
+        """Return sequences with labels, each recording opened once; or series to forecast where there is no label."""
+        given = next((key for key, value in self._steps.items() if value is not None), None)
+        if y is None and (kind == "series" or given is not None or _is_series(X)):
+            if self._groups is not None:
+                raise ParameterError("compare: groups are for sequences with labels; leave them out, or pass y.")
+            return read_forecast(X, name, **self._steps, **self._columns)
+        if given is not None:
+            raise ParameterError(f"compare: {given} is for series without labels; leave it out, or leave out y.")
+        return read_sequences(X, y, kind, name, **self._columns, groups=self._groups)
 
     def folds_for(self, data: Reading, cv: object) -> tuple[int, list[str]] | None:
         """Return the usual number of folds, and not more than there are groups."""
-        assert isinstance(data, SequenceReading)
         folds, notes = protocol.folds_for(data, cv)
+        if isinstance(data, ForecastReading):
+            return _forecasts.folds_for(data, folds)
+        assert isinstance(data, SequenceReading)
         most = folds if data.groups is None else len(np.unique(data.groups))
         if most < folds:
             notes.append(texts.NOTE_FOLDS_GROUPS.format(asked=folds, folds=most))
         return min(folds, most), notes
 
     def splits(self, data: Reading, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]] | None:
-        """Return splits that keep groups together, where there are groups."""
+        """Return splits that keep groups together, where there are groups; of forecasts rolling origins."""
+        if isinstance(data, ForecastReading):
+            return _forecasts.splits(data, folds)
         assert isinstance(data, SequenceReading)
         if data.groups is None:
             return None
@@ -121,19 +151,29 @@ class Cell(Question):
             return [(train, test) for train, test in parts]
 
     def how_split(self, data: Reading) -> str | None:
-        """Return that groups were kept together."""
+        """Return that groups were kept together, or where the origins were."""
+        if isinstance(data, ForecastReading):
+            return texts.HOW_SPLITS_ORIGINS
         assert isinstance(data, SequenceReading)
         return None if data.groups is None else texts.HOW_SPLITS_GROUPS
 
     def table_costs(self, data: Reading) -> tuple[str, ...]:
         """Return the costs, and the score by length where lengths differ."""
+        if isinstance(data, ForecastReading):
+            return _forecasts.COSTS
         assert isinstance(data, SequenceReading)
         return self.costs_shown + (_BY_LENGTH if data.cuts else ())
 
+    def fewest(self, data: Reading) -> Least:
+        """Return what a small budget may not cut further: of series to forecast no step is left out."""
+        return Least(self.least.epochs, len(data.X)) if isinstance(data, ForecastReading) else self.least
+
     def candidates(self, data: Reading, width: int | None, n_train: int, device: str) -> list[Candidate]:
         """Return one network per cell, the linear model, and chance."""
-        assert isinstance(data, SequenceReading)
         self._usual = True
+        if isinstance(data, ForecastReading):
+            return [*self._naive(data), *self._forecasters(data, device)]
+        assert isinstance(data, SequenceReading)
         epochs = epochs_for(n_train, float(data.lengths.mean()))
         own: dict[str, Any] = {
             "task": "classification" if data.target == "classes" else "regression",
@@ -144,11 +184,11 @@ class Cell(Question):
             "patience": max(_PATIENCE, epochs // 4),
             "device": device,
         }
-        names = [*_ORDER, *sorted(set(members("cells")) - set(_ORDER))]
+        width = {"text": _EMBEDDING, "audio": _BANDS}.get(data.kind) or data.X[0].shape[1] * (1 + data.missing)
+        outputs = len(data.classes) if data.target == "classes" else 1
         found = [
-            Candidate(texts.CELLS.get(n, n), SequenceModel(n, hidden_size=self._size(n, data), **own))
-            for n in names
-            if n in members("cells")
+            Candidate(texts.CELLS.get(n, n), SequenceModel(n, hidden_size=self._size(n, int(width), outputs), **own))
+            for n in _cells()
         ]
         return [*self._others(data), *found]
 
@@ -158,7 +198,8 @@ class Cell(Question):
             raise ParameterError(
                 "compare: give either equal or hidden_size, for the usual cells, or candidates, not both."
             )
-        return [*self._others(data), *super().given(candidates, data, n_train, device)]
+        others = self._naive(data) if isinstance(data, ForecastReading) else self._others(data)
+        return [*others, *super().given(candidates, data, n_train, device)]
 
     def check(self, name: str, estimator: Any) -> None:
         """Raise where a user's candidate is no object with fit and predict."""
@@ -175,28 +216,39 @@ class Cell(Question):
             )
 
     def metrics(self, data: Reading) -> list[Metric]:
-        """Return accuracy, or R² for numbers."""
+        """Return accuracy, R² for numbers, or 1 − MASE of forecasts."""
+        if isinstance(data, ForecastReading):
+            return _forecasts.metrics()
         if data.target == "classes":
             return [Metric(ACCURACY, texts.ACCURACY_LABEL, texts.CELL_ACCURACY_HELP, texts.ACCURACY_BASELINE)]
         return [Metric(R2, texts.ITEM_R2_LABEL, texts.ITEM_R2_HELP, texts.R2_BASELINE)]
 
-    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int, *, first: bool) -> SequenceFold:
+    def open_fold(self, data: Reading, train: np.ndarray, test: np.ndarray, seed: int, *, first: bool) -> AnyFold:
         """Return the sequences of both sides."""
+        if isinstance(data, ForecastReading):
+            return ForecastFold.at(data, train, test)
         assert isinstance(data, SequenceReading)
         assert data.y is not None
         assert data.target is not None
         sides = (data.X[train], data.X[test], data.y[train], data.y[test])
         return SequenceFold(*sides, data.lengths[test], data.target, data.cuts)
 
-    def judge(self, fold: SequenceFold, estimator: Any) -> dict[str, float | None]:
+    def judge(self, fold: AnyFold, estimator: Any) -> dict[str, float | None]:
         """Return the score on the held-out sequences; those by length are kept for the costs."""
+        if isinstance(fold, ForecastFold):
+            return {_forecasts.SKILL: 1 - fold.errors(estimator)[0]}
         answers, classes = fold.predict(estimator), fold.target == "classes"
         fold.by_length = {name: _score(fold, answers, rows) for name, rows in fold.parts().items()}
         return {ACCURACY if classes else R2: _score(fold, answers, np.ones(len(answers), dtype=bool))}
 
-    def costs(self, fold: SequenceFold, estimator: Any, measured: dict[str, float | None]) -> dict[str, float | None]:
+    def costs(self, fold: AnyFold, estimator: Any, measured: dict[str, float | None]) -> dict[str, float | None]:
         """Return what a cell costs: gates, width, parameters, size, and microseconds per step."""
-        found = measured | fold.by_length | {"model_kb": _kilobytes(estimator)}
+        found = measured | {"model_kb": _kilobytes(estimator)}
+        if isinstance(fold, ForecastFold):
+            mase, mae = fold.errors(estimator)
+            found |= {"mase": mase, "mae": mae}
+        else:
+            found |= fold.by_length
         if not isinstance(estimator, SequenceModel):
             learned = measured["parameters"] if hasattr(estimator, "module_") else None
             return found | {"parameters": learned or _item_baselines.coefficients(estimator)}
@@ -204,20 +256,22 @@ class Cell(Question):
         return found | {
             "gates": float(type(estimator.cell_).gates),
             "hidden_size": float(estimator.hidden_size),
-            "step_us": None if micro is None else micro * fold.timed / max(1, fold.steps),
+            "step_us": micro if micro is None or isinstance(fold, ForecastFold) else micro * fold.timed / fold.steps,
         }
 
-    def baselines(self, fold: SequenceFold) -> dict[str, float]:
-        """Return the score of the answer that looks at no sequence."""
+    def baselines(self, fold: AnyFold) -> dict[str, float]:
+        """Return the score of the answer that looks at no sequence, or of the last value."""
+        if isinstance(fold, ForecastFold):
+            return {_forecasts.SKILL: fold.last_value()}
         constant = _item_baselines.chance(fold.target).fit(np.zeros((len(fold.y_train), 1)), fold.y_train)
         score = float(constant.score(np.zeros((len(fold.y_test), 1)), fold.y_test))
         return {ACCURACY if fold.target == "classes" else R2: score}
 
-    def show_fold(self, fold: SequenceFold) -> dict[str, Any]:
+    def show_fold(self, fold: AnyFold) -> dict[str, Any]:
         """Return nothing: sequences have no picture."""
         return {}
 
-    def show(self, fold: SequenceFold, estimator: Any) -> dict[str, Any]:
+    def show(self, fold: AnyFold, estimator: Any) -> dict[str, Any]:
         """Return the history of losses and what the fit reports."""
         out: dict[str, Any] = {}
         history = getattr(estimator, "history_", None)
@@ -228,8 +282,10 @@ class Cell(Question):
 
     def how(self, data: Reading, candidates: Sequence[Candidate]) -> list[str]:
         """Return what the cells have in common, what the linear model sees, and where lengths were cut."""
-        assert isinstance(data, SequenceReading)
         lines = [texts.HOW_EQUAL[self.equal].format(size=self.hidden_size)] if self._usual else []
+        if isinstance(data, ForecastReading):
+            return [*lines, texts.HOW_FORECASTS.format(context=data.context, season=data.season)]
+        assert isinstance(data, SequenceReading)
         lines.append(texts.HOW_LINEAR[data.kind])
         if data.cuts:
             lines.append(texts.HOW_LENGTHS.format(low=data.cuts[0], high=data.cuts[1], unit=texts.STEPS_OF[data.kind]))
@@ -247,15 +303,42 @@ class Cell(Question):
             Candidate(texts.LINEAR, _sequence_baselines.linear(data.kind, data.target), classical=True),
         ]
 
-    def _size(self, name: str, data: SequenceReading) -> int:
+    def _naive(self, data: ForecastReading) -> list[Candidate]:
+        steps = {"horizon": data.horizon}
+        found = [Candidate(texts.LAST_VALUE, baselines.LastValue(**steps), yardstick=True, chance=True)]
+        if data.season > 1:
+            seasonal = baselines.SeasonalNaive(**steps, season=data.season)
+            found.append(Candidate(texts.SEASONAL_NAIVE, seasonal, yardstick=True))
+        linear = baselines.LinearAutoregression(**steps, context=data.context)
+        return [*found, Candidate(texts.AUTOREGRESSION, linear, classical=True)]
+
+    def _forecasters(self, data: ForecastReading, device: str) -> list[Candidate]:
+        epochs = epochs_for(sum(map(len, data.series)), data.context)
+        own: dict[str, Any] = {"task": "forecasting", "horizon": data.horizon, "season": data.season, "device": device}
+        own |= {"epochs": epochs, "patience": max(_PATIENCE, epochs // 4)}
+        width, outputs = data.series[0].shape[1], data.horizon * data.series[0].shape[1]
+        return [
+            Candidate(texts.CELLS.get(n, n), SequenceModel(n, hidden_size=self._size(n, width, outputs), **own))
+            for n in _cells()
+        ]
+
+    def _size(self, name: str, width: int, outputs: int) -> int:
         if self.equal == "width":
             return self.hidden_size
-        width = {"text": _EMBEDDING, "audio": _BANDS}.get(data.kind) or data.X[0].shape[1] * (1 + data.missing)
-        outputs = len(data.classes) if data.target == "classes" else 1
         cell, reference = member("cells", name)(), member("cells", "lstm")()
         assert isinstance(cell, _cell.Cell)
         assert isinstance(reference, _cell.Cell)
-        return _equal.hidden_size(cell, reference, self.hidden_size, int(width), outputs)
+        return _equal.hidden_size(cell, reference, self.hidden_size, width, outputs)
+
+
+def _cells() -> list[str]:
+    """Return the cells in the order of the table."""
+    known = members("cells")
+    return [n for n in _ORDER if n in known] + sorted(set(known) - set(_ORDER))
+
+
+def _is_series(X: Any) -> bool:
+    return sequences.kind_of(X, "compare") == "series"
 
 
 def epochs_for(n_train: int, length: float) -> int:
@@ -273,16 +356,28 @@ def _score(fold: SequenceFold, answers: np.ndarray, rows: np.ndarray) -> float |
     return float(r2_score(fold.y_test[rows], answers[rows])) if rows.sum() > 1 else None
 
 
-def _kilobytes(estimator: Any) -> float | None:
-    """Return the size of a saved model: its tensors and facts; of others the size in memory, as a pickle."""
+def _kilobytes(estimator: Any) -> float:
+    """Return the size of a saved model: its tensors and facts; of others what :func:`_learned` counts."""
     if isinstance(estimator, SequenceModel):
         facts, tensors = estimator.to_stored()
         size = sum(t.numel() * t.element_size() for t in tensors.values())
         return (size + len(json.dumps(facts, ensure_ascii=False).encode())) / 1000
-    try:
-        return len(pickle.dumps(estimator)) / 1000
-    except Exception:  # a user's estimator may hold anything
-        return None
+    return _learned(estimator) / 1000
+
+
+def _learned(estimator: Any) -> int:
+    """Return the bytes of the arrays and words that an estimator of scikit-learn's kind holds."""
+    if hasattr(estimator, "steps"):
+        return sum(_learned(step) for _, step in estimator.steps)
+    size = 0
+    for value in vars(estimator).values() if hasattr(estimator, "__dict__") else ():
+        if isinstance(value, np.ndarray):
+            size += value.nbytes
+        elif isinstance(value, dict):
+            size += sum(len(str(word).encode()) + _NUMBER for word in value)
+        elif isinstance(value, BaseEstimator):
+            size += _learned(value)
+    return size
 
 
 def _plain(value: Any) -> float | None:

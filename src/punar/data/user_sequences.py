@@ -38,7 +38,7 @@ class UserSequences:
     Attributes
     ----------
     items : array, list or DataFrame
-        For :class:`punar.SequenceModel`; a DataFrame where it is a long table with ids.
+        For :class:`punar.SequenceModel`; a DataFrame where it is a long table with ids, or one series to forecast.
     y : ndarray, Series or None
         Names of classes, or numbers; a Series by id for a long table.
     kind : {"series", "text", "audio"}
@@ -174,7 +174,8 @@ def _from_arrays(place: Path, key: str | None, target: str | None, task: str | N
     if place.suffix.lower() == ".npy":
         if target is not None or key is not None:
             raise ParameterError(f"{place}: a npy file holds one array; --target and --key are for npz files.")
-        X, y, where, notes = _arrays.raw_npy(place), None, str(place), []
+        X, y, where = _arrays.raw_npy(place), None, str(place)
+        notes: list[str] = []
     else:
         X, y, where, notes = _arrays.raw_npz(place, key=key, target=target)
     if X.ndim not in ((1, 2, 3) if task == "forecasting" else (2, 3)):
@@ -185,8 +186,7 @@ def _from_arrays(place: Path, key: str | None, target: str | None, task: str | N
         named = np.array(found.classes, dtype=str)[found.y] if found.classes and task != "regression" else None
         labels = named if named is not None else y.reshape(-1).astype(np.float64)
         notes = [*notes, found.note]
-    if task == "forecasting" and X.ndim < 3:
-        X = [X]  # (time,) or (time, channels): one series
+    one = task == "forecasting" and X.ndim < 3  # (time,) or (time, channels)
     return UserSequences(
         items=X,
         y=labels,
@@ -195,7 +195,7 @@ def _from_arrays(place: Path, key: str | None, target: str | None, task: str | N
         description=str(place),
         target_kind=None if labels is None else "regression" if labels.dtype.kind == "f" else "classification",
         notes=notes,
-        row_names=tuple(str(i) for i in range(len(X))),
+        row_names=("0",) if one else tuple(str(i) for i in range(len(X))),
     )
 
 
@@ -217,7 +217,9 @@ def _from_steps(
         raise DataError(f"{where}: there are column names but no rows.")
     notes = list(table.notes)
     if time_column is None:
-        time_column = next((c for c in names if c.lower() in _TIMES and c not in (id_column, target, *drop)), None)
+        apart = [id_column] if id_column is not None else []
+        likely = [c for c in names if c.lower() in _TIMES and c not in (id_column, target, *drop)]
+        time_column = next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
         notes += [f"time: the column {shown(time_column)} (--time)"] if time_column is not None else []
     aside = {id_column, time_column, *drop}
     labels = None
@@ -237,23 +239,26 @@ def _from_steps(
     notes.append(f"channels: {listed(used)}")
     key = [id_column] if id_column is not None else []
     long = frame[[*key, *([time_column] if time_column is not None else []), *used]]
-    if id_column is None:
+    items: Any
+    ids: tuple[str, ...]
+    if id_column is None and task == "forecasting":
+        items, ids, title = long, ("0",), "series"
+    elif id_column is None:
         # A column of one value makes it a long table of one series, which then is sorted by time like any other.
         from punar.data import _long_table
 
         series, _, _ = _long_table.split(long.assign(**{_ONE: 0}), where, tuple(used), _ONE, time_column)
-        X: Any = series
-        ids, title = ("0",), "series"
+        items, ids, title = series, ("0",), "series"
     else:
-        X, ids, title = long, tuple(str(i) for i in long[id_column].drop_duplicates()), id_column
+        items, ids, title = long, tuple(str(i) for i in long[id_column].drop_duplicates()), id_column
     return UserSequences(
-        items=X,
+        items=items,
         y=None if labels is None else labels[0],
         kind="series",
         name=place.stem,
         description=where,
         id_column=id_column,
-        time_column=time_column if id_column is not None else None,
+        time_column=time_column if hasattr(items, "columns") else None,
         channels=tuple(used),
         target_kind=None if labels is None else labels[2],
         notes=notes,

@@ -171,7 +171,7 @@ Examples:
 PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
 PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. Only forecasting models go without."
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
-STEP = "step"
+STEP, SERIES = "step", "series"
 FORECASTED = "{steps} steps of {n} series"
 PREDICT_OUT = "A .csv, .tsv or .parquet file."
 PREDICTION, PROBABILITY = "prediction", "probability {name}"

@@ -18,6 +18,7 @@ NOTE_ONE_CLASS = "Every label is {label}: with one class there is nothing to pre
 NOTE_ALL_UNIQUE = "Every label occurs once: they look like identifiers, so nothing is predicted from the codes."
 NOTE_FOLDS_RARE = "Folds reduced from {asked} to {folds}: the rarest class ({label}) has {count} rows."
 NOTE_FOLDS_GROUPS = "Folds reduced from {asked} to {folds}: there are {folds} groups."
+NOTE_FOLDS_STEPS = "Folds reduced from {asked} to {folds}: each holds out {horizon} steps of the end of the series."
 NOTE_SPREAD_RARE = "{count} of {classes} classes have fewer rows than there are folds; some folds hold none of them."
 NOTE_CONSTANT = "{count} of {d} columns are constant and carry nothing."
 
@@ -68,6 +69,10 @@ READ_SEQUENCES = {
     "audio": "{name}: read as {n:,} recordings of {steps} frames of 10 ms",
 }
 STEPS_OF = {"series": "steps", "text": "words", "audio": "frames of 10 ms"}
+READ_FORECAST = "{name}: read as {n:,} series of {steps} steps and {channels} channels, {horizon} steps to forecast"
+READ_SEASON = ", season {season}"
+READ_NO_SEASON = ", no season"
+LAST_VALUE, SEASONAL_NAIVE, AUTOREGRESSION = "Last value", "Seasonal naive", "Linear autoregression"
 NOTE_MASKED = (
     "Some values are missing: the networks see which, as flags beside the values, and the linear model leaves them out."
 )
@@ -208,6 +213,10 @@ HOW_SPLITS_GROUPS = (
     "{folds} shared folds, {n_train} training and {n_test} held-out rows each on average, no group on both sides, "
     "shuffled with seed {seed}."
 )
+HOW_SPLITS_ORIGINS = (
+    "{folds} rolling origins in the order of time: {n_train} steps before the origin on average, the next {n_test} "
+    "steps forecast; networks start with seed {seed}."
+)
 HOW_SCALER_TABLE = "One scaler per fold, learned on its training rows and the same for all: every column standardised."
 HOW_SCALER_IMAGES = (
     "One scaler per fold, learned on its training rows and the same for all: every pixel centred, one scale for all."
@@ -272,6 +281,17 @@ HOW_BACKBONE = (
     "cross-validation."
 )
 CELL_ACCURACY_HELP = "Share of the held-out sequences whose class is predicted right."
+SKILL_LABEL = "1 − MASE"
+SKILL_HELP = (
+    "MASE is the mean absolute error in units of the mean absolute change over a season (or a step) in the training "
+    "part: 1 − MASE is 1 for perfect forecasts, and below 0 where that change was smaller than the errors."
+)
+LAST_VALUE_BASELINE = "last value"
+HOW_FORECASTS = (
+    "MASE: mean absolute error divided by the mean absolute change over {season} steps in the training part (Hyndman "
+    "and Koehler 2006). Linear autoregression: a ridge regression from the last {context} steps to each step to come, "
+    "its strength chosen by leave-one-out. µs/step is predict, per forecast step."
+)
 CELL_WORDS = {
     "title": "Which cell? {name}",
     "foot": (
@@ -288,20 +308,20 @@ CELL_WORDS = {
         "µs/step is the time of the trained network for one time step of one sequence, in one batch of up to 64 "
         "held-out sequences that were prepared before; reading, tokenising and spectra are not in it. Parameters and "
         "model kB are those of the whole saved model, an embedding of words and the vocabulary included; of other "
-        "candidates kB is the size of their pickle. Fit seconds are wall-clock times on this machine, medians over "
-        "folds; peak MB is the extra resident memory sampled while fitting, in the fold where it was largest."
+        "candidates kB is the size of the arrays and words that they hold. Fit seconds are wall-clock times on this "
+        "machine, medians over folds; peak MB is the extra resident memory sampled while fitting, in the fold where it was largest."
     ),
     "losses": "First fold. Training and validation loss; validation sequences are taken from the training ones.",
 }
 HOW_EQUAL = {
     "width": (
-        "Every cell has one layer of {size} hidden units (equal width), the last state under a linear head, the same "
-        "optimiser and at most the same epochs; a validation share of the training sequences stops training early."
+        "Every cell has one layer of {size} hidden units (equal width), the usual settings of SequenceModel otherwise, "
+        "and at most the same epochs; a validation share of the training sequences stops training early."
     ),
     "parameters": (
         "Every cell has one layer, as wide as gives it the parameters of an LSTM of {size} hidden units or nearly "
-        "(equal parameters: layer and head are counted), the last state under a linear head, the same optimiser and at "
-        "most the same epochs; a validation share of the training sequences stops training early."
+        "(equal parameters: layer and head are counted), the usual settings of SequenceModel otherwise, and at most "
+        "the same epochs; a validation share of the training sequences stops training early."
     ),
 }
 HOW_LINEAR = {
