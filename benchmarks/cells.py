@@ -43,7 +43,7 @@ def words() -> tuple[str, Any, Any, dict[str, Any]]:
 
 
 def speech() -> tuple[str, Any, Any, dict[str, Any]]:
-    """Spoken digits: ten clips of each digit and speaker; two speakers are held out in each fold."""
+    """Spoken digits: ten clips of each digit and speaker; one speaker is held out in each fold."""
     clips, digit, speaker = [], [], []
     with zipfile.ZipFile(DATA / "fsdd.zip") as file:
         for name in sorted(n for n in file.namelist() if n.endswith(".wav")):
@@ -69,10 +69,18 @@ def signals() -> tuple[str, Any, Any, dict[str, Any]]:
     return "IndoorMovement, 314 walks", walks, np.where(target[:, 1] > 0, "changes room", "stays"), {}
 
 
+def passengers() -> tuple[str, Any, Any, dict[str, Any]]:
+    """Airline passengers: 144 months, the next twelve forecast from five origins."""
+    with open(DATA / "series" / "airline-passengers.csv", encoding="utf-8") as file:
+        values = [float(row[1]) for row in list(csv.reader(file))[1:] if len(row) == 2]
+    return "airline passengers", np.array(values), None, {"horizon": 12}
+
+
 PARTS: dict[str, Callable[[], tuple[str, Any, Any, dict[str, Any]]]] = {
     "words": words,
     "speech": speech,
     "signals": signals,
+    "passengers": passengers,
 }
 
 

@@ -316,7 +316,8 @@ class Cell(Question):
         epochs = epochs_for(sum(map(len, data.series)), data.context)
         own: dict[str, Any] = {"task": "forecasting", "horizon": data.horizon, "season": data.season, "device": device}
         own |= {"epochs": epochs, "patience": max(_PATIENCE, epochs // 4)}
-        width, outputs = data.series[0].shape[1], data.horizon * data.series[0].shape[1]
+        width = data.series[0].shape[1]
+        outputs = data.horizon * width  # medians alone
         return [
             Candidate(texts.CELLS.get(n, n), SequenceModel(n, hidden_size=self._size(n, width, outputs), **own))
             for n in _cells()

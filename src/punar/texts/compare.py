@@ -290,7 +290,8 @@ LAST_VALUE_BASELINE = "last value"
 HOW_FORECASTS = (
     "MASE: mean absolute error divided by the mean absolute change over {season} steps in the training part (Hyndman "
     "and Koehler 2006). Linear autoregression: a ridge regression from the last {context} steps to each step to come, "
-    "its strength chosen by leave-one-out. µs/step is predict, per forecast step."
+    "its strength chosen by leave-one-out. A network's answer is added to a linear autoregression of its own "
+    "(relative_to='linear'). µs/step is predict, per forecast step."
 )
 CELL_WORDS = {
     "title": "Which cell? {name}",
