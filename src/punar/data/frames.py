@@ -14,12 +14,13 @@ from torch import Tensor
 from punar.data import _spectrum
 from punar.data._audio_file import read_audio
 from punar.data.preparation import Batch, Preparation, naming, prepare_all
-from punar.data.series import collate_steps, learned_scaling
+from punar.data.series import check_steps, collate_steps, learned_scaling
 from punar.data.sounds import Sounds
 
 _STEP = 8
 _HIGHEST_RATE = 16_000  # speech has little above 8 kHz
 _LOWEST_RATE = 4_000
+_QUIETEST = -80.0  # decibels; below is a silent room's own noise
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Frames(Preparation):
     """Input facts of a recurrent network that reads sound.
 
     An item is what :class:`punar.data.sounds.Sounds` takes: a path, samples at ``rate``, or a pair (samples, rate). A
-    step is 10 log10 of the mel power of a 25 ms window every 10 ms, scaled per band.
+    step is 10 log10 of the mel power of a 25 ms window every 10 ms, relative to the recording's loudest point and at
+    least -80, scaled per band: how loud somebody speaks, and how far from the microphone, does not count.
 
     Parameters
     ----------
@@ -53,9 +55,13 @@ class Frames(Preparation):
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Frames:
-        """Rebuild from :meth:`facts`."""
+        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
         found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        if type(made.rate) is not int or not _LOWEST_RATE <= made.rate <= _HIGHEST_RATE:
+            raise ValueError(f"rate must be an integer from {_LOWEST_RATE} to {_HIGHEST_RATE}, found {made.rate!r}")
+        check_steps(made.n_mels, made.shift, made.scale, made.longest, made.max_length)
+        return made
 
     @classmethod
     def learn(
@@ -102,7 +108,8 @@ class Frames(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return float32 frames (t, ``n_mels``), t >= 1."""
-        frames = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T[: self.max_length]
+        level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
+        frames = (level - level.max()).clamp(min=_QUIETEST)[: self.max_length]
         if self.shift:
             frames = (frames - torch.tensor(self.shift)) / torch.tensor(self.scale)
         return frames.contiguous()

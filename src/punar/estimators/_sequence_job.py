@@ -30,6 +30,16 @@ from punar.training.checkpoint import Checkpoint
 
 _SPLIT = 102  # stream of the seed
 
+# What "auto" stands for, by what is read (measured: docs/sequences.md). An embedding soon knows each training text
+# by heart, which dropping whole words prevents; a word is spoken somewhere in a recording, not at its end.
+_AUTO: dict[str, dict[str, Any]] = {
+    "series": {"dropout": 0.0, "pooling": "last", "learning_rate": 1e-2},
+    "text": {"dropout": 0.6, "pooling": "last", "learning_rate": 2e-3},
+    "audio": {"dropout": 0.0, "pooling": "mean", "learning_rate": 1e-2},
+    "history": {"dropout": 0.0, "pooling": "last", "learning_rate": 2e-3},
+}
+_AUTO_WIDTH = 64  # for which these learning rates are
+
 
 @dataclass
 class Fitted:
@@ -93,7 +103,8 @@ def fit(estimator: Any, cell: Cell, task: Task, X: Any, y: Any, sample_weight: A
     if checkpoint is not None:
         data = {"content": _content(preparation, found.items, target, weight), "rows": len(found)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    loop = train_module(estimator, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
+    chosen = settings(estimator, preparation.domain)
+    loop = train_module(chosen, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
     measured, held_out = (valid, True) if len(valid) else (train, False)
     report = _sequence_report.of_training(
         task,
@@ -153,6 +164,7 @@ def learn_preparation(estimator: Any, found: sequences.Sequences, train: Tensor,
 
 def design_of(estimator: Any, preparation: Preparation, outputs: int) -> Design:
     """Return the sizes of the network for what the preparation gives."""
+    chosen = settings(estimator, preparation.domain)
     tokens = vocabulary.size(preparation) if preparation.domain == "text" else None
     width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
     return Design(
@@ -162,8 +174,8 @@ def design_of(estimator: Any, preparation: Preparation, outputs: int) -> Design:
         num_layers=int(estimator.num_layers),
         bidirectional=bool(estimator.bidirectional),
         layer_norm=bool(estimator.layer_norm),
-        dropout=float(estimator.dropout),
-        pooling=estimator.pooling,
+        dropout=float(chosen.dropout),
+        pooling=chosen.pooling,
         outputs=outputs,
     )
 
@@ -180,7 +192,7 @@ def losses_of(task: Task) -> Callable[..., dict[str, Tensor]]:
 
 
 def train_module(
-    estimator: Any,
+    chosen: SimpleNamespace,
     module: nn.Module,
     losses: Callable[..., dict[str, Tensor]],
     rows: Any,
@@ -190,11 +202,12 @@ def train_module(
     device: torch.device,
     store: Checkpoint | None,
 ) -> Any:
-    """Train with the estimator's parameters, from the checkpoint where there is one; return the finished loop.
+    """Train, from the checkpoint where there is one, and return the finished loop.
 
     Parameters
     ----------
-    estimator : SequenceModel
+    chosen : SimpleNamespace
+        From :func:`settings`.
     module : nn.Module
         With ``stack``.
     losses : callable
@@ -208,7 +221,7 @@ def train_module(
     train, valid = index
     stored = None if store is None else store.load()
     loop = _fitting.run(
-        settings(estimator),
+        chosen,
         module,
         losses,
         None,
@@ -225,9 +238,23 @@ def train_module(
     return loop
 
 
-def settings(estimator: Any) -> SimpleNamespace:
-    """Return the estimator's training parameters."""
-    return SimpleNamespace(**{name: getattr(estimator, name) for name in _fitting.TRAINING_RULES})
+def settings(estimator: Any, domain: str) -> SimpleNamespace:
+    """Return the estimator's training parameters, dropout and pooling, with "auto" made a value.
+
+    Parameters
+    ----------
+    estimator : SequenceModel
+    domain : {"series", "text", "audio", "history"}
+        Of the preparation.
+    """
+    found = {name: getattr(estimator, name) for name in (*_fitting.TRAINING_RULES, "dropout", "pooling")}
+    for name, value in _AUTO[domain].items():
+        if isinstance(found[name], str) and found[name] == "auto":
+            found[name] = value
+            if name == "learning_rate":
+                # Wider states move more for the same change of each weight.
+                found[name] = value * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)
+    return SimpleNamespace(**found)
 
 
 @torch.no_grad()

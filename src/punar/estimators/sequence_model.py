@@ -58,9 +58,10 @@ class SequenceModel(BaseEstimator):
         "hidden_size": integer(1),
         "num_layers": integer(1, 64),
         "bidirectional": boolean(),
-        "dropout": number(0, 1, open_high=True),
+        "dropout": either(one_of("auto"), number(0, 1, open_high=True)),
+        "learning_rate": either(one_of("auto"), number(0, open_low=True)),
         "layer_norm": boolean(),
-        "pooling": one_of(*POOLINGS),
+        "pooling": one_of("auto", *POOLINGS),
         "kind": either(none(), one_of(*sequences.KINDS)),
         "id_column": either(none(), instance(str, text="a column's name")),
         "time_column": either(none(), instance(str, text="a column's name")),
@@ -80,13 +81,14 @@ class SequenceModel(BaseEstimator):
         *,
         num_layers: int = 1,
         bidirectional: bool = False,
-        dropout: float = 0.0,
+        dropout: float | str = "auto",
         layer_norm: bool = False,
-        pooling: str = "last",
+        pooling: str = "auto",
         horizon: int | None = None,
         context: int | None = None,
         quantiles: Any = None,
         season: Any = "auto",
+        relative_to: str = "linear",
         kind: str | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
@@ -99,14 +101,14 @@ class SequenceModel(BaseEstimator):
         class_weight: Any = None,
         epochs: int = 100,
         batch_size: int | str = "auto",
-        learning_rate: float = 2e-3,
+        learning_rate: float | str = "auto",
         optimizer: str = "adamw",
         schedule: str = "cosine",
         weight_decay: float = 0.01,
         gradient_clip: float | None = 1.0,
         validation_fraction: float = 0.15,
         early_stopping: bool = True,
-        patience: int = 10,
+        patience: int = 15,
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -124,6 +126,7 @@ class SequenceModel(BaseEstimator):
         self.context = context
         self.quantiles = quantiles
         self.season = season
+        self.relative_to = relative_to
         self.kind = kind
         self.id_column = id_column
         self.time_column = time_column
