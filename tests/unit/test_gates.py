@@ -62,7 +62,7 @@ def test_the_top_layer_is_the_modules_output(kind, num_layers, bidirectional, ba
     out = (out if batch_first else out.transpose(0, 1)).detach().numpy()
     directions = 2 if bidirectional else 1
     np.testing.assert_allclose(layer(found, num_layers - 1, directions), out, rtol=0, atol=1e-5)
-    suffixes = [s for s in ("", "_reverse")[:directions]]
+    suffixes = ("", "_reverse")[:directions]
     wanted = [f"{n}{f'_l{i}' if i else ''}{s}" for i in range(num_layers) for s in suffixes for n in NAMES[kind]]
     assert list(found) == wanted
     assert all(v.dtype == np.float32 and v.shape == (4, 60, 9) for v in found.values())

@@ -98,6 +98,16 @@ class Sentences(Preparation):
         # Without special tokens an empty text has no token at all, and nothing to average.
         return torch.tensor(ids or [self.pad_id], dtype=torch.int64)
 
+    def pieces(self, item: Any) -> list[tuple[str, bool]]:
+        """Return the text behind each token of :meth:`prepare`, as it stands in the item, and whether it is known.
+
+        Special tokens, which stand for no text, have their name; an empty text has one piece, which is empty.
+        """
+        built, text = _built(self.tokenizer, self.max_length), str(item)
+        found, unknown = built.encode(text), getattr(built.model, "unk_token", None)
+        parts = zip(found.offsets, found.tokens, strict=True)
+        return [(text[a:b] if b > a else token, token != unknown) for (a, b), token in parts] or [("", True)]
+
     def blank(self, bucket: int) -> Tensor:
         """Return an item of nothing but padding."""
         return torch.full((max(bucket, 1),), self.pad_id, dtype=torch.int64)

@@ -12,6 +12,7 @@ from torch import Tensor
 from punar.data import sequences
 from punar.errors import DataError, NotSupportedError, shown
 from punar.tasks.classification import Classification
+from punar.tasks.forecasting import Forecasting
 from punar.tasks.multilabel import Multilabel
 from punar.tasks.regression import Regression
 
@@ -23,8 +24,12 @@ def given(model: Any, x: Any, y: Any, count: int, where: str) -> Tensor:
     ------
     DataError
         Another number of targets than sequences, or a class that the model does not know.
+    NotSupportedError
+        A forecast, whose targets are steps to come.
     """
     fitted = model._fitted
+    if isinstance(fitted.task, Forecasting):
+        raise NotSupportedError(f"{where}: y is not for task='forecasting'; leave it out.")
     preparation = fitted.preparation
     if getattr(preparation, "id_column", None) is not None and hasattr(x, "columns"):
         columns = {name: getattr(preparation, name) for name in ("names", "id_column", "time_column")}
@@ -55,8 +60,10 @@ def _encoded(task: Any, y: Any, where: str) -> Tensor:
 
 
 def own(task: Any, raw: Tensor, where: str) -> Tensor:
-    """Return targets where the user gives none: predicted classes; for numbers the training mean, because the loss of
-    a number against itself has no slope.
+    """Return targets where the user gives none.
+
+    They are the predicted classes. Against itself the loss of a number has no slope: a number is compared with the
+    training mean, a forecast with the one that the network adds to.
 
     Raises
     ------
@@ -70,4 +77,6 @@ def own(task: Any, raw: Tensor, where: str) -> Tensor:
         return (raw > 0).float()
     if isinstance(task, Regression):
         return torch.zeros_like(raw)
+    if isinstance(task, Forecasting):
+        return raw.new_zeros(len(raw), task.outputs // len(task.levels))
     raise NotSupportedError(f"{where}: the task {type(task).__name__} needs targets; pass y.")

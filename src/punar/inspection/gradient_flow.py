@@ -84,8 +84,8 @@ def gradient_flow(model: Any, x: Any, y: Any = None, *, loss: Loss | None = None
     x : array-like
         As for :func:`punar.gates`.
     y : array-like, optional
-        Targets of a ``SequenceModel``. Without them a class is taken to be what the model predicts, and numbers to be
-        the training mean.
+        Targets of a ``SequenceModel`` that classifies or gives numbers. Without them a class is taken to be what the
+        model predicts, a number to be the training mean, and a forecast the one that the network adds to.
     loss : callable, optional
         For a module: ``loss(states)`` of all states of the last layer, (n, time, units), which returns one number per
         sequence, (n,), or their sum. By default the mean of the squares of each sequence's last state, of both

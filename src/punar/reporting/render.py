@@ -14,7 +14,8 @@ from punar.texts import compare as texts
 
 
 @functools.cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what finds and fills in the templates."""
     return Environment(
         loader=PackageLoader("punar.reporting"),
         autoescape=True,
@@ -38,7 +39,7 @@ def html(facts: dict[str, Any]) -> str:
     profiles = "" if facts["data"]["kind"] == "images" else texts.CAPTION_PROFILES
     trade, examples = costs.trade(facts), costs.examples(facts)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             **_table_words(facts),
@@ -63,7 +64,7 @@ def html(facts: dict[str, Any]) -> str:
 
 def fragment(facts: dict[str, Any]) -> str:
     """Return verdicts and table as a piece of HTML, for notebooks."""
-    return _environment().get_template("table.html").render(**_table_words(facts))
+    return environment().get_template("table.html").render(**_table_words(facts))
 
 
 def json_text(facts: dict[str, Any]) -> str:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+Colour = tuple[int, int, int]
+
 
 def drawing(width: float, height: float, title: str, parts: Sequence[str]) -> str:
     """Return an ``<svg>`` that scales to its container; ``title`` is read aloud."""
@@ -24,10 +26,11 @@ def drawing(width: float, height: float, title: str, parts: Sequence[str]) -> st
     return head + "".join(parts) + "</svg>"
 
 
-def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start") -> str:
-    """Return a ``<text>``; ``kind`` is a CSS class, ``anchor`` start, middle or end."""
+def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start", turn: float = 0.0) -> str:
+    """Return a ``<text>``; ``kind`` is a CSS class, ``anchor`` start, middle or end, ``turn`` in degrees clockwise."""
     css = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{css}>{escape(content)}</text>'
+    turned = f' transform="rotate({turn:g} {x:.1f} {y:.1f})"' if turn else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{css}{turned}>{escape(content)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str, colour: str = "") -> str:
@@ -62,13 +65,54 @@ def picture(x: float, y: float, size: tuple[float, float], values: Any, low: flo
     if array.ndim == 3 and array.shape[2] != 3:
         array = array[:, :, 0]  # one channel, or more than a screen has: the first
     grey = np.clip((array - low) / (high - low if high > low else 1.0), 0, 1)
+    return _image(x, y, size, (grey * 255).round().astype(np.uint8))
+
+
+def heat(
+    x: float, y: float, size: tuple[float, float], values: Any, low: float, high: float, colours: Sequence[Colour]
+) -> str:
+    """Return a heat map of (rows, columns), the first row at the top, of ``low`` to ``high`` in ``colours``."""
+    array = np.asarray(values, dtype=float)
+    place = np.clip((array - low) / (high - low if high > low else 1.0), 0, 1)
+    stops = np.linspace(0, 1, len(colours))
+    channels = [np.interp(place, stops, [c[i] for c in colours]) for i in range(3)]
+    return _image(x, y, size, np.stack(channels, axis=-1).round().astype(np.uint8), stretched=True)
+
+
+def _image(x: float, y: float, size: tuple[float, float], pixels: np.ndarray, *, stretched: bool = False) -> str:
     file = io.BytesIO()
-    Image.fromarray((grey * 255).round().astype(np.uint8)).save(file, "PNG", optimize=True)
+    Image.fromarray(pixels).save(file, "PNG", optimize=True)
     data = base64.b64encode(file.getvalue()).decode("ascii")
+    fit = ' preserveAspectRatio="none"' if stretched else ""
     return (
-        f'<image x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" class="picture" '
+        f'<image x="{x:.1f}" y="{y:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" class="picture"{fit} '
         f'href="data:image/png;base64,{data}"/>'
     )
+
+
+def apart(places: Sequence[float], least: float) -> list[float]:
+    """Return places for labels, at least ``least`` from each other and as near to ``places`` as that allows.
+
+    >>> apart([10.0, 12.0, 50.0], 14.0)
+    [4.0, 18.0, 50.0]
+    """
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    groups: list[list[int]] = []
+    middles: list[float] = []
+    for i in order:
+        groups.append([i])
+        middles.append(places[i])
+        # Labels that touch move together, to the middle of where they belong.
+        while len(groups) > 1 and middles[-1] - middles[-2] < least * (len(groups[-1]) + len(groups[-2])) / 2:
+            joined = groups.pop()
+            groups[-1] += joined
+            middles.pop()
+            middles[-1] = sum(places[k] for k in groups[-1]) / len(groups[-1])
+    found = list(places)
+    for group, middle in zip(groups, middles, strict=True):
+        for number, i in enumerate(group):
+            found[i] = middle + least * (number - (len(group) - 1) / 2)
+    return found
 
 
 def ticks(low: float, high: float, count: int = 4) -> list[float]:

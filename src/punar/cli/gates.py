@@ -1,0 +1,119 @@
+"""``punar gates MODEL DATA --out FILE``."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from punar.cli import _options as o
+from punar.cli import _sequences
+from punar.cli._writing import check_file
+from punar.errors import ParameterError
+from punar.texts import cli as texts
+from punar.texts import inspection as words
+
+if TYPE_CHECKING:
+    from punar.data.user_sequences import UserSequences
+
+
+def gates(
+    model: o.Model,
+    data: o.Data,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=words.GATES_OUT, show_default=False)],
+    item: Annotated[int, typer.Option("--item", metavar="N", help=words.GATES_ITEM)] = 0,
+    beside: Annotated[
+        list[Path] | None, typer.Option("--beside", metavar="MODEL", help=words.GATES_BESIDE, show_default=False)
+    ] = None,
+    target: o.Target = None,
+    text: o.Text = None,
+    path: o.PathColumn = None,
+    key: o.Key = None,
+    header: o.Header = None,
+    skip_bad: o.SkipBad = False,
+    force: o.Force = False,
+) -> None:
+    """Write the page, and print where the gradient goes."""
+    check_file(out, (".html", ".htm"), "--out", may_replace=force)
+    import punar
+    from punar.core.files import write_atomic
+    from punar.inspection.gate_facts import gate_facts
+    from punar.reporting.gates import html
+
+    fitted = punar.load(model)
+    others = [(place, punar.load(place)) for place in beside or []]
+    _refuse_without_gates({model: fitted, **dict(others)})
+    reading = {"target": target, "text": text, "path": path, "key": key, "header": header, "skip_bad": skip_bad}
+    found = _read(fitted, data, reading)
+    items, labels = _items(fitted, found), None if target is None and found.kind == "series" else found.labels()
+    if not 0 <= item < len(items):
+        raise ParameterError(
+            f"--item must be from 0 to {len(items) - 1}, got {item}: {data} has {len(items)} sequences."
+        )
+    facts = gate_facts(fitted, items, item, name=_name(found, item), y=_known(fitted, labels))
+    names = _apart([model, *(place for place, _ in others)])
+    facts["flows"] = [{"model": names[0], **facts.pop("flow")}]
+    for name, (_, other) in zip(names[1:], others, strict=True):
+        more = gate_facts(other, items, item, y=_known(other, labels))
+        facts["flows"].append({"model": name, **more["flow"]})
+    facts |= {"model": names[0], "data": found.name, "made": words.GATES_MADE.format(**_versions())}
+    write_atomic(out, html(facts).encode())
+    typer.echo(texts.WRITTEN.format(path=out, what=words.GATES_WRITTEN.format(n=len(facts["layers"]))))
+    for flow in facts["flows"]:
+        for name, ratio in flow["ratios"].items():
+            if ratio is not None:
+                line = words.GATES_RATIO.format(model=flow["model"], layer=words.layer(name), ratio=ratio)
+                typer.echo(line)
+
+
+def _refuse_without_gates(models: dict[Path, Any]) -> None:
+    for place, fitted in models.items():
+        recurrent = hasattr(fitted, "cell_") or hasattr(getattr(fitted, "network_", None), "cell")
+        if not recurrent:
+            raise ParameterError(
+                f"{place} is a {type(fitted).__name__} without a recurrent network, so it has no gates. Fit one with "
+                "punar fit DATA --cell lstm, or an autoencoder with --network lstm."
+            )
+
+
+def _read(fitted: Any, data: str, reading: dict[str, Any]) -> UserSequences:
+    if hasattr(fitted, "preparation_"):
+        return _sequences.read_for(fitted, data, reading)
+    return _sequences.read(data, kind="series", **reading)
+
+
+def _items(fitted: Any, found: UserSequences) -> Any:
+    """Return the sequences one by one, those of a long table too."""
+    if hasattr(found.items, "columns"):
+        return list(fitted.preparation_.check(found.items, "gates"))
+    return found.items
+
+
+def _known(fitted: Any, labels: Any) -> Any:
+    """Return the labels where the model can have learned them; other data may call its classes anything."""
+    if labels is None or not hasattr(fitted, "preparation_") or fitted.task == "forecasting":
+        return None
+    if hasattr(fitted, "classes_"):
+        names = {str(c): c for c in fitted.classes_.tolist()}
+        return [names[str(v)] for v in labels] if all(str(v) in names for v in labels) else None
+    return labels
+
+
+def _name(found: UserSequences, item: int) -> str:
+    return f"{found.row_title} {found.row_names[item]}" if found.row_names else str(item)
+
+
+def _apart(places: list[Path]) -> list[str]:
+    """Return short names of models: the folder's own, or the whole path where two are called alike."""
+    short = [place.resolve().name for place in places]
+    return short if len(set(short)) == len(short) else [str(place) for place in places]
+
+
+def _versions() -> dict[str, str]:
+    import torch
+
+    import punar
+
+    return {"punar": punar.__version__, "torch": torch.__version__, "python": platform.python_version()}
