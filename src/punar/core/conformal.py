@@ -70,11 +70,12 @@ def radius(errors: np.ndarray, coverage: float, where: str) -> np.ndarray:
     return found
 
 
-def beyond(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+def beyond(actual: np.ndarray | float, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Return how far values lie outside an interval, negative inside: the error of conformalised quantile regression.
 
     References
     ----------
     Romano, Patterson and Candès (2019). Conformalized quantile regression. NeurIPS.
     """
-    return np.maximum(low - actual, actual - high)
+    found: np.ndarray = np.maximum(low - actual, actual - high)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +73,12 @@ def clock_of(times: pd.Series) -> Clock | None:
         return Clock(float(numbers[-1]), step, bool(np.abs(steps - step).max() <= max(1e-6 * abs(step), rounding)))
     index = pd.DatetimeIndex(times)
     last = index[-1].isoformat()
-    named = pd.infer_freq(index) if len(index) >= 3 else None
+    with warnings.catch_warnings():
+        # pandas 3 says at every call that a later version gives an offset in place of its name; both are taken.
+        warnings.simplefilter("ignore")
+        named = pd.infer_freq(index) if len(index) >= 3 else None
     if named is not None:
-        return Clock(last, named)
+        return Clock(last, str(getattr(named, "freqstr", named)))
     gaps = np.diff(index.to_numpy())
     middle = pd.Timedelta(np.sort(gaps)[len(gaps) // 2])
     return Clock(last, f"{middle.as_unit('ns').value}ns", bool((gaps == gaps[0]).all()))

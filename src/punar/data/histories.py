@@ -33,7 +33,7 @@ class Histories(Preparation):
     missing : {"refuse", "mask"}, default="refuse"
         Whether NaN is an error, or takes the value before it, with a flag per channel that says what was observed.
     scaled : bool, default=True
-        Whether each series is divided by its deviation.
+        Whether each series is divided by how far it moves inside a window.
     id_column, time_column : str or None
         Of tables.
     """
@@ -51,8 +51,9 @@ class Histories(Preparation):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Histories:
         """Rebuild from :meth:`facts`, trusting nothing; ValueError or TypeError where it is not that."""
-        found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls)}
-        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        found: Any = {f.name: facts[f.name] for f in fields(cls)}
+        found = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+        made = cls(**found)
         if not all(type(n) is int and 1 <= n <= _MOST for n in (made.channels, made.context)):
             raise ValueError(f"channels and context must be integers in [1, {_MOST}]")
         if made.names and (len(made.names) != made.channels or not all(isinstance(n, str) for n in made.names)):
@@ -99,8 +100,8 @@ class Histories(Preparation):
                 )
 
     def scales(self, items: Sequence[np.ndarray]) -> np.ndarray:
-        """Return what series are divided by, (series, channels): the deviation of what is known of each."""
-        return np.stack([spread(x) if self.scaled else np.ones(self.channels) for x in items])
+        """Return what series are divided by, (series, channels): how far what is known of each moves."""
+        return np.stack([spread(x, self.context) if self.scaled else np.ones(self.channels) for x in items])
 
     def windows(
         self, items: Sequence[np.ndarray], horizon: int, season: int, origins: Sequence[np.ndarray] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -240,5 +241,4 @@ def _times(frame: pd.DataFrame, id_column: str, time_column: str) -> list[pd.Ser
     order = np.lexsort((frame[time_column].to_numpy(), codes))
     times, cuts = frame[time_column].iloc[order], np.searchsorted(codes[order], range(1, len(ids)))
     edges = [0, *cuts.tolist(), len(times)]
-    return [times.iloc[a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
-
+    return [times.iloc[a:b] for a, b in itertools.pairwise(edges)]

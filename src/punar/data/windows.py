@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+
+_LAGS = 16  # of those up to the context; their mean changes little with more
 
 
 class Windows:
@@ -24,10 +27,12 @@ class Windows:
     context, horizon : int
     season : int
         Naive forecasts repeat the last season where the context holds it (1: the last value).
-    scale : ndarray of shape (series, channels)
+    scale : ndarray of shape (series, channels), or (windows, channels) with ``own_scale``
         See :func:`spread`.
     origins : sequence of ndarray of int
         By series, counted from its first step; each at least ``context - 1``.
+    own_scale : bool, default=False
+        Whether each window has a scale of its own.
 
     Attributes
     ----------
@@ -43,6 +48,8 @@ class Windows:
         season: int,
         scale: np.ndarray,
         origins: Sequence[np.ndarray],
+        *,
+        own_scale: bool = False,
     ) -> None:
         self.context, self.horizon, self.season = context, horizon, season
         values = np.concatenate(items)
@@ -50,18 +57,26 @@ class Windows:
         self._observed = torch.from_numpy(~missing) if missing.any() else None
         self._values = torch.from_numpy(np.concatenate([filled(x) for x in items]) if missing.any() else values)
         starts = np.cumsum([0, *map(len, items)])
-        self._ends = torch.from_numpy(starts[1:])
+        self._starts, self._ends = torch.from_numpy(starts[:-1]), torch.from_numpy(starts[1:])
         self._scale = torch.from_numpy(scale)
         counts = torch.tensor([len(o) for o in origins])
         self.series = torch.repeat_interleave(torch.arange(len(items)), counts)
         self._at = torch.from_numpy(np.concatenate(origins).astype(np.int64)) + torch.from_numpy(starts)[self.series]
+        self._scale_row = torch.arange(len(self._at)) if own_scale else self.series
         self._past = torch.arange(1 - context, 1)
         self._future = torch.arange(1, horizon + 1)
         # Where the season before a step is not known yet either, it is the season before that.
-        self._naive = self._future - season * -(-self._future // season) if self.seasonal else torch.zeros(horizon).long()
+        self._before = self._future - season * -(-self._future // season)
+        self._naive = self._before if self.seasonal else torch.zeros_like(self._before)
 
     def __len__(self) -> int:
         return len(self._at)
+
+    def at(self, index: Tensor) -> Windows:
+        """Return some of the windows, over the same values."""
+        some = copy.copy(self)
+        some._at, some.series, some._scale_row = self._at[index], self.series[index], self._scale_row[index]
+        return some
 
     @property
     def seasonal(self) -> bool:
@@ -79,7 +94,7 @@ class Windows:
 
     def scale(self, index: Tensor) -> Tensor:
         """Return the scale of each window's series, float64 (n, 1, channels)."""
-        return self._scale[self.series[index]].unsqueeze(1)
+        return self._scale[self._scale_row[index]].unsqueeze(1)
 
     def past(self, index: Tensor) -> Tensor:
         """Return the windows, float64 (n, context, channels)."""
@@ -95,6 +110,16 @@ class Windows:
     def naive(self, index: Tensor) -> Tensor:
         """Return the last season, or the last value, as a forecast, float64 (n, horizon, channels)."""
         return self._relative(index, self._naive)
+
+    def last_season(self, index: Tensor) -> Tensor:
+        """Return the last season as a forecast, be it longer than the context; NaN where it is not known.
+
+        float64 (n, horizon, channels).
+        """
+        at = self._at[index].unsqueeze(1) + self._before
+        known = at >= self._starts[self.series[index]].unsqueeze(1)
+        relative = (self._values[at.clamp(min=0)] - self.level(index)) / self.scale(index)
+        return torch.where(known.unsqueeze(2), relative, torch.nan)
 
     def future(self, index: Tensor) -> Tensor:
         """Return what follows, float64 (n, horizon, channels), NaN where it was not observed or is not there."""
@@ -132,12 +157,26 @@ def filled(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def spread(values: np.ndarray) -> np.ndarray:
-    """Return the deviation of each channel of a series (t, channels), 1 where it does not vary; NaN does not count."""
-    mean = np.nanmean(values, axis=0)
-    deviation = np.sqrt(np.nanmean((values - mean) ** 2, axis=0))
-    found: np.ndarray = np.where(deviation > 1e-12 * np.abs(mean), deviation, 1.0)
-    return found
+def spread(values: np.ndarray, context: int) -> np.ndarray:
+    """Return how far each channel of a series (t, channels) moves inside a window; 1 where it does not move.
+
+    The root mean square of ``x[t] - x[t - lag]`` over lags up to the context, which is the size of what windows hold.
+    Unlike a deviation it does not grow with the length of a series that has a trend: the same trend keeps its slope
+    when more of it is known. NaN does not count.
+
+    >>> spread(np.arange(50.0)[:, None], 3), spread(np.arange(500.0)[:, None], 3)
+    (array([1.58113883]), array([1.58113883]))
+    """
+    longest = max(1, min(context - 1, len(values) - 1))
+    squares = []
+    for lag in np.unique(np.linspace(1, longest, min(longest, _LAGS)).round().astype(int)):
+        moved = values[lag:] - values[:-lag]
+        known = ~np.isnan(moved)
+        squares.append((np.where(known, moved, 0.0) ** 2).sum(0) / np.maximum(known.sum(0), 1))
+    found = np.sqrt(np.mean(squares, axis=0)) if len(values) > 1 else np.zeros(values.shape[1])
+    size = np.nanmax(np.abs(values), axis=0, initial=0.0)
+    moves: np.ndarray = np.where(found > 1e-12 * size, found, 1.0)
+    return moves
 
 
 def split_in_time(count: int, horizon: int, fraction: float) -> tuple[int, int]:
@@ -163,8 +202,8 @@ def default_context(shortest: int, horizon: int, season: int) -> int:
     An eighth of the shortest series, at least a season (of up to 64 steps) and 8, at most 64; and no more than half of
     what the shortest series has beyond the horizon.
 
-    >>> default_context(144, 12, 12), default_context(5000, 24, 24), default_context(30, 12, 12), default_context(14, 12, 1)
-    (18, 64, 9, 1)
+    >>> default_context(144, 12, 12), default_context(5000, 24, 24), default_context(30, 12, 12)
+    (18, 64, 9)
     """
     least = season if 8 < season <= 64 else 8
     return max(1, min(max(shortest // 8, least), 64, (shortest - horizon) // 2))

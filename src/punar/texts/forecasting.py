@@ -4,3 +4,23 @@ IRREGULAR = (
     "{where}: the times of {named} ({count} of {n} series) are not equally far apart. They are taken as equal steps in "
     "their order; insert the missing times (with missing='mask', or filled) if that is wrong."
 )
+
+CONSTANT = "The held-out values do not change: there is nothing to forecast."
+LEARNED = "Learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; {others}."
+DID_NOT_LEARN = (
+    "Did not learn: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps is not better than "
+    "the last value; {others}."
+)
+LAST_VALUE = "the last value {mase:.3f}"
+SEASONAL_NAIVE = "the last season of {season} steps {mase:.3f}"
+LINEAR = "a linear autoregression {mase:.3f}"
+IS_BEST = " {name} is the best of these."
+IS_BETTER = " {better} is better here, and costs less."
+IS_EQUAL = " No clear difference to {better}, which costs less."
+NAMES = {
+    "last_value": "The last value",
+    "seasonal_naive": "Repeating the last season",
+    "linear": "The linear autoregression",
+}
+ON_LINEAR = "the linear autoregression with what the {cell} adds"
+ON_NAIVE = "the {cell}"

@@ -1,0 +1,110 @@
+"""A linear autoregression: ridge regression from a window to every step that follows, direct multi-step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from punar.data.windows import Windows
+
+# Strengths of the penalty on windows that hold numbers of about 1; the last leaves the naive forecast and its drift.
+_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e9)
+# Wider windows give each channel a regression on its own past only, the same for all channels.
+_WIDEST = 1024
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class LinearAutoregression:
+    """What follows a window, as the naive forecast plus a linear map of the window.
+
+    Attributes
+    ----------
+    weight : Tensor of float64, (inputs, outputs)
+        From a window, flattened, to the horizon, flattened: all channels, or one where ``alone``.
+    bias : Tensor of float64, (outputs,)
+    alone : bool
+        Whether each channel sees its own past only.
+    penalty : float
+    """
+
+    weight: Tensor
+    bias: Tensor
+    alone: bool
+    penalty: float
+
+    def __call__(self, windows: Windows, index: Tensor) -> Tensor:
+        """Return forecasts relative to the last value, float64 (n, horizon, channels)."""
+        naive = windows.naive(index)
+        found = _rows(windows.past(index), self.alone) @ self.weight + self.bias
+        return naive + _unrows(found, naive.shape, self.alone)
+
+
+def fit_linear(windows: Windows, train: Tensor, inner: Tensor, check: Tensor) -> LinearAutoregression:
+    """Fit on ``train``, with the penalty that is best on ``check`` when fitted on ``inner``.
+
+    Parameters
+    ----------
+    windows : Windows
+    train, inner, check : Tensor of int64
+        ``inner`` and ``check`` are parts of ``train``, the second later in time and possibly empty. Windows whose
+        future is not wholly observed do not count, unless none is.
+    """
+    channels = windows.past(train[:1]).shape[2]
+    alone = windows.context * channels > _WIDEST
+    with threadpool_limits(1):  # matrices of this size lose more by waiting than a second core gives
+        penalty = 1.0
+        if len(check) and len(inner):
+            moments = _moments(windows, inner, alone)
+            candidates = [_solved(moments, p, alone) for p in _PENALTIES]
+            errors = torch.zeros(len(candidates), dtype=torch.float64)
+            for some in check.split(_BLOCK):
+                future = windows.future(some)
+                for i, candidate in enumerate(candidates):
+                    errors[i] += (candidate(windows, some) - future).abs().nansum()
+            penalty = _PENALTIES[int(errors.argmin())]
+        return _solved(_moments(windows, train, alone), penalty, alone)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    mean_x: Tensor
+    mean_y: Tensor
+    values: Tensor  # eigenvalues and eigenvectors of the centred inputs' Gram matrix
+    vectors: Tensor
+    products: Tensor  # centred inputs times targets
+
+
+def _moments(windows: Windows, index: Tensor, alone: bool) -> _Moments:
+    """Return what every penalty's solution follows from; windows are read in blocks."""
+    if windows.masked:
+        whole = torch.cat([~windows.future(some).isnan().flatten(1).any(1) for some in index.split(_BLOCK)])
+        index = index[whole] if bool(whole.any()) else index
+    count, sums = 0, [torch.zeros(1, dtype=torch.float64)] * 4
+    for some in index.split(_BLOCK):
+        x = _rows(windows.past(some), alone)
+        y = _rows(torch.nan_to_num(windows.future(some) - windows.naive(some)), alone)
+        count += len(x)
+        sums = [a + b for a, b in zip(sums, (x.sum(0), y.sum(0), x.T @ x, x.T @ y), strict=True)]
+    mean_x, mean_y = sums[0] / count, sums[1] / count
+    gram = sums[2] - count * torch.outer(mean_x, mean_x)
+    values, vectors = torch.linalg.eigh(gram)
+    return _Moments(mean_x, mean_y, values.clamp(min=0.0), vectors, sums[3] - count * torch.outer(mean_x, mean_y))
+
+
+def _solved(m: _Moments, penalty: float, alone: bool) -> LinearAutoregression:
+    weight = m.vectors @ ((m.vectors.T @ m.products) / (m.values + penalty).unsqueeze(1))
+    return LinearAutoregression(weight, m.mean_y - m.mean_x @ weight, alone, penalty)
+
+
+def _rows(steps: Tensor, alone: bool) -> Tensor:
+    """Return (n, t, channels) as rows: flattened, or one row per window and channel."""
+    return steps.transpose(1, 2).flatten(0, 1) if alone else steps.flatten(1)
+
+
+def _unrows(rows: Tensor, shape: torch.Size, alone: bool) -> Tensor:
+    n, t, channels = shape
+    return rows.reshape(n, channels, t).transpose(1, 2) if alone else rows.reshape(shape)
