@@ -249,3 +249,57 @@ def test_a_model_of_sequences_needs_data(punar_says, steps: str) -> None:
     answer = punar_says("predict", "m", "--out", "p.csv")
     assert answer.status == 2
     assert "needs DATA" in answer.err
+
+
+# -- forecasts
+
+
+@pytest.fixture
+def sales(tmp_path: Path) -> str:
+    """Eight years of months with a course over the year, the rows shuffled."""
+    months = pd.period_range("2015-01", periods=96, freq="M").astype(str)
+    t = np.arange(96)
+    values = 50 + 10 * np.sin(2 * np.pi * t / 12) + 0.1 * t + np.random.default_rng(0).normal(size=96)
+    frame = pd.DataFrame({"Month": months, "बिक्री": values})
+    frame.sample(frac=1, random_state=0).to_csv(tmp_path / "बिक्री.csv", index=False)
+    return "बिक्री.csv"
+
+
+FORECAST = ("--task", "forecasting", "--horizon", "6", "--cell", "gru", *QUICK)
+
+
+def test_a_series_becomes_a_forecast(punar_says, sales: str) -> None:
+    answer = punar_says("fit", sales, "--out", "m", *FORECAST)
+    assert answer.status == 0, answer.err
+    assert "time: the column 'Month'" in answer.err
+    assert "punar predict m --out forecast.csv" in answer.out
+    answer = punar_says("predict", "m", "--out", "forecast.csv")
+    assert answer.status == 0, answer.err
+    found = pd.read_csv("forecast.csv")
+    assert list(found["step"]) == [1, 2, 3, 4, 5, 6]
+    assert found["Month"].iloc[0].startswith("2023-01")  # the month right after the last of the series
+    assert np.isfinite(found["forecast"]).all()
+    np.testing.assert_allclose(found["forecast"], np.ravel(punar.load("m").predict()), rtol=1e-6)
+    answer = punar_says("predict", "m", sales, "--out", "again.csv")
+    assert answer.status == 0, answer.err
+    assert list(pd.read_csv("again.csv")["Month"]) == list(found["Month"])
+    np.testing.assert_allclose(pd.read_csv("again.csv")["forecast"], found["forecast"], rtol=0.05)
+
+
+def test_several_series_by_id(punar_says, sales: str) -> None:
+    one = pd.read_csv(sales)
+    pd.concat([one.assign(दुकान="अ"), one.assign(दुकान="ब", बिक्री=2 * one["बिक्री"])]).to_csv("shops.csv", index=False)
+    answer = punar_says("fit", "shops.csv", "--id", "दुकान", "--time", "Month", "--out", "m", *FORECAST)
+    assert answer.status == 0, answer.err
+    assert punar_says("predict", "m", "--out", "f.csv").status == 0
+    found = pd.read_csv("f.csv")
+    assert list(found["दुकान"]) == ["अ"] * 6 + ["ब"] * 6
+
+
+def test_cells_are_compared_on_a_series(punar_says, sales: str, two_epochs: None) -> None:
+    words = ("--question", "cell", "--horizon", "6", "--hidden-size", "3", "--folds", "2", "--no-report", "--quiet")
+    answer = punar_says("compare", sales, *words)
+    assert answer.status == 0, answer.err
+    for name in ("GRU", "LSTM", compare_texts.AUTOREGRESSION, compare_texts.SEASONAL_NAIVE):
+        assert re.search(rf"(?m)^{name} ", answer.out)
+    assert "failed" not in answer.out

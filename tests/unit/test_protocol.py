@@ -279,7 +279,7 @@ def test_progress_says_what_runs_and_what_is_left(capsys, monkeypatch):
 def test_questions_are_the_files_that_hold_one():
     assert known_questions() == ["backbone", "cell", "reducer", "strategy"]
     for name in ("reducr", "verdict", "_question", 3):
-        with pytest.raises(ParameterError, match=r"one of .backbone., .reducer., .strategy."):
+        with pytest.raises(ParameterError, match=r"one of .backbone., .cell., .reducer., .strategy."):
             find_question(name)
 
 

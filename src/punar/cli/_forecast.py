@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from punar.cli._writing import write_frame
+from punar.errors import PunarError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
     from punar.data.user_sequences import UserSequences
 
+_COVERAGE = 0.8
+
 
 def forecast(fitted: Any, found: UserSequences | None, out: Path) -> None:
-    """Write a row for each series and step: its id where there are several, its number, its time, and the values.
+    """Write a row for each series and step: id, number, time, the forecast and its interval where there is one.
 
     Parameters
     ----------
@@ -24,18 +27,12 @@ def forecast(fitted: Any, found: UserSequences | None, out: Path) -> None:
         The series to continue; None takes those that the model was fitted on.
     out : Path
     """
-    import numpy as np
-
-    facts, horizon = fitted.preparation_, int(fitted.horizon)
-    given = () if found is None else (found.items,)
-    values = np.asarray(fitted.predict(*given)).reshape(-1, horizon, facts.channels)
-    numbered = [f"{texts.PREDICTION} {i}" for i in range(facts.channels)]
-    names = list(facts.names) or (numbered if facts.channels > 1 else [texts.PREDICTION])
-    columns: dict[str, Any] = {}
-    if len(values) > 1 or facts.id_column is not None:
-        ids = [str(i) for i in range(len(values))] if found is None else list(found.row_names)
-        columns[facts.id_column or texts.SERIES] = np.repeat(ids, horizon)
-    columns[texts.STEP] = np.tile(np.arange(1, horizon + 1), len(values))
-    columns |= {name: values[:, :, i].reshape(-1) for i, name in enumerate(names)}
-    write_frame(out, columns)
-    typer.echo(texts.WRITTEN.format(path=out, what=texts.FORECASTED.format(steps=horizon, n=len(values))))
+    X = None if found is None else found.items
+    try:
+        table = fitted.predict_table(X, coverage=_COVERAGE)
+    except PunarError as error:
+        # Few held-out windows are no reason to give no forecast; what is wrong with the data is raised again here.
+        table = fitted.predict_table(X, coverage=None)
+        typer.echo(texts.FORECAST_NO_INTERVAL.format(reason=str(error)), err=True)
+    write_frame(out, {str(name): table[name] for name in table.columns})
+    typer.echo(texts.WRITTEN.format(path=out, what=texts.FORECASTED.format(n=len(table), coverage=_COVERAGE)))

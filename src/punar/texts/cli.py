@@ -159,8 +159,8 @@ FIT_ROWS = (
 PREDICT_HELP = """Write what a model predicts for DATA.
 
 One row for each item: its file or number, the prediction and, for classes, the probability of each. A forecasting model
-writes a row for each step to come, after the end of DATA, or without DATA after the end of the series that it was
-fitted on.
+writes a row for each step to come, with an interval, after the end of DATA, or without DATA after the end of the series
+that it was fitted on.
 """
 PREDICT_EXAMPLES = """\b
 Examples:
@@ -171,8 +171,8 @@ Examples:
 PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
 PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. Only forecasting models go without."
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
-STEP, SERIES = "step", "series"
-FORECASTED = "{steps} steps of {n} series"
+FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
+FORECAST_NO_INTERVAL = "No intervals: {reason}"
 PREDICT_OUT = "A .csv, .tsv or .parquet file."
 PREDICTION, PROBABILITY = "prediction", "probability {name}"
 PREDICTED = "{n:,} predictions"

@@ -310,7 +310,8 @@ CELL_WORDS = {
         "held-out sequences that were prepared before; reading, tokenising and spectra are not in it. Parameters and "
         "model kB are those of the whole saved model, an embedding of words and the vocabulary included; of other "
         "candidates kB is the size of the arrays and words that they hold. Fit seconds are wall-clock times on this "
-        "machine, medians over folds; peak MB is the extra resident memory sampled while fitting, in the fold where it was largest."
+        "machine, medians over folds; peak MB is the extra resident memory sampled while fitting, in the fold where it "
+        "was largest."
     ),
     "losses": "First fold. Training and validation loss; validation sequences are taken from the training ones.",
 }
