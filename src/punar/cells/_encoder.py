@@ -112,6 +112,9 @@ class Words(nn.Module):
         self.table = nn.Embedding(tokens, width)
         self.dropout = dropout
         nn.init.normal_(self.table.weight, std=width**-0.5)
+        with torch.no_grad():
+            # Padding and unknown words, the first two tokens, say nothing until training says otherwise.
+            self.table.weight[:2] = 0.0
 
     def forward(self, steps: Tensor) -> Tensor:
         """Return (n, t, width) for token ids (n, t)."""

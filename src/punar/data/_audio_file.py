@@ -31,6 +31,24 @@ def read_audio(path: Path) -> tuple[np.ndarray, int]:
     return _with_scipy(path)
 
 
+def read_rate(path: Path) -> int:
+    """Return a file's samples per second, from its header where the reader allows it.
+
+    Raises
+    ------
+    BadItem, MissingExtraError
+        As :func:`read_audio`.
+    """
+    if find_spec("soundfile") is None:
+        return read_audio(path)[1]
+    import soundfile
+
+    try:
+        return int(soundfile.info(str(path)).samplerate)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
+        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+
+
 def _with_soundfile(path: Path) -> tuple[np.ndarray, int]:
     import soundfile
 

@@ -36,7 +36,9 @@ def split(
     DataError, DataTypeError
         No rows or channels, missing ids or times, two rows of one id and time, columns without numbers.
     """
-    frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table.to_pandas())
+    if not isinstance(table, pd.DataFrame) and not hasattr(table, "to_pandas"):
+        raise DataTypeError(f"{where}: a table must be a pandas or polars DataFrame, got {type(table).__name__}.")
+    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
     columns = [str(c) for c in frame.columns]
     frame = frame.set_axis(columns, axis=1)
     if id_column is None:
@@ -110,7 +112,7 @@ def _times(column: pd.Series, name: str, where: str) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy()
     if isinstance(column.dtype, pd.PeriodDtype):
-        return np.asarray(column.astype("int64") if False else column.dt.start_time.to_numpy())
+        return np.asarray(column.dt.start_time.to_numpy())
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         try:
             # Text is sorted as dates, never letter by letter: "10" stands before "9" there.

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from punar.data import _spectrum
-from punar.data._audio_file import read_audio
-from punar.data.preparation import Batch, Preparation, naming, prepare_all
+from punar.data._audio_file import read_rate
+from punar.data.preparation import Batch, Preparation, naming
 from punar.data.series import check_steps, collate_steps, learned_scaling
 from punar.data.sounds import Sounds
 
@@ -56,18 +56,17 @@ class Frames(Preparation):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Frames:
         """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
-        found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        made = cls(**found)
         if type(made.rate) is not int or not _LOWEST_RATE <= made.rate <= _HIGHEST_RATE:
             raise ValueError(f"rate must be an integer from {_LOWEST_RATE} to {_HIGHEST_RATE}, found {made.rate!r}")
         check_steps(made.n_mels, made.shift, made.scale, made.longest, made.max_length)
         return made
 
     @classmethod
-    def learn(
-        cls, items: Sequence[Any], where: str, *, n_mels: int, scaling: str, max_length: int | None = None
-    ) -> Frames:
-        """Return the facts of training recordings.
+    def for_items(cls, items: Sequence[Any], where: str, *, n_mels: int, max_length: int | None = None) -> Frames:
+        """Return the facts of training recordings, before scaling.
 
         The rate is the lowest among them, at most 16 kHz: bands that only some recordings have would tell how a
         recording was made, not what it says. Samples without a rate count as 16 kHz.
@@ -77,20 +76,28 @@ class Frames(Preparation):
         items : sequence
         where : str
         n_mels : int
-        scaling : {"auto", "standard", "none"}
-            "auto" and "standard" bring each band to mean 0 and deviation 1 over all frames.
         max_length : int or None
         """
-        rates = []
+        rates = [_HIGHEST_RATE]
         for i, item in enumerate(items):
             with naming(f"{where}: {cls().name(item, i)}"):
                 rates.append(rate_of(item))
-        facts = cls(max(_LOWEST_RATE, min([*rates, _HIGHEST_RATE])), n_mels, max_length=max_length)
-        frames = [p.numpy() for p in prepare_all(facts, items, where)]
-        facts = replace(facts, longest=max(map(len, frames)))
+        return cls(max(_LOWEST_RATE, min(rates)), n_mels, max_length=max_length)
+
+    def learned(self, frames: Sequence[Tensor], scaling: str) -> Frames:
+        """Return the facts with the scaling of training frames.
+
+        Parameters
+        ----------
+        frames : sequence of Tensor of shape (t, n_mels)
+            Prepared without scaling.
+        scaling : {"auto", "standard", "none"}
+            "auto" and "standard" bring each band to mean 0 and deviation 1 over all frames.
+        """
+        facts = replace(self, longest=max(map(len, frames)))
         if scaling == "none":
             return facts
-        shift, scale = learned_scaling(frames, "standard")
+        shift, scale = learned_scaling([f.numpy() for f in frames], "standard")
         return replace(facts, shift=shift, scale=scale)
 
     @property
@@ -109,10 +116,11 @@ class Frames(Preparation):
     def prepare(self, item: Any) -> Tensor:
         """Return float32 frames (t, ``n_mels``), t >= 1."""
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
-        frames = (level - level.max()).clamp(min=_QUIETEST)[: self.max_length]
-        if self.shift:
-            frames = (frames - torch.tensor(self.shift)) / torch.tensor(self.scale)
-        return frames.contiguous()
+        return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
+
+    def scaled(self, frames: Tensor) -> Tensor:
+        """Return frames (t, ``n_mels``) in decibels by the learned scaling."""
+        return (frames - torch.tensor(self.shift)) / torch.tensor(self.scale) if self.shift else frames
 
     def bucket(self, prepared: Tensor) -> int:
         """Return the number of frames rounded up to a multiple of 8."""
@@ -140,5 +148,5 @@ def rate_of(item: Any) -> int:
         The file cannot be read.
     """
     if isinstance(item, (str, os.PathLike)):
-        return read_audio(Path(item))[1]
+        return read_rate(Path(item))
     return int(item[1]) if isinstance(item, tuple) else _HIGHEST_RATE

@@ -150,6 +150,8 @@ def _item(item: Any, where: str) -> np.ndarray:
             f"{where} must hold numbers in one array (time, channels), got {shown(item)}. Every step must have the "
             "same number of channels."
         ) from None
+    if values.ndim == 0:
+        raise DataTypeError(f"{where} must be an array (time, channels) or (time,), got {shown(item)}.")
     _check_type(values, where)
     if values.ndim not in (1, 2):
         raise DataError(f"{where} must be (time, channels) or (time,), got shape {values.shape}.")

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from punar.data import sequences
 from punar.data.preparation import BadItem, Batch, Preparation
-from punar.data.scaling import Moments, learn_scaler
+from punar.data.scaling import Moments, learn_scaler, shares_one_unit
 
 MISSING = ("refuse", "mask")
 SCALINGS = ("auto", "standard", "none")
 _STEP = 8
+_ONE_UNIT_RATIO = 10.0  # of the largest and the smallest deviation
+_MANY = 8  # channels: rows of pictures and spectra have as many
 _MOST = 2**31  # of any size in a stored model
 _FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
 
@@ -67,8 +69,9 @@ class Series(Preparation):
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Series:
         """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
-        found: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        made = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        made = cls(**found)
         texts = [*made.names, *(c for c in (made.id_column, made.time_column) if c is not None)]
         if made.missing not in MISSING or not all(isinstance(text, str) for text in texts):
             raise ValueError("missing must be one of its values, and columns must be text")
@@ -181,9 +184,22 @@ def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:
 def learned_scaling(items: Sequence[np.ndarray], scaling: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return shift and scale per channel over every observed step of ``items``; NaN does not count."""
     found = _moments(items)
-    scaler = learn_scaler(found, scaling, unit_range=False, pictures=False)
+    mode = ("global" if _share_one_unit(found) else "standard") if scaling == "auto" else scaling
+    scaler = learn_scaler(found, mode, unit_range=False, pictures=False)
     shape = found.mean.shape
     return tuple(scaler.shift.expand(shape).tolist()), tuple(scaler.scale.expand(shape).tolist())
+
+
+def _share_one_unit(found: Moments) -> bool:
+    """Return whether channels look as if they were measured in one unit.
+
+    Stricter than for tables, whose many columns vouch for each other: a rainfall and a flag, both zero at times, do not
+    share a unit.
+    """
+    deviation = found.deviation[found.deviation > 0]
+    if len(deviation) < 2 or float(deviation.max()) <= _ONE_UNIT_RATIO * float(deviation.min()):
+        return True
+    return len(found.deviation) >= _MANY and shares_one_unit(found)
 
 
 def _moments(items: Sequence[np.ndarray]) -> Moments:

@@ -31,8 +31,9 @@ def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
     """Return a preparation with the words of ``texts``.
 
     Text is brought to Unicode's NFC and to lower case, and split at white space and around punctuation; letters keep
-    their combining marks, so that Devanagari's vowel signs stay with their consonants. Words seen once and words
-    beyond the ``most`` frequent are unknown: their vector is learned from those, so that new words have one.
+    their combining marks, so that Devanagari's vowel signs stay with their consonants. Words beyond the ``most``
+    frequent are unknown, and where there are many (more than a tenth of ``most``) also words seen once: the vector
+    for unknown words is learned from those, so that new words have one.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from punar.cells._cell import Cell
-from punar.core.runtime import drawing_from, mix, pick_device
+from punar.core.runtime import choose_threads, count_work, drawing_from, mix, pick_device, threads
 from punar.data import sequences, vocabulary
 from punar.data.frames import Frames
 from punar.data.preparation import Preparation, prepare_all
@@ -93,10 +93,11 @@ def fit(estimator: Any, cell: Cell, task: Task, X: Any, y: Any, sample_weight: A
             f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, y {len(target)}."
         )
     weight = row_weights(task, target, estimator.class_weight, sample_weight, where)
-    index = split(task, target, float(estimator.validation_fraction), seed)
-    train, valid = index
-    preparation = learn_preparation(estimator, found, train, where)
-    rows = SequenceRows(prepare_all(preparation, found.items, where), target, weight, device)
+    # An item of weight 0 is as good as absent, and must not decide when to stop.
+    counted = torch.arange(len(target)) if weight is None else weight.nonzero().flatten()
+    train, valid = (counted[i] for i in split(task, target[counted], float(estimator.validation_fraction), seed))
+    preparation, prepared = prepare(estimator, found, train, where)
+    rows = SequenceRows(prepared, target, weight, device)
     design = design_of(estimator, preparation, task.outputs)
     module = design.build(cell, seed).to(device)
     store = None
@@ -104,7 +105,7 @@ def fit(estimator: Any, cell: Cell, task: Task, X: Any, y: Any, sample_weight: A
         data = {"content": _content(preparation, found.items, target, weight), "rows": len(found)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
     chosen = settings(estimator, preparation.domain)
-    loop = train_module(chosen, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
+    loop = train_module(chosen, module, losses_of(task), rows, (train, valid), seed=seed, device=device, store=store)
     measured, held_out = (valid, True) if len(valid) else (train, False)
     report = _sequence_report.of_training(
         task,
@@ -143,23 +144,29 @@ def split(task: Task, target: Tensor, fraction: float, seed: int) -> tuple[Tenso
     return torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(valid))
 
 
-def learn_preparation(estimator: Any, found: sequences.Sequences, train: Tensor, where: str) -> Preparation:
-    """Return how items are prepared, learned from those that are trained on."""
+def prepare(estimator: Any, found: sequences.Sequences, train: Tensor, where: str) -> tuple[Preparation, list[Tensor]]:
+    """Return how items are prepared, learned from those that are trained on, and all items prepared."""
     some = [found.items[i] for i in train.tolist()]
     cut = None if estimator.max_length is None else int(estimator.max_length)
-    if found.kind == "texts":
-        return vocabulary.learn(some, int(estimator.vocabulary_size), cut)
     if found.kind == "sounds":
-        return Frames.learn(some, where, n_mels=int(estimator.n_mels), scaling=estimator.scaling, max_length=cut)
-    return Series.learn(
-        some,
-        scaling=estimator.scaling,
-        names=found.names,
-        missing=estimator.missing,
-        max_length=cut,
-        id_column=estimator.id_column,
-        time_column=estimator.time_column,
-    )
+        plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
+        frames = prepare_all(plain, found.items, where)
+        facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
+        return facts, [facts.scaled(f) for f in frames]
+    preparation: Preparation
+    if found.kind == "texts":
+        preparation = vocabulary.learn(some, int(estimator.vocabulary_size), cut)
+    else:
+        preparation = Series.learn(
+            some,
+            scaling=estimator.scaling,
+            names=found.names,
+            missing=estimator.missing,
+            max_length=cut,
+            id_column=estimator.id_column,
+            time_column=estimator.time_column,
+        )
+    return preparation, prepare_all(preparation, found.items, where)
 
 
 def design_of(estimator: Any, preparation: Preparation, outputs: int) -> Design:
@@ -259,21 +266,21 @@ def settings(estimator: Any, domain: str) -> SimpleNamespace:
 
 @torch.no_grad()
 def raw_of(module: SequenceModule, rows: SequenceRows, index: Tensor, *, features: bool = False) -> Tensor:
-    """Return raw outputs, or pooled states, of some rows in their order, on the CPU."""
+    """Return raw outputs, or pooled states, of some rows in their order, on the CPU.
+
+    Rows run by rising length, so that little is padded.
+    """
     module.eval()
-    order = sorted_by_length(rows.lengths, index)
+    rank = rows.lengths[index].sort(stable=True).indices
     size = rows_per_pass(int(rows.lengths.max()), module.stack.output_width)
     run = module.features if features else module
-    found = torch.cat([run(rows.take(some).batch).float().cpu() for some in order.split(size)])
-    # Back to the order that was asked for.
-    place = torch.empty_like(order)
-    place[lengths_order(rows.lengths, index)] = torch.arange(len(order))
-    return found[place]
-
-
-def lengths_order(lengths: Tensor, index: Tensor) -> Tensor:
-    """Return the positions in ``index`` by rising length."""
-    return lengths[index].sort(stable=True).indices
+    typical = rows.take(rows.typical(index)).batch
+    work = count_work(module, lambda: module(typical))
+    with threads(choose_threads(min(size, len(index)) * work)):
+        found = torch.cat([run(rows.take(some).batch).float().cpu() for some in index[rank].split(size)])
+    answers = torch.empty_like(found)
+    answers[rank] = found
+    return answers
 
 
 def _content(preparation: Preparation, items: Sequence[Any], target: Tensor, weight: Tensor | None) -> str:

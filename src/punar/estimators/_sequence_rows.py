@@ -103,6 +103,10 @@ class SequenceRows:
             found.append(torch.cat([x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0), x[0], x[-1]]))
         return torch.stack(found).cpu()
 
+    def typical(self, index: Tensor) -> Tensor:
+        """Return the one of these rows whose length is the median, as an index of one row."""
+        return sorted_by_length(self.lengths, index)[len(index) // 2].reshape(1)
+
     def arrange(self, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
         """Return shuffled rows in an order whose batches hold rows of about one length; see :func:`by_length`."""
         return by_length(self.lengths, order, batch_size, generator)

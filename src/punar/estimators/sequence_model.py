@@ -19,8 +19,9 @@ from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.data.preparation import Preparation
 from punar.data.series import MISSING, SCALINGS
-from punar.errors import NotSupportedError
+from punar.errors import DamagedModelError, NotSupportedError
 from punar.estimators import _assemble, _fitting, _sequence_job, _sequence_predict, _sequence_store
+from punar.estimators._forecast_face import Forecasts
 from punar.estimators._sequence_job import Fitted
 from punar.estimators._sequence_module import POOLINGS
 from punar.tasks._task import Task
@@ -38,7 +39,7 @@ def _gives_probabilities(estimator: SequenceModel) -> bool:
     return True
 
 
-class SequenceModel(BaseEstimator):
+class SequenceModel(Forecasts, BaseEstimator):
     """Classify, predict numbers from or forecast sequences with a recurrent network.
 
     Parameters
@@ -177,6 +178,7 @@ class SequenceModel(BaseEstimator):
             if self._forecasts():
                 from punar.estimators import _forecast_job
 
+                _forecast_job.refuse_targets(self, y, sample_weight)
                 self._take(_forecast_job.fit(self, X, checkpoint))
             else:
                 task = _assemble.part(self, "task", "tasks", Task)
@@ -211,8 +213,12 @@ class SequenceModel(BaseEstimator):
         found: np.ndarray = task.proba(_sequence_predict.raw(self, X, "predict_proba"))
         return found
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return accuracy or R²."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return accuracy or R²; for forecasting 1 − MASE / MASE of the last value, on the last horizon of X."""
+        if self._forecasts():
+            from punar.estimators import _forecast_predict
+
+            return _forecast_predict.score(self, X)
         return _sequence_predict.score(self, X, y, sample_weight)
 
     def transform(self, X: Any) -> np.ndarray:
@@ -257,7 +263,12 @@ class SequenceModel(BaseEstimator):
 
             self._take(_forecast_store.from_stored(facts, tensors, where, parts))
         else:
-            self._take(_sequence_store.from_stored(facts, tensors, where, parts))
+            fitted = _sequence_store.from_stored(facts, tensors, where, parts)
+            if type(fitted.task) is not type(_assemble.part(self, "task", "tasks", Task)):
+                raise DamagedModelError(
+                    f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
+                )
+            self._take(fitted)
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
