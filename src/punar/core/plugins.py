@@ -61,7 +61,7 @@ def members(folder: str) -> list[str]:
     return sorted(m.name for m in found if not m.ispkg and _FILE.fullmatch(m.name))
 
 
-def member(folder: str, name: str) -> type:
+def member(folder: str, name: str, *, further: Sequence[str] = ()) -> type:
     """Return the class that a part folder's file holds.
 
     Parameters
@@ -70,6 +70,8 @@ def member(folder: str, name: str) -> type:
         A part folder.
     name : str
         A file name, such as ``"sparse"``.
+    further : sequence of str
+        Names that the caller takes too, for the message.
 
     Raises
     ------
@@ -79,8 +81,8 @@ def member(folder: str, name: str) -> type:
     known = members(folder)
     if not isinstance(name, str) or name not in known:
         raise ParameterError(
-            f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, known)) or 'none'}."
-            f"{suggest(name, known)}"
+            f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
+            f"{suggest(name, [*known, *further])}"
         )
     module = import_module(f"punar.{folder}.{name}")
     cls = getattr(module, _camel(name), None)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from punar.errors import DataError, DataTypeError, shown
 
-KINDS = ("table", "images")
+KINDS = ("table", "images", "sequences")
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,12 @@ class Layout:
 
     Attributes
     ----------
-    kind : {"table", "images"}
+    kind : {"table", "images", "sequences"}
     shape : tuple of int
-        One row as the networks see it: (features,) or (channels, height, width).
+        One row as the networks see it: (features,), (channels, height, width) or (longest, channels).
     user_shape : tuple of int
-        One row as the user passed it: (features,), (height, width) or (height, width, channels).
+        One row as the user passed it: (features,), (height, width), (height, width, channels) or (longest,
+        channels).
     uint8 : bool
         The values were uint8, from 0 to 255.
     """
@@ -38,7 +39,9 @@ class Layout:
     uint8: bool = False
 
     def to_user(self, rows: Tensor) -> np.ndarray:
-        """Return rows of ``shape`` as an array of ``user_shape``."""
+        """Return rows of ``shape`` as an array of ``user_shape``; sequences keep their number of steps."""
+        if self.kind == "sequences":
+            return rows.contiguous().cpu().numpy()
         if self.kind == "images" and len(self.user_shape) == 3:
             rows = rows.permute(0, 2, 3, 1)
         return rows.reshape(len(rows), *self.user_shape).contiguous().cpu().numpy()
@@ -67,14 +70,19 @@ def as_data_error(where: str) -> Iterator[None]:
         raise DataError(f"{where}: {error}") from None
 
 
-def read_kind(X: Any, kind: str | None, wants_pictures: bool) -> str:
-    """Return "table" or "images" for ``X``: 2-D is a table, 4-D, 3-D uint8 and what a conv network gets are pictures.
+def read_kind(X: Any, kind: str | None, wants: str | None) -> str:
+    """Return "table", "images" or "sequences" for ``X``.
+
+    2-D is a table; 4-D, 3-D uint8 and what a network gets that ``wants`` "images" are pictures; what one gets that
+    wants "sequences" is sequences.
 
     Raises
     ------
     DataError
-        For 3-D floats without ``kind``, which are read as sequences, and for shapes that are neither.
+        For 3-D floats without ``kind`` and a network that takes no sequences, and for shapes that are neither.
     """
+    if kind == "sequences" or (kind is None and wants == "sequences"):
+        return "sequences"
     ndim = getattr(X, "ndim", None)
     if ndim not in (3, 4):
         if kind == "images":
@@ -88,12 +96,12 @@ def read_kind(X: Any, kind: str | None, wants_pictures: bool) -> str:
         raise DataError(
             f"kind='table' needs a 2-D X, got shape {tuple(X.shape)}. Reshape your data: X.reshape(len(X), -1)."
         )
-    if kind == "images" or ndim == 4 or wants_pictures or str(X.dtype).endswith("uint8"):
+    if kind == "images" or ndim == 4 or wants == "images" or str(X.dtype).endswith("uint8"):
         return "images"
     raise DataError(
         f"X of shape {tuple(X.shape)} and type {X.dtype} is read as sequences (n, time, channels), which "
-        "this network does not take. If these are pictures pass kind='images'; if they are rows, "
-        "X.reshape(len(X), -1)."
+        "this network does not take: network='lstm' or 'gru' does. If these are pictures pass kind='images'; if they "
+        "are rows, X.reshape(len(X), -1)."
     )
 
 

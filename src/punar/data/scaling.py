@@ -28,7 +28,7 @@ class Scaler:
 
     Attributes
     ----------
-    shift, scale : Tensor, float64, of the shape of one row or scalar
+    shift, scale : Tensor, float64, of the shape of one row or scalar; of sequences (channels,)
     mean : Tensor, float64, of the shape of one row
         Mean of the training rows in input units: the constant answer that ``score`` compares with.
     mode : str
@@ -83,13 +83,18 @@ def moments(blocks: Iterable[Tensor]) -> Moments:
         total = part if total is None else _combine(total, part)
     if total is None:
         raise ValueError("moments needs at least one block")
-    if not bool(torch.isfinite(total.squares).all()):
-        column = int((~torch.isfinite(total.squares.flatten())).nonzero()[0, 0])
+    refuse_overflow(total)
+    return total
+
+
+def refuse_overflow(found: Moments) -> None:
+    """Raise DataError where a column's squares are not finite."""
+    if not bool(torch.isfinite(found.squares).all()):
+        column = int((~torch.isfinite(found.squares.flatten())).nonzero()[0, 0])
         raise DataError(
-            f"X has values whose squares overflow, in column {column} up to {float(total.high.flatten()[column]):g}. "
+            f"X has values whose squares overflow, in column {column} up to {float(found.high.flatten()[column]):g}. "
             "Divide the data by a constant first."
         )
-    return total
 
 
 def _block_moments(x: Tensor, *, may_be_binary: bool) -> Moments:

@@ -14,7 +14,10 @@ from punar.core.params import check_params, integer
 from punar.core.params import random_state as rule_of_state
 from punar.core.runtime import draw_seed
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown
+from punar.networks._network import Network
 from punar.objectives._objective import Objective
+
+_CELL = "lstm"  # of a recurrent network that names none
 
 
 def part(owner: object, name: str, folder: str, kind: type) -> Any:
@@ -40,6 +43,8 @@ def part(owner: object, name: str, folder: str, kind: type) -> Any:
     """
     value = getattr(owner, name)
     where = f"{type(owner).__name__}: {name}"
+    if folder == "networks" and isinstance(value, (str, Network)):
+        return _network(value)
     if isinstance(value, str):
         return plugins.member(folder, value)()
     if isinstance(value, type) and issubclass(value, kind):
@@ -50,6 +55,20 @@ def part(owner: object, name: str, folder: str, kind: type) -> Any:
             f"got {shown(value)}."
         )
     return clone(value)
+
+
+def _network(value: str | Network) -> Network:
+    """Return a network that has its parts: a cell's name stands for a recurrent network of that cell."""
+    cells = plugins.members("cells")
+    if isinstance(value, Network):
+        network = clone(value)
+    elif value in cells:
+        network = plugins.member("networks", "recurrent")(value)
+    else:
+        network = plugins.member("networks", value, further=cells)()
+    if network.sequences_only and hasattr(network, "cell") and (network.cell is None or isinstance(network.cell, str)):
+        network.cell = plugins.member("cells", network.cell or _CELL)()
+    return network
 
 
 def refuse_nested(owner: object, params: dict[str, object], parts: dict[str, str]) -> None:
@@ -67,10 +86,13 @@ def refuse_nested(owner: object, params: dict[str, object], parts: dict[str, str
         name, inner, rest = key.partition("__")
         value = params.get(name, getattr(owner, name, None))
         if inner and name in parts and isinstance(value, str):
-            cls = plugins.member(parts[name], value)
+            file, given = value, ""
+            if parts[name] == "networks" and value in plugins.members("cells"):
+                file, given = "recurrent", f"cell={value!r}, "
+            cls = plugins.member(parts[name], file)
             raise ParameterTypeError(
                 f"{type(owner).__name__}: {key} cannot be set because {name}={value!r} is a name. Pass the part as an "
-                f"object: {name}=punar.{parts[name]}.{value}.{cls.__name__}({rest}=...)."
+                f"object: {name}=punar.{parts[name]}.{file}.{cls.__name__}({given}{rest}=...)."
             )
 
 

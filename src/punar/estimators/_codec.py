@@ -18,10 +18,12 @@ from punar.data.inputs import KINDS, Layout
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
 from punar.errors import DamagedModelError, DataError, ModelFolderError, shown
-from punar.networks._network import AutoencoderModule, Centre, Network
+from punar.estimators._padded_rows import PaddedRows
+from punar.networks._network import AutoencoderModule, Centre, Network, ThenCentre
 from punar.objectives._objective import Objective
 
 BLOCK = 4096  # rows per forward pass outside training
+_STEPS = 2**18  # of sequences, in the same
 _BUILD = 200  # stream of the seed
 _MOST_NUMBERS = 2**28  # per row, in a stored model
 
@@ -66,9 +68,21 @@ class Codec:
             # Rows in [0, 1] are not centred by scaling: without this the first layer's problem is ill-conditioned,
             # and the first steps only learn the mean.
             mean = self.scaler(self.scaler.mean[None])[0]
+            mean, then = (mean.mean(0), ThenCentre) if self.sequences else (mean, nn.Sequential)
             encoder = nn.Sequential(Centre(mean), encoder)
-            decoder = nn.Sequential(decoder, Centre(-torch.logit(mean.clamp(0.01, 0.99))))
+            decoder = then(decoder, Centre(-torch.logit(mean.clamp(0.01, 0.99))))
         return AutoencoderModule(encoder, decoder, self.objective.build(self.latent_dim, shape, binary=self.binary))
+
+    @property
+    def sequences(self) -> bool:
+        """Whether rows are sequences, with NaN for what there is not."""
+        return self.layout.kind == "sequences"
+
+    def block(self, steps: int | None = None) -> int:
+        """Return the rows per forward pass, for sequences of so many steps; by default of the longest."""
+        if not self.sequences:
+            return BLOCK
+        return max(1, min(BLOCK // 4, _STEPS // (steps or self.layout.shape[0])))
 
     @property
     def device(self) -> torch.device:
@@ -91,7 +105,8 @@ class Codec:
     def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:
         """Return rows that a loop can index, scaled, on ``device``."""
         if isinstance(rows, Tensor):
-            return TensorRows(self.scaler(rows).to(device))
+            scaled = self.scaler(rows).to(device)
+            return PaddedRows(scaled) if self.sequences else TensorRows(scaled)
         return DatasetRows(rows.dataset, self.scaler, device)
 
     def each(
@@ -107,11 +122,13 @@ class Codec:
         scaled = self.scaled(rows, self.device)
         place = self.device if isinstance(scaled, TensorRows) else torch.device("cpu")
         found = []
+        size = self.block(rows.shape[1]) if isinstance(rows, Tensor) else BLOCK
         with self.in_threads(len(scaled) * repeats):
-            for start in range(0, len(scaled), BLOCK):
-                block = scaled.take(torch.arange(start, min(start + BLOCK, len(scaled)), device=place))
-                if not bool(torch.isfinite(block).all()):
-                    bad = int((~torch.isfinite(block.flatten(1)).all(1)).nonzero()[0, 0]) + start
+            for start in range(0, len(scaled), size):
+                block = scaled.take(torch.arange(start, min(start + size, len(scaled)), device=place))
+                sound = ~torch.isinf(block) if self.sequences else torch.isfinite(block)
+                if not bool(sound.all()):
+                    bad = int((~sound.flatten(1).all(1)).nonzero()[0, 0]) + start
                     raise DataError(
                         f"{where}: row {bad} has values so far from the training rows that they overflow float32. "
                         "Check their units."
@@ -123,27 +140,39 @@ class Codec:
     def encode(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
         """Return the codes of scaled rows."""
         net = module or self.module
-        return torch.cat([self.objective.encode(net, b) for b in rows.split(BLOCK)])
+        return torch.cat([self.objective.encode(net, b) for b in rows.split(self.block(rows.shape[1]))])
 
     @torch.no_grad()
     def decode(self, codes: Tensor, module: AutoencoderModule | None = None) -> Tensor:
         """Return the scaled rows that codes stand for."""
         net = module or self.module
-        return torch.cat([self.objective.decode(net, b) for b in codes.split(BLOCK)])
+        return torch.cat([self.objective.decode(net, b) for b in codes.split(self.block())])
 
     def reconstruct(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
-        """Return scaled rows, encoded and decoded."""
-        return self.decode(self.encode(rows, module), module)
+        """Return scaled rows, encoded and decoded; sequences have as many steps as ``rows``."""
+        found = self.decode(self.encode(rows, module), module)
+        return found[:, : rows.shape[1]] if self.sequences else found
 
     def squares(self, rows: Tensor) -> Tensor:
-        """Return squared differences of scaled rows in the input's units, (n, numbers per row)."""
+        """Return squared differences of scaled rows in the input's units, (n, numbers per row); NaN where there is
+        nothing to compare with.
+        """
         difference = self.reconstruct(rows).double() - rows.double()
         return (difference * self.scaler.to(rows.device).scale).square().flatten(1)
 
     def deviations(self, rows: Tensor) -> Tensor:
         """Return squared differences of scaled rows from the training mean, in the input's units."""
         scaler = self.scaler.to(rows.device)
-        return (scaler.inverse(rows) - scaler.mean).square().flatten(1)
+        mean = scaler.mean[: rows.shape[1]] if self.sequences else scaler.mean
+        return (scaler.inverse(rows) - mean).square().flatten(1)
+
+    def mean(self, squares: Tensor) -> Tensor:
+        """Return each row's mean over what there is."""
+        return squares.nanmean(1) if self.sequences else squares.mean(1)
+
+    def sum(self, squares: Tensor) -> float:
+        """Return the sum over what there is."""
+        return float(squares.nansum() if self.sequences else squares.sum())
 
     def to_user(self, rows: Tensor) -> np.ndarray:
         """Return scaled rows in the input's units and shape."""
@@ -192,10 +221,14 @@ class Codec:
             latent_dim = facts["latent_dim"]
             if type(latent_dim) is not int or not 1 <= latent_dim <= _MOST_NUMBERS:
                 raise DamagedModelError(f"{where}: latent_dim must be an integer >= 1, found {shown(latent_dim)}.")
-            network = plugins.from_dict(facts["network"], parts=parts, allowed=("networks",))
+            network = plugins.from_dict(facts["network"], parts=parts, allowed=("networks", "cells"))
             objective = plugins.from_dict(facts["objective"], parts=parts, allowed=("objectives",))
             if not isinstance(network, Network) or not isinstance(objective, Objective):
                 raise DamagedModelError(f"{where}: network and objective must be such parts.")
+            if network.sequences_only != (layout.kind == "sequences"):
+                raise DamagedModelError(
+                    f"{where}: {type(network).__name__} does not take rows of kind {layout.kind!r}."
+                )
             network.check(layout.shape)
             objective.check()
             scaler = _scaler(tensors, str(given["scaling"]), layout.shape, where)
@@ -221,9 +254,13 @@ def stored_scaler(tensors: dict[str, Tensor], mode: str) -> Scaler:
 def _scaler(tensors: dict[str, Tensor], mode: str, shape: tuple[int, ...], where: str) -> Scaler:
     found = {name: tensors[f"scaler.{name}"] for name in ("shift", "scale", "mean")}
     for name, value in found.items():
-        if value.dtype != torch.float64 or tuple(value.shape) not in {(), shape}:
+        sequences = len(shape) == 2
+        own = shape[1:] if sequences and name != "mean" else shape  # per channel
+        # A sequence's steps are known by nothing else in the file; what is built must not be larger than the file.
+        allowed = {own} if sequences and name == "mean" else {(), own}
+        if value.dtype != torch.float64 or tuple(value.shape) not in allowed:
             raise DamagedModelError(
-                f"{where}: scaler.{name} must be float64 of shape {shape} or (), found {value.dtype} "
+                f"{where}: scaler.{name} must be float64 of shape {own} or (), found {value.dtype} "
                 f"{tuple(value.shape)}."
             )
     if not bool((found["scale"] > 0).all()) or not all(bool(torch.isfinite(v).all()) for v in found.values()):
@@ -235,7 +272,7 @@ def _layout(given: dict[str, Any], where: str) -> Layout:
     shape, user_shape = tuple(given["shape"]), tuple(given["user_shape"])
     sizes = [*shape, *user_shape]
     sound = given["kind"] in KINDS and sizes and all(type(s) is int and s >= 1 for s in sizes)
-    expected = {"table": ((1, 1),), "images": ((3, 2), (3, 3))}
+    expected = {"table": ((1, 1),), "images": ((3, 2), (3, 3)), "sequences": ((2, 2),)}
     if (
         not sound
         or (len(shape), len(user_shape)) not in expected[given["kind"]]

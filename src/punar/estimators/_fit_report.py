@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
+from punar.data.steps import are_sequences
 from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, TrainingDivergedError, shown
 from punar.texts import fit as texts
 
@@ -99,7 +100,7 @@ def measure(
     losses : callable
         ``(module, rows)`` -> the training loss per row.
     rows : Tensor of shape (m, *shape)
-        Scaled rows to measure on.
+        Scaled rows to measure on. Of sequences only what is not NaN counts, and PCA sees the mean in its place.
     mean : Tensor of shape (*shape)
         Scaled mean of the training rows, the constant answer.
     training_sample : Tensor of shape (r, *shape)
@@ -108,11 +109,14 @@ def measure(
     held_out : bool
         Whether ``rows`` were kept out of training.
     """
-    flat = rows.flatten(1)
-    spread = _squares(flat, mean.flatten()).sum().item()
+    flat, missing = rows.flatten(1), None
+    if are_sequences(rows):
+        flat, missing = _filled(rows, mean)
+        training_sample = _filled(training_sample, mean)[0]
+    spread = _squares(flat, mean.flatten(), missing).sum().item()
     codes = encode(module, rows)
-    errors = _squares(decode(module, codes).flatten(1), flat)
-    before = _squares(decode(untrained, encode(untrained, rows)).flatten(1), flat)
+    errors = _squares(decode(module, codes).flatten(1), flat, missing)
+    before = _squares(decode(untrained, encode(untrained, rows)).flatten(1), flat, missing)
     few = rows[: max(1, len(rows) // 3)]
     report = FitReport(
         rows=len(rows),
@@ -125,6 +129,8 @@ def measure(
         parameters_moved=_moved(module, untrained),
         features=flat.shape[1],
     )
+    if missing is not None:
+        report["share_filled_for_pca"] = float(missing.double().mean())
     if not math.isfinite(report["explained_variance"]) or not math.isfinite(report["loss"]):
         raise TrainingDivergedError(
             f"The fitted model's outputs are not finite (loss {report['loss']:g}). Lower learning_rate (a tenth is a "
@@ -132,7 +138,7 @@ def measure(
         )
     varies = spread > 0 and bool((training_sample != training_sample[:1]).any())
     if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
-        pca_errors = _pca_errors(training_sample, flat, latent_dim)
+        pca_errors = _pca_errors(training_sample, flat, latent_dim, missing)
         report["explained_variance_pca"] = _share(pca_errors, spread)
         report["pca_interval"] = _interval((pca_errors - errors) / max(spread / len(flat), 1e-300))
     still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
@@ -144,9 +150,16 @@ def measure(
     return report
 
 
-def _squares(a: Tensor, b: Tensor) -> Tensor:
-    """Return the summed squared difference per row."""
-    return (a - b).square_().sum(1).double()
+def _squares(a: Tensor, b: Tensor, missing: Tensor | None = None) -> Tensor:
+    """Return the summed squared difference per row, without what is missing."""
+    squares = (a - b).square_()
+    return (squares if missing is None else squares.masked_fill_(missing, 0.0)).sum(1).double()
+
+
+def _filled(rows: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Return flat rows with the mean in the place of NaN, and where that is."""
+    missing = rows.isnan()
+    return torch.where(missing, mean, rows).flatten(1), missing.flatten(1)
 
 
 def _share(errors: Tensor, spread: float) -> float:
@@ -164,14 +177,14 @@ def _moved(module: nn.Module, untrained: nn.Module) -> float:
     return math.sqrt(moved / size) if size > 0 else 0.0
 
 
-def _pca_errors(training_sample: Tensor, flat: Tensor, components: int) -> Tensor:
+def _pca_errors(training_sample: Tensor, flat: Tensor, components: int, missing: Tensor | None) -> Tensor:
     sample = training_sample.flatten(1).cpu().numpy()
     values = flat.cpu().numpy()
     # One thread: on so few rows a second one gains nothing, and waits for its turn where cores are taken.
     with _blas().limit(limits=1, user_api="blas"):
         pca = PCA(components, iterated_power=4, random_state=0).fit(sample)
         found = torch.from_numpy(pca.inverse_transform(pca.transform(values)))
-    return _squares(found.to(flat.device), flat)
+    return _squares(found.to(flat.device), flat, missing)
 
 
 @functools.cache
@@ -213,6 +226,8 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
         beats, loses = low > 0, high < 0
         template = texts.VERDICT_BEATS_PCA if beats else texts.VERDICT_LOSES_TO_PCA if loses else ""
         text += (template or texts.VERDICT_EQUALS_PCA).format(**facts)
+        if report.get("share_filled_for_pca"):
+            text += texts.VERDICT_FILLED.format(share=report["share_filled_for_pca"])
     if report["dead_units"]:
         text += texts.VERDICT_DEAD_UNITS.format(dead=report["dead_units"], width=report["code_width"])
     if report["distinct_codes"] <= report["rows"] // 2:

@@ -112,7 +112,8 @@ def run(
     if stored is not None:
         count = stored[0]["threads"]
     elif device.type == "cpu":
-        row, generator = rows.take(train[:1]), torch.Generator()
+        typical = getattr(rows, "typical", None)  # of rows that differ in length
+        row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
         work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
         count = choose_threads(3 * min(size, len(train)) * work)
     if store is not None:
@@ -194,14 +195,16 @@ def resolve_seed(state: Any, folder: str | Path | None) -> tuple[int, int | None
     return seed, seed if isinstance(state, np.random.RandomState) else None
 
 
-def mean_loss(losses: Callable[..., dict[str, Tensor]], seed: int) -> Callable[[nn.Module, Tensor], float]:
+def mean_loss(
+    losses: Callable[..., dict[str, Tensor]], seed: int, block: int = 2048
+) -> Callable[[nn.Module, Tensor], float]:
     """Return a function that gives the summed loss terms on rows, at full progress and with fixed noise."""
 
     def measure(module: nn.Module, rows: Tensor) -> float:
         generator = torch.Generator(device=rows.device).manual_seed(mix(seed, _MEASURE))
         total = 0.0
         with torch.no_grad():
-            for batch in rows.split(2048):
+            for batch in rows.split(block):
                 terms = losses(module, batch, progress=1.0, generator=generator)
                 total += sum(float(v) for v in terms.values()) * len(batch)
         return total / len(rows)

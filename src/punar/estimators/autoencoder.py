@@ -15,7 +15,7 @@ from torch import Tensor
 from punar import errors
 from punar.core.params import check_params, either, integer, none, one_of
 from punar.core.runtime import as_usual
-from punar.data import inputs, scaling
+from punar.data import inputs, padded, scaling
 from punar.errors import DamagedModelError, DataError, shown
 from punar.estimators import _assemble, _fitting
 from punar.estimators._autoencoder_job import fit, read
@@ -37,15 +37,20 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     objective : {"reconstruction", "sparse", "denoising", "variational"} or Objective, default="reconstruction"
         What is learned; an object such as ``punar.objectives.sparse.Sparse(penalty="topk")`` takes settings.
-    network : {"dense", "conv"} or Network, default="dense"
-        The shape of encoder and decoder. "conv" needs pictures.
+    network : {"dense", "conv", "lstm", "gru", "rnn", "min_gru", "min_lstm"} or Network, default="dense"
+        The shape of encoder and decoder. "conv" needs pictures. The name of a recurrent cell stands for
+        ``punar.networks.recurrent.Recurrent`` with that cell, which needs sequences.
     latent_dim : int, default=2
         Width of the code. More than the number of features is normal for sparse codes.
     scaling : {"auto", "standard", "global", "none"}, default="auto"
         "standard" divides each column by its own deviation, "global" all by one. "auto" is "global" for pictures and
-        for columns that share one unit, else "standard". Objectives with a Bernoulli likelihood map to [0, 1].
-    kind : {None, "table", "images"}, default=None
-        How X is read; None reads 2-D as a table, 4-D and 3-D uint8 as pictures.
+        for columns that share one unit, else "standard". Objectives with a Bernoulli likelihood map to [0, 1]. Of
+        sequences the columns are the channels, over all steps.
+    kind : {None, "table", "images", "sequences"}, default=None
+        How X is read; None reads 2-D as a table, 4-D and 3-D uint8 as pictures, and as sequences what a recurrent
+        network gets.
+    missing : {"refuse", "mask"}, default="refuse"
+        Whether NaN inside a sequence is an error, or counts in no loss and is filled by ``reconstruct``.
     epochs : int, default=100
         Largest number of passes over the training rows.
     batch_size : int or "auto", default="auto"
@@ -111,6 +116,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "latent_dim": integer(1),
         "scaling": one_of(*scaling.MODES),
         "kind": either(none(), one_of(*inputs.KINDS)),
+        "missing": one_of("refuse", "mask"),
         **_fitting.TRAINING_RULES,
     }
 
@@ -122,6 +128,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         *,
         scaling: str = "auto",
         kind: str | None = None,
+        missing: str = "refuse",
         epochs: int = 100,
         batch_size: int | str = "auto",
         learning_rate: float = 2e-3,
@@ -142,6 +149,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.latent_dim = latent_dim
         self.scaling = scaling
         self.kind = kind
+        self.missing = missing
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -164,8 +172,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        X : array-like of shape (n, features), pictures (n, h, w) or (n, h, w, c), or a torch map-style Dataset
-            Dataset items are (features,), (h, w) or (channels, h, w), or tuples that begin with one.
+        X : array-like of shape (n, features), pictures (n, h, w) or (n, h, w, c), sequences, or a map-style Dataset
+            Items of a torch dataset are (features,), (h, w) or (channels, h, w), or tuples that begin with one.
+            Sequences are (n, time, channels), with NaN behind the end of shorter ones, or a list of (time_i, channels).
         y : ignored
         checkpoint : path, optional
             Folder to save progress in. Killed and called again with the same data and parameters, fit continues and
@@ -199,16 +208,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._codec = codec
         self.module_, self.objective_, self.network_ = codec.module, codec.objective, codec.network
         self.scaling_ = codec.scaler.mode
-        self.n_features_in_ = codec.layout.size
+        self.n_features_in_ = codec.layout.shape[1] if codec.sequences else codec.layout.size
 
     # -- using --------------------------------------------------------------------------------------------------
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the codes, float32 array of shape (n, latent_dim)."""
+        """Return the codes, float32 array of shape (n, latent_dim); sequences may be longer than in training."""
         return torch.cat(self._each("transform", X, lambda b: self._codec.encode(b))).cpu().numpy()
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """Return the rows that codes stand for, in the input's units and shape.
+        """Return the rows that codes stand for, in the input's units and shape; sequences of the longest's length.
 
         Parameters
         ----------
@@ -225,15 +234,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with as_usual(), self._codec.in_threads(len(codes)):
             return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
 
-    def reconstruct(self, X: Any) -> np.ndarray:
-        """Return encoded and decoded rows, in the input's units and shape."""
+    def reconstruct(self, X: Any) -> Any:
+        """Return encoded and decoded rows, in the input's units and shape; for a list of sequences a list."""
         codec = self._fitted_codec()
-        return np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
+        found = np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
+        return padded.as_given(X, found) if codec.sequences else found
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
         """Return the mean squared difference per row, (n,), in the input's units."""
         codec = self._fitted_codec()
-        found = self._each("reconstruction_error", X, lambda b: codec.squares(b).mean(1))
+        found = self._each("reconstruction_error", X, lambda b: codec.mean(codec.squares(b)))
         return torch.cat(found).cpu().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -243,7 +253,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         the training mean it is 1 if they are reconstructed exactly, else 0.
         """
         codec = self._fitted_codec()
-        sums = self._each("score", X, lambda b: (float(codec.squares(b).sum()), float(codec.deviations(b).sum())))
+        sums = self._each("score", X, lambda b: (codec.sum(codec.squares(b)), codec.sum(codec.deviations(b))))
         errors, spread = (sum(part) for part in zip(*sums, strict=True))
         if spread <= 0:
             return 1.0 if errors <= 0 else 0.0
@@ -334,7 +344,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return ``step`` of each scaled block of X, on the module's device."""
         codec = self._fitted_codec()
         with as_usual(), torch.no_grad():
-            rows, _ = read(self, X, method, wants_pictures=codec.layout.kind == "images", fitted=codec)
+            rows, _ = read(self, X, method, wants=codec.layout.kind, fitted=codec)
             return codec.each(rows, step, f"{type(self).__name__}.{method}", repeats)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -22,9 +22,14 @@ class Network(BaseEstimator, ABC):
     ----------
     pictures_only : bool
         Whether rows must be pictures; an estimator then reads 3-D floats as pictures too.
+    sequences_only : bool
+        Whether rows must be sequences of shape ``(steps, channels)``, as no other network's are. They have NaN behind
+        each one's end and where values are missing; the encoder takes any number of steps, and the decoder a second
+        argument, how many steps to give: at most those of ``input_shape``, which is what it gives without it.
     """
 
     pictures_only: ClassVar[bool] = False
+    sequences_only: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, input_shape: tuple[int, ...]) -> None:
@@ -33,7 +38,7 @@ class Network(BaseEstimator, ABC):
         Parameters
         ----------
         input_shape : tuple of int
-            One row without the batch: ``(features,)`` or ``(channels, height, width)``.
+            One row without the batch: ``(features,)``, ``(channels, height, width)`` or ``(steps, channels)``.
         """
 
     @abstractmethod
@@ -61,6 +66,16 @@ class Centre(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x - row``."""
         return x - self.row
+
+
+class ThenCentre(nn.Sequential):
+    """A decoder and the :class:`Centre` behind it; further arguments are the decoder's."""
+
+    def forward(self, code: Tensor, *further: int) -> Tensor:
+        """Return the decoder's output, moved."""
+        decoder, centre = self
+        moved: Tensor = centre(decoder(code, *further))
+        return moved
 
 
 class AutoencoderModule(nn.Module):

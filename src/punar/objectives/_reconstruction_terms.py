@@ -1,4 +1,7 @@
-"""Distances between a decoder's raw output and its target, and calls of a network's halves."""
+"""Distances between a decoder's raw output and its target, and calls of a network's halves.
+
+Where rows are sequences, (n, steps, channels) with NaN for what there is not, only what there is counts.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from punar.data.steps import are_sequences
+
 LOSSES = ("mse", "mae", "huber", "bernoulli")
 
 
 def distance(raw: Tensor, target: Tensor, loss: str, output: str = "linear") -> Tensor:
-    """Return the average over all elements of the loss of ``raw`` after its link, a scalar."""
+    """Return the average over all elements of the loss of ``raw`` after its link, a scalar; NaN is no element."""
+    if are_sequences(target):
+        seen = ~target.isnan()
+        if not bool(seen.all()):
+            raw, target = raw[seen], target[seen]
     if loss == "bernoulli":
         return F.binary_cross_entropy_with_logits(raw, target.clamp(0.0, 1.0))
     predicted = link(raw, loss, output)
@@ -61,9 +70,11 @@ def encoded(net: nn.Module, batch: Tensor) -> Tensor:
     return encoder(batch)
 
 
-def decoded(net: nn.Module, code: Tensor) -> Tensor:
-    """Return the decoder's raw output."""
+def decoded(net: nn.Module, code: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return the decoder's raw output; for sequences with as many steps as ``like``, where it is given."""
     decoder: Any = net.decoder
+    if like is not None and are_sequences(like):
+        return decoder(code, like.shape[1])
     return decoder(code)
 
 
@@ -85,11 +96,16 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 @contextmanager
 def randomness_from(generator: torch.Generator, net: nn.Module) -> Iterator[None]:
     """Let dropout draw from ``generator``. The global one, which torch's layers use, is left untouched."""
-    dropout = nn.modules.dropout._DropoutNd
-    if not (net.training and any(isinstance(m, dropout) and m.p > 0 for m in net.modules())):
+    if not (net.training and any(_drops(module) for module in net.modules())):
         yield
         return
     device = generator.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=device)))
         yield
+
+
+def _drops(module: nn.Module) -> bool:
+    """Return whether it is a dropout layer, or has a share of its own to drop, as torch's recurrent layers have."""
+    share = module.p if isinstance(module, nn.modules.dropout._DropoutNd) else getattr(module, "dropout", 0.0)
+    return isinstance(share, (int, float)) and share > 0

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.params import check_params, number, one_of
+from punar.data.steps import as_missing_as, trimmed
 from punar.objectives._objective import Objective
 from punar.objectives._reconstruction_terms import (
     LOSSES,
@@ -79,9 +80,10 @@ class Denoising(Objective):
         self, net: nn.Module, batch: Tensor, *, progress: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Return {"reconstruction"}: the distance from the noisy row's reconstruction to the clean row."""
-        noisy = self.corrupt(batch, generator=generator)
+        batch = trimmed(batch)
+        noisy = as_missing_as(self.corrupt(batch, generator=generator), batch)
         with randomness_from(generator, net):
-            raw = decoded(net, encoded(net, noisy))
+            raw = decoded(net, encoded(net, noisy), batch)
         return {"reconstruction": distance(raw, batch, self.loss)}
 
     def encode(self, net: nn.Module, batch: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.params import check_params, one_of
+from punar.data.steps import trimmed
 from punar.objectives._objective import Objective
 from punar.objectives._reconstruction_terms import (
     LOSSES,
@@ -50,8 +51,9 @@ class Reconstruction(Objective):
         self, net: nn.Module, batch: Tensor, *, progress: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Return {"reconstruction"}."""
+        batch = trimmed(batch)
         with randomness_from(generator, net):
-            raw = decoded(net, encoded(net, batch))
+            raw = decoded(net, encoded(net, batch), batch)
         return {"reconstruction": distance(raw, batch, self.loss, self.output)}
 
     def encode(self, net: nn.Module, batch: Tensor) -> Tensor:

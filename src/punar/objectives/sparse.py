@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.params import check_params, either, integer, none, number, one_of
+from punar.data.steps import trimmed
 from punar.errors import ParameterError
 from punar.objectives._objective import Objective
 from punar.objectives._reconstruction_terms import (
@@ -112,10 +113,11 @@ class Sparse(Objective):
     ) -> dict[str, Tensor]:
         """Return {"reconstruction", "sparsity"}, or {"reconstruction", "revival"} for "topk"."""
         weight = _DEFAULT_WEIGHT[self.penalty] if self.weight is None else self.weight
+        batch = trimmed(batch)
         with randomness_from(generator, net):
             raw = encoded(net, batch)
             code, margin = self._activate(net, raw)
-            terms = {"reconstruction": distance(self._decoded(net, code), batch, self.loss)}
+            terms = {"reconstruction": distance(self._decoded(net, code, batch), batch, self.loss)}
             if self.penalty == "kl":
                 terms["sparsity"] = weight * _bernoulli_kl(self.target_rate, code.mean(0)).mean()
                 return terms
@@ -157,12 +159,12 @@ class Sparse(Objective):
         code = torch.zeros_like(shifted).scatter(1, places, torch.relu(values))
         return code, shifted - values[:, -1:].clamp_min(0.0)
 
-    def _decoded(self, net: nn.Module, code: Tensor) -> Tensor:
+    def _decoded(self, net: nn.Module, code: Tensor, like: Tensor | None = None) -> Tensor:
         if self.penalty == "kl":
             # Sigmoids near a rate of 0.05 vary little; the decoder sees them centred, over their slope.
             rate = self.target_rate
             code = (code - rate) / (rate * (1.0 - rate))
-        return decoded(net, code)
+        return decoded(net, code, like)
 
     def _active(self, latent_dim: int) -> int:
         return min(latent_dim, max(4, math.ceil(latent_dim / 4))) if self.k is None else self.k
@@ -179,7 +181,7 @@ class Sparse(Objective):
         values, places = answer.topk(min(latent_dim, max(self._active(latent_dim), latent_dim // 2)), dim=1)
         extra = torch.zeros_like(code).scatter(1, places, values)
         # For a linear decoder this is Gao's residual; added to the codes it is right for any decoder.
-        return distance(self._decoded(net, code.detach() + extra), batch, self.loss)
+        return distance(self._decoded(net, code.detach() + extra, batch), batch, self.loss)
 
 
 class _Units(nn.Module):

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from punar.core.params import boolean, check_params, number, one_of
+from punar.data.steps import are_sequences, as_missing_as, trimmed
 from punar.errors import ParameterError
 from punar.objectives._objective import Objective
-from punar.objectives._reconstruction_terms import decoded, encoded, evaluating, randomness_from
+from punar.objectives._reconstruction_terms import decoded, distance, encoded, evaluating, randomness_from
 
 _LOG_VARIANCE_LIMIT = 14.0
 _SMALLEST_VARIANCE = 1e-6
@@ -91,13 +92,14 @@ class Variational(Objective):
         self, net: nn.Module, batch: Tensor, *, progress: float, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Return {"reconstruction", "kl"} in nats per row."""
+        batch = trimmed(batch)
         if self.binarize:
             draw = torch.rand(batch.shape, generator=generator, device=batch.device, dtype=batch.dtype)
-            batch = (draw < batch).to(batch.dtype)
+            batch = as_missing_as((draw < batch).to(batch.dtype), batch)
         state: Any = net.objective
         with randomness_from(generator, net):
             mean, log_variance = _posterior(net, batch)
-            raw = decoded(net, _draw(mean, log_variance, generator))
+            raw = decoded(net, _draw(mean, log_variance, generator), batch)
         if net.training:
             state.follow(raw.detach(), batch)
         warm = min(1.0, progress / self.warmup) if self.warmup > 0 else 1.0
@@ -190,11 +192,13 @@ class _Likelihood(nn.Module):
             return
         self.steps.add_(1.0)
         share = 1.0 / self.steps.clamp_max(_VARIANCE_MEMORY)
-        self.noise_variance.lerp_(F.mse_loss(raw, target), share).clamp_min_(_SMALLEST_VARIANCE)
+        self.noise_variance.lerp_(distance(raw, target, "mse"), share).clamp_min_(_SMALLEST_VARIANCE)
 
     def log_prob(self, raw: Tensor, target: Tensor) -> Tensor:
         """Return log p(target | raw) summed over each row; leading dimensions of ``raw`` broadcast."""
         dims = tuple(range(raw.dim() - target.dim() + 1, raw.dim()))
+        if are_sequences(target):
+            return self._log_prob_of_sequences(raw, target, dims)
         if self.bernoulli:
             return -F.binary_cross_entropy_with_logits(
                 raw, target.clamp(0.0, 1.0).expand_as(raw), reduction="none"
@@ -202,6 +206,18 @@ class _Likelihood(nn.Module):
         columns = target[0].numel() if len(target) else math.prod(target.shape[1:])
         constant = 0.5 * columns * torch.log(2 * math.pi * self.noise_variance)
         return -((raw - target) ** 2).sum(dims) / (2 * self.noise_variance) - constant
+
+    def _log_prob_of_sequences(self, raw: Tensor, target: Tensor, dims: tuple[int, ...]) -> Tensor:
+        """Return the same over what is not NaN."""
+        missing = target.isnan()
+        # NaN goes before anything is multiplied: zero times NaN would be the gradient.
+        target = target.masked_fill(missing, 0.0)
+        if self.bernoulli:
+            each = F.binary_cross_entropy_with_logits(raw, target.clamp(0.0, 1.0).expand_as(raw), reduction="none")
+            return -each.masked_fill(missing, 0.0).sum(dims)
+        squares = ((raw - target).masked_fill(missing, 0.0) ** 2).sum(dims)
+        constant = 0.5 * (~missing).sum((1, 2)) * torch.log(2 * math.pi * self.noise_variance)
+        return -squares / (2 * self.noise_variance) - constant
 
 
 def _posterior(net: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,5 +247,5 @@ def _drawn(
         count = min(at_once, samples - done)
         noise = torch.randn((count, *mean.shape), generator=generator, device=x.device, dtype=x.dtype)
         code = mean + deviation * noise
-        raw = decoded(net, code.flatten(0, 1)).reshape(count, *x.shape)
+        raw = decoded(net, code.flatten(0, 1), x).reshape(count, *x.shape)
         yield state.log_prob(raw, x), code, noise

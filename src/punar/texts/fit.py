@@ -14,6 +14,7 @@ VERDICT_LEARNED = "Learned: it explains {model:.1%} of the variance of {rows} {w
 VERDICT_BEATS_PCA = " PCA with {width} components explains {pca:.1%}: the autoencoder reconstructs better."
 VERDICT_LOSES_TO_PCA = " PCA with {width} components explains {pca:.1%}: PCA reconstructs better, and costs less."
 VERDICT_EQUALS_PCA = " PCA with {width} components explains {pca:.1%}: no clear difference, and PCA costs less."
+VERDICT_FILLED = " For PCA {share:.1%} of the values, behind an end or missing, were filled with the mean."
 VERDICT_OVERCOMPLETE = (
     " The code is as wide as the data or wider, so PCA of that width would be exact and is no baseline."
 )

@@ -1,0 +1,137 @@
+"""What a user passes as sequences -> rows of one shape, and answers of that shape -> the form that was passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.data import sequences
+from punar.data.inputs import Layout
+from punar.data.scaling import Moments, refuse_overflow
+from punar.data.steps import lengths
+from punar.errors import DataError, DataTypeError, shown
+
+_AT_ONCE = 2**20  # numbers per block
+
+
+def read_padded(X: Any, where: str, *, missing: str, channels: int | None = None) -> tuple[Tensor, Layout]:
+    """Return sequences as (n, longest, channels) with NaN behind each end, and their layout.
+
+    Parameters
+    ----------
+    X : array-like
+        (n, time, channels), where NaN in every channel up to the end is behind the sequence; (n, time) for one
+        channel; or a list of (time_i, channels) or (time_i,).
+    where : str
+    missing : {"refuse", "mask"}
+        Whether NaN inside a sequence is an error.
+    channels : int or None
+        How many there must be.
+
+    Raises
+    ------
+    DataError, DataTypeError
+        See :func:`punar.data.sequences.read_series`; also a sequence without any value.
+    """
+    if X is None or hasattr(X, "columns"):
+        raise DataTypeError(
+            f"{where}: sequences must be an array (n, time, channels) or a list of arrays (time_i, channels), got "
+            f"{shown(X)}. A long table becomes one by [g[channels].to_numpy() for _, g in X.groupby('id')]."
+        )
+    found = sequences.read_series(X, where)
+    items = [_cut(item) for item in found.items] if _is_array(X) else found.items
+    sequences.check_values(sequences.Sequences("series", items), where, channels=channels, missing=missing)
+    exact = all(item.dtype.itemsize <= 2 or item.dtype == np.float32 for item in items)
+    shape = (max(map(len, items)), items[0].shape[1])
+    rows = torch.full((len(items), *shape), torch.nan, dtype=torch.float32 if exact else torch.float64)
+    for row, item in zip(rows, items, strict=True):
+        row[: len(item)] = torch.from_numpy(np.array(item, dtype=np.float32 if exact else np.float64))
+    known = lengths(rows)
+    if not bool(known.all()):
+        raise DataError(f"{where}: X[{int(known.argmin())}] has no value, only NaN. Drop it.")
+    longest = int(known.max())
+    return rows[:, :longest].contiguous(), Layout("sequences", (longest, shape[1]), (longest, shape[1]))
+
+
+def as_given(X: Any, rows: np.ndarray) -> Any:
+    """Return answers (n, steps, channels) for the sequences X: a list for a list, an array with NaN behind each end
+    for an array, each of its own length.
+    """
+    if not _is_array(X):
+        items = [np.asarray(item) for item in X]
+        return [_stretched(row, len(item)).reshape(item.shape) for row, item in zip(rows, items, strict=True)]
+    given = torch.as_tensor(X).detach().cpu()
+    given = given[:, :, None] if given.dim() == 2 else given
+    out = np.stack([_stretched(row, given.shape[1]) for row in rows])
+    if given.is_floating_point():
+        out[np.arange(given.shape[1]) >= lengths(given).numpy()[:, None]] = np.nan
+    return out[:, :, 0] if len(X.shape) == 2 else out
+
+
+def moments(rows: Tensor, index: Tensor, where: str) -> tuple[Moments, Tensor]:
+    """Return moments per channel over all observed steps of the rows at ``index``, and the mean per step and channel.
+
+    Where no sequence has a value at a step, the mean there is the channel's.
+
+    Returns
+    -------
+    Moments
+        Of shape (channels,).
+    Tensor, float64, of shape (steps, channels)
+
+    Raises
+    ------
+    DataError
+        A channel has no value, or values whose squares overflow.
+    """
+    parts = index.split(max(1, _AT_ONCE // rows[0].numel()))
+    total = torch.zeros(rows.shape[1:], dtype=torch.float64)
+    count = torch.zeros(rows.shape[1:], dtype=torch.float64)
+    low, high = torch.full(rows.shape[2:], torch.inf).double(), torch.full(rows.shape[2:], -torch.inf).double()
+    binary = True
+    for part in parts:
+        x = rows[part].double()
+        unseen = x.isnan()
+        count += (~unseen).sum(0)
+        total += x.nansum(0)
+        low = torch.minimum(low, x.masked_fill(unseen, torch.inf).amin((0, 1)))
+        high = torch.maximum(high, x.masked_fill(unseen, -torch.inf).amax((0, 1)))
+        binary = binary and bool(((x == 0) | (x == 1) | unseen).all())
+    seen = count.sum(0)
+    if not bool(seen.all()):
+        raise DataError(
+            f"{where}: channel {int(seen.argmin())} has no value in any sequence that is trained on, only NaN. Drop "
+            "the channel."
+        )
+    mean = total.sum(0) / seen
+    squares, away = torch.zeros_like(mean), torch.zeros_like(total)
+    for part in parts:
+        x = rows[part].double() - mean
+        squares += x.square().nansum((0, 1))
+        away += x.nansum(0)
+    # One count for all channels: a channel that is seen less often weighs no less.
+    found = Moments(int(seen.max()), mean, squares * (seen.max() / seen), low, high, binary)
+    refuse_overflow(found)
+    return found, mean + away / count.clamp_min(1)
+
+
+def _is_array(X: Any) -> bool:
+    return torch.is_tensor(X) or (isinstance(X, np.ndarray) and X.dtype != object)
+
+
+def _cut(item: np.ndarray) -> np.ndarray:
+    """Return a row of an array without the NaN behind its end; one of nothing else as it is."""
+    if item.dtype.kind != "f":
+        return item
+    known = np.flatnonzero(~np.isnan(item).all(axis=1))
+    return item[: known[-1] + 1] if len(known) else item
+
+
+def _stretched(row: np.ndarray, steps: int) -> np.ndarray:
+    """Return a copy of a row with ``steps`` steps: cut, or with NaN behind it."""
+    out = np.full((steps, row.shape[1]), np.nan, dtype=row.dtype)
+    out[: len(row)] = row[:steps]
+    return out
