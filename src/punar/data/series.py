@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
@@ -14,11 +14,13 @@ from torch import Tensor
 from punar.data import sequences
 from punar.data.preparation import BadItem, Batch, Preparation
 from punar.data.scaling import Moments, learn_scaler, shares_one_unit
+from punar.errors import DataError
 
 MISSING = ("refuse", "mask")
 SCALINGS = ("auto", "standard", "none")
 _STEP = 8
 _ONE_UNIT_RATIO = 10.0  # of the largest and the smallest deviation
+_BLOCK = 16_384  # steps
 _MANY = 8  # channels: rows of pictures and spectra have as many
 _MOST = 2**31  # of any size in a stored model
 _FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
@@ -207,20 +209,38 @@ def _moments(items: Sequence[np.ndarray]) -> Moments:
     width = items[0].shape[1]
     count, total = np.zeros(width), np.zeros(width)
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
-    for item in items:
-        values = np.asarray(item, dtype=np.float64)
-        seen = ~np.isnan(values)
-        count += seen.sum(0)
-        total += np.where(seen, values, 0.0).sum(0)
-        low = np.minimum(low, np.where(seen, values, np.inf).min(0))
-        high = np.maximum(high, np.where(seen, values, -np.inf).max(0))
-    mean = total / np.maximum(count, 1)
-    squares = np.zeros(width)
-    for item in items:
-        away = np.nan_to_num(np.asarray(item, dtype=np.float64) - mean, nan=0.0)
-        squares += (away**2).sum(0)
-    variance = squares / np.maximum(count, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for values in _blocks(items):
+            seen = ~np.isnan(values)
+            count += seen.sum(0)
+            total += np.where(seen, values, 0.0).sum(0)
+            low = np.minimum(low, np.where(seen, values, np.inf).min(0))
+            high = np.maximum(high, np.where(seen, values, -np.inf).max(0))
+        mean, squares = total / np.maximum(count, 1), np.zeros(width)
+        for values in _blocks(items):
+            squares += np.square(np.where(np.isnan(values), mean, values) - mean).sum(0)
+    if not np.isfinite(squares).all():
+        channel = int((~np.isfinite(squares)).argmax())
+        raise DataError(
+            f"X has values whose squares overflow, in channel {channel} up to {high[channel]:g}. Divide the data by a "
+            "constant first."
+        )
     never = count == 0
     low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
+    variance = squares / np.maximum(count, 1)
     one, two, three, four = (torch.from_numpy(v) for v in (mean, variance, low, high))
     return Moments(1, one, two, three, four, binary=False)
+
+
+def _blocks(items: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the steps of many short items at once, as float64."""
+    some: list[np.ndarray] = []
+    steps = 0
+    for item in items:
+        some.append(np.asarray(item, dtype=np.float64))
+        steps += len(item)
+        if steps >= _BLOCK:
+            yield np.concatenate(some)
+            some, steps = [], 0
+    if some:
+        yield np.concatenate(some)

@@ -20,7 +20,16 @@ from punar.data import sequences
 from punar.data.preparation import Preparation
 from punar.data.series import MISSING, SCALINGS
 from punar.errors import DamagedModelError, NotSupportedError
-from punar.estimators import _assemble, _fitting, _sequence_job, _sequence_predict, _sequence_store
+from punar.estimators import (
+    _assemble,
+    _fitting,
+    _forecast_job,
+    _forecast_predict,
+    _forecast_store,
+    _sequence_job,
+    _sequence_predict,
+    _sequence_store,
+)
 from punar.estimators._forecast_face import Forecasts
 from punar.estimators._sequence_job import Fitted
 from punar.estimators._sequence_module import POOLINGS
@@ -40,18 +49,101 @@ def _gives_probabilities(estimator: SequenceModel) -> bool:
 
 
 class SequenceModel(Forecasts, BaseEstimator):
-    """Classify, predict numbers from or forecast sequences with a recurrent network.
+    """Classify, predict numbers from or forecast sequences of unequal length with a recurrent network.
+
+    Sequences are series of numbers, texts (words become vectors that are learned) or recordings (log-mel frames).
+    Batches hold sequences of about one length; neither padding, nor order, nor batch size changes an answer.
 
     Parameters
     ----------
     cell : {"rnn", "lstm", "gru", "min_gru", "min_lstm"} or Cell, default="gru"
     task : {"classification", "regression", "multilabel", "forecasting"} or Task, default="classification"
     hidden_size : int, default=64
+        Units of each layer and direction.
     num_layers : int, default=1
     bidirectional : bool, default=False
-    dropout : float in [0, 1), default=0.0
+        Also read from the end; not for forecasts of what is not known yet.
+    dropout : "auto" or float in [0, 1), default="auto"
+        On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, else 0.
     layer_norm : bool, default=False
-    pooling : {"last", "mean", "max", "attention"}, default="last"
+        Normalise each layer's output: for deep stacks.
+    pooling : {"auto", "last", "mean", "max", "attention"}, default="auto"
+        How states become one vector: the last, their mean or maximum over steps, or a mean with learned weights.
+        "auto" is "mean" for recordings, else "last".
+    horizon, context, season : int
+        For forecasting: steps to forecast, steps seen, and steps of a season (None and "auto" choose).
+    quantiles : sequence of float, optional
+        For forecasting: quantiles beside the median.
+    relative_to : {"linear", "naive"}, default="linear"
+        For forecasting: the forecast that the network improves.
+    kind : {None, "series", "texts", "sounds"}, default=None
+        What X holds; None tells it by content. Arrays of samples without a rate are sounds only where asked.
+    id_column, time_column : str, optional
+        For long tables, one row per id and time. Other columns are channels. Rows of an id are sorted by time; without
+        ``time_column`` they keep their order.
+    missing : {"refuse", "mask"}, default="refuse"
+        Whether NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
+    scaling : {"auto", "standard", "none"}, default="auto"
+        Of series and frames, learned on the training part: each channel to mean 0 and deviation 1; "auto" divides
+        channels in one unit by one deviation.
+    vocabulary_size : int, default=10000
+        Words with a vector of their own, at most.
+    embedding_dim : int, default=64
+        Width of those vectors.
+    n_mels : int, default=40
+        Bands of the frames of recordings, one frame every 10 ms.
+    max_length : int, optional
+        Most steps, words or frames of an item; what follows is cut off.
+    class_weight : None, "balanced" or dict, default=None
+    epochs : int, default=100
+    batch_size : int or "auto", default="auto"
+        "auto" is a power of two near n / 50, from 16 to 256.
+    learning_rate : float or "auto", default="auto"
+        Peak. "auto" is 2e-3 for texts and forecasts, else 1e-2, times (64 / hidden_size) ** 0.5 where that is below 1.
+    optimizer, schedule, weight_decay : default="adamw", "cosine", 0.01
+        {"adamw", "adam", "sgd"}, {"cosine", "constant"} and a float.
+    gradient_clip : float or None, default=1.0
+        Largest norm of the gradient: through many steps it grows beyond any bound.
+    validation_fraction : float in [0, 1), default=0.15
+        Share held out to stop in time and to keep the best weights; stratified by class.
+    early_stopping : bool, default=True
+    patience : int, default=15
+    device : str or torch.device, default="auto"
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+    strict : bool, default=False
+        Raise :class:`punar.errors.DidNotLearnError` where the model does not beat the constant answer.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        With ``embed``, ``stack``, ``pool`` and ``head``.
+    classes_ : ndarray
+        For classification and multilabel.
+    history_ : list of dict
+        Per epoch.
+    fit_report_ : dict
+        Score beside the constant answer and a linear model that sees no order.
+    n_features_in_ : int
+        Channels, where X holds series.
+    seed_ : int
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997). Long short-term memory. Neural Computation.
+    Cho et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP. (GRU)
+
+    Examples
+    --------
+    >>> import numpy as np, punar
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 20), 2)) for _ in range(200)]
+    >>> y = [x[-1, 0] > 0 for x in X]
+    >>> model = punar.SequenceModel("gru", epochs=20, random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.9
+    True
+    >>> model.transform(X[:3]).shape
+    (3, 64)
     """
 
     _RULES: ClassVar = {
@@ -162,22 +254,28 @@ class SequenceModel(Forecasts, BaseEstimator):
         ----------
         X : array-like
             (n, time, channels), (n, time) for one channel, a list of (time_i, channels) or (time_i,), a long table
-            with ``id_column``, a list of texts, or of recordings (paths, samples, pairs of samples and rate).
-        y : array-like of shape (n,) or (n, outputs), optional
+            with ``id_column``, a list of texts, or of recordings (wav and flac paths, pairs of samples and rate).
+        y : array-like of shape (n,) or (n, outputs)
+            For a long table a Series indexed by id, a mapping, or values in the order in which ids first appear.
+            None for forecasting.
         sample_weight : array-like of shape (n,), optional
         checkpoint : path, optional
+            Folder to save in: killed and called again, fit continues and ends with the same weights, bit for bit on
+            the CPU.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        punar.errors.ParameterError, DataError, CheckpointError, TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
         cell = _assemble.part(self, "cell", "cells", Cell)
         cell.check()
         with _fitting.all_or_nothing(self), as_usual():
             if self._forecasts():
-                from punar.estimators import _forecast_job
-
                 _forecast_job.refuse_targets(self, y, sample_weight)
                 self._take(_forecast_job.fit(self, X, checkpoint))
             else:
@@ -190,6 +288,8 @@ class SequenceModel(Forecasts, BaseEstimator):
         self._fitted = fitted
         self.module_ = fitted.module
         self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
+        for name in ("classes_", "n_features_in_"):
+            self.__dict__.pop(name, None)  # of an earlier fit to another task
         if hasattr(fitted.task, "classes_"):
             self.classes_ = fitted.task.classes_
         if hasattr(fitted.preparation, "channels"):
@@ -201,8 +301,6 @@ class SequenceModel(Forecasts, BaseEstimator):
         """Return classes, numbers, or the steps after the end of each series."""
         fitted = self._known()
         if self._forecasts():
-            from punar.estimators import _forecast_predict
-
             return _forecast_predict.predict(self, X)
         return fitted.task.decode(_sequence_predict.raw(self, X, "predict"))
 
@@ -216,8 +314,6 @@ class SequenceModel(Forecasts, BaseEstimator):
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return accuracy or R²; for forecasting 1 − MASE / MASE of the last value, on the last horizon of X."""
         if self._forecasts():
-            from punar.estimators import _forecast_predict
-
             return _forecast_predict.score(self, X)
         return _sequence_predict.score(self, X, y, sample_weight)
 
@@ -249,8 +345,6 @@ class SequenceModel(Forecasts, BaseEstimator):
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
         if self._forecasts():
-            from punar.estimators import _forecast_store
-
             return _forecast_store.to_stored(self._known())
         return _sequence_store.to_stored(self._known())
 
@@ -259,8 +353,6 @@ class SequenceModel(Forecasts, BaseEstimator):
     ) -> None:
         """Take what :meth:`to_stored` gave, trusting nothing."""
         if self._forecasts():
-            from punar.estimators import _forecast_store
-
             self._take(_forecast_store.from_stored(facts, tensors, where, parts))
         else:
             fitted = _sequence_store.from_stored(facts, tensors, where, parts)
@@ -280,10 +372,6 @@ class SequenceModel(Forecasts, BaseEstimator):
 
     def _forecasts(self) -> bool:
         return self.task == _FORECASTING or type(self.task).__name__ == "Forecasting"
-
-    @property
-    def _estimator_type(self) -> str | None:
-        return self._kind()
 
     def _kind(self) -> str | None:
         if self._forecasts():
