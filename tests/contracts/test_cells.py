@@ -22,7 +22,7 @@ VARIANTS = {
 }
 STACKS = [
     {},
-    {"bidirectional": True},
+    {"bidirectional": True, "dropout": 0.4},  # between layers only: of no effect here
     {"num_layers": 2, "dropout": 0.3, "layer_norm": True},
     {"num_layers": 3, "bidirectional": True, "dropout": 0.3, "layer_norm": True},
 ]
