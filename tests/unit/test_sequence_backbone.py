@@ -335,9 +335,13 @@ def test_a_hostile_learner_of_one_is_refused_too(saved, tmp_path, path, value):
 
 
 def test_what_cannot_be_a_backbone_says_why(saved, tmp_path):
-    def forecasts(config):
-        config["estimator"]["params"]["task"] = "forecasting"
-
-    folder = _edited(saved["series"][2], tmp_path, forecasts)
+    wave = np.sin(np.arange(80) * 0.7)
+    forecaster = quiet(sequence_model(task="forecasting", horizon=2, context=6), wave)
     with pytest.raises(errors.BackboneError, match="forecasts"):
-        extractor(folder).fit()
+        extractor(str(punar.save(forecaster, tmp_path / "forecaster"))).fit()
+
+    def own_cell(config):
+        config["fitted"]["cell"] |= {"folder": "user", "file": None, "class": "Mine"}
+
+    with pytest.raises(errors.BackboneError, match="Mine"):
+        extractor(_edited(saved["series"][2], tmp_path, own_cell)).fit()

@@ -45,7 +45,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     """
     with _as_damage(str(folder)):
         fitted = config["fitted"]
-        if config["estimator"]["params"]["task"] == "forecasting" or fitted["task"]["class"] == "Forecasting":
+        task = config["estimator"]["params"].get("task")
+        if task == "forecasting" or (isinstance(task, dict) and task.get("$part", {}).get("class") == "Forecasting"):
             raise BackboneError(
                 f"{folder} holds a model that forecasts, which cannot be a backbone: it reads windows that are scaled "
                 "by their own series, a step at a time, and has no input facts for whole items. Save one of another "
