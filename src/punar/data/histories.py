@@ -99,16 +99,20 @@ class Histories(Preparation):
                     "or fit with a smaller context or horizon."
                 )
 
-    def scales(self, items: Sequence[np.ndarray]) -> np.ndarray:
-        """Return what series are divided by, (series, channels): how far what is known of each moves."""
-        return np.stack([spread(x, self.context) if self.scaled else np.ones(self.channels) for x in items])
-
     def windows(
         self, items: Sequence[np.ndarray], horizon: int, season: int, origins: Sequence[np.ndarray] | None = None
     ) -> Windows:
-        """Return windows that end with each series, or at ``origins``; a series' scale is that of all its steps."""
+        """Return windows that end with each series, or at ``origins``.
+
+        What a window is divided by is known at its origin: training sees what :meth:`punar.SequenceModel.predict` would
+        have seen.
+        """
         ends = [np.array([len(x) - 1]) for x in items] if origins is None else origins
-        return Windows(items, self.context, horizon, season, self.scales(items), ends)
+        scale = [
+            spread(x, self.context, at + 1) if self.scaled else np.ones((len(at), self.channels))
+            for x, at in zip(items, ends, strict=True)
+        ]
+        return Windows(items, self.context, horizon, season, np.concatenate(scale), ends)
 
     def steps(self, windows: Windows, index: Tensor) -> Tensor:
         """Return windows as the network reads them, float32 (n, context, ``width``)."""

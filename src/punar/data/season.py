@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def find_season(series: Sequence[np.ndarray]) -> int:
     longest = min(steps // 3, _LONGEST)
     if longest < 3:
         return 1
-    found = _peak(_mean([_straightened(c) for c in columns], longest), steps, after_negative=True)
-    return found if found > 1 else _peak(_mean([np.diff(c) for c in columns], longest), steps, after_negative=False)
+    found = _peak(_mean(columns, _straightened, longest), steps, after_negative=True)
+    return found if found > 1 else _peak(_mean(columns, np.diff, longest), steps, after_negative=False)
 
 
 def _peak(r: np.ndarray | None, steps: int, *, after_negative: bool) -> int:
@@ -68,13 +68,14 @@ def _straightened(x: np.ndarray) -> np.ndarray:
     return away - t * (t @ away) / (t @ t)
 
 
-def _mean(columns: list[np.ndarray], longest: int) -> np.ndarray | None:
-    """Return the mean autocorrelation at lags 0 .. longest of the columns that vary, None where none does."""
+def _mean(columns: list[np.ndarray], change: Callable[[np.ndarray], np.ndarray], longest: int) -> np.ndarray | None:
+    """Return the mean autocorrelation at lags 0 .. longest of what ``change`` leaves of columns, None where nothing."""
     found = []
     for x in columns:
-        away = x - x.mean()
+        away = change(x)
+        away = away - away.mean()
         # What is left of a straight line is rounding, and rounding has autocorrelations too.
-        if away.std() <= 1e-9 * (1.0 + np.abs(x).max()):
+        if away.std() <= 1e-9 * np.abs(x).max():
             continue
         power = np.abs(np.fft.rfft(away, 2 * len(away))) ** 2
         r = np.fft.irfft(power)[: longest + 1]

@@ -17,8 +17,8 @@ class Windows:
     """What is known at some origins, and what follows.
 
     An origin is the position of the last step that is known. A window is the ``context`` steps up to its origin,
-    minus the value at the origin, divided by its series' scale, so that a trend goes on and series of any size are
-    alike. What follows, and every forecast, is in the same units.
+    minus the value at the origin, divided by the scale of what is known there, so that a trend goes on and series of
+    any size are alike. What follows, and every forecast, is in the same units.
 
     Parameters
     ----------
@@ -27,12 +27,10 @@ class Windows:
     context, horizon : int
     season : int
         Naive forecasts repeat the last season where the context holds it (1: the last value).
-    scale : ndarray of shape (series, channels), or (windows, channels) with ``own_scale``
-        See :func:`spread`.
+    scale : ndarray of shape (windows, channels)
+        In the order of ``origins``; see :func:`spread`.
     origins : sequence of ndarray of int
         By series, counted from its first step; each at least ``context - 1``.
-    own_scale : bool, default=False
-        Whether each window has a scale of its own.
 
     Attributes
     ----------
@@ -48,8 +46,6 @@ class Windows:
         season: int,
         scale: np.ndarray,
         origins: Sequence[np.ndarray],
-        *,
-        own_scale: bool = False,
     ) -> None:
         self.context, self.horizon, self.season = context, horizon, season
         values = np.concatenate(items)
@@ -62,7 +58,6 @@ class Windows:
         counts = torch.tensor([len(o) for o in origins])
         self.series = torch.repeat_interleave(torch.arange(len(items)), counts)
         self._at = torch.from_numpy(np.concatenate(origins).astype(np.int64)) + torch.from_numpy(starts)[self.series]
-        self._scale_row = torch.arange(len(self._at)) if own_scale else self.series
         self._past = torch.arange(1 - context, 1)
         self._future = torch.arange(1, horizon + 1)
         # Where the season before a step is not known yet either, it is the season before that.
@@ -75,7 +70,7 @@ class Windows:
     def at(self, index: Tensor) -> Windows:
         """Return some of the windows, over the same values."""
         some = copy.copy(self)
-        some._at, some.series, some._scale_row = self._at[index], self.series[index], self._scale_row[index]
+        some._at, some.series, some._scale = self._at[index], self.series[index], self._scale[index]
         return some
 
     @property
@@ -93,8 +88,8 @@ class Windows:
         return self._values[self._at[index]].unsqueeze(1)
 
     def scale(self, index: Tensor) -> Tensor:
-        """Return the scale of each window's series, float64 (n, 1, channels)."""
-        return self._scale[self._scale_row[index]].unsqueeze(1)
+        """Return the scale of each window, float64 (n, 1, channels)."""
+        return self._scale[index].unsqueeze(1)
 
     def past(self, index: Tensor) -> Tensor:
         """Return the windows, float64 (n, context, channels)."""
@@ -157,24 +152,42 @@ def filled(values: np.ndarray) -> np.ndarray:
     return found
 
 
-def spread(values: np.ndarray, context: int) -> np.ndarray:
-    """Return how far each channel of a series (t, channels) moves inside a window; 1 where it does not move.
+def spread(values: np.ndarray, context: int, known: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return how far each channel of a series (t, channels) moves inside a window, as known after some of its steps.
 
-    The root mean square of ``x[t] - x[t - lag]`` over lags up to the context, which is the size of what windows hold.
-    Unlike a deviation it does not grow with the length of a series that has a trend: the same trend keeps its slope
-    when more of it is known. NaN does not count.
+    The root mean square of ``x[t] - x[t - lag]`` over lags up to the context, which is the size of what windows hold;
+    1 where a channel does not move. Unlike a deviation it does not grow with the length of a series that has a trend:
+    the same trend keeps its slope when more of it is known. NaN does not count.
 
-    >>> spread(np.arange(50.0)[:, None], 3), spread(np.arange(500.0)[:, None], 3)
-    (array([1.58113883]), array([1.58113883]))
+    Parameters
+    ----------
+    values : ndarray of shape (t, channels)
+    context : int
+    known : sequence of int
+        Numbers of steps, each from the context (or t, where that is less) to t.
+
+    Returns
+    -------
+    ndarray of shape (len(known), channels)
+
+    Examples
+    --------
+    >>> spread(np.arange(500.0)[:, None], 3, [50, 500])
+    array([[1.58113883],
+           [1.58113883]])
     """
+    counts = np.asarray(known)
     longest = max(1, min(context - 1, len(values) - 1))
-    squares = []
-    for lag in np.unique(np.linspace(1, longest, min(longest, _LAGS)).round().astype(int)):
+    lags = np.unique(np.linspace(1, longest, min(longest, _LAGS)).round().astype(int))
+    squares = np.zeros((len(counts), values.shape[1]))
+    for lag in lags if len(values) > 1 else ():
         moved = values[lag:] - values[:-lag]
-        known = ~np.isnan(moved)
-        squares.append((np.where(known, moved, 0.0) ** 2).sum(0) / np.maximum(known.sum(0), 1))
-    found = np.sqrt(np.mean(squares, axis=0)) if len(values) > 1 else np.zeros(values.shape[1])
-    size = np.nanmax(np.abs(values), axis=0, initial=0.0)
+        there = ~np.isnan(moved)
+        total, pairs = np.cumsum(np.where(there, moved, 0.0) ** 2, axis=0), np.cumsum(there, axis=0)
+        at = np.maximum(counts - lag, 1) - 1
+        squares += total[at] / np.maximum(pairs[at], 1) / len(lags)
+    size = np.maximum.accumulate(np.abs(np.nan_to_num(values)), axis=0)[counts - 1]
+    found = np.sqrt(squares)
     moves: np.ndarray = np.where(found > 1e-12 * size, found, 1.0)
     return moves
 

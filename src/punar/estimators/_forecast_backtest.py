@@ -53,7 +53,8 @@ def backtest(estimator: Any, forecaster: Forecaster, X: Any, origins: Any, strid
     check_params(SimpleNamespace(stride=stride, refit=refit), rules, where)
     panel = _panel(forecaster, X, where)
     known = _origins(forecaster, panel, X is None, origins, stride, where)
-    windows = _windows(forecaster, panel, known)
+    origins_at = [np.array(counts) - 1 for counts in known]
+    windows = forecaster.histories.windows(panel.items, forecaster.horizon, forecaster.season, origins_at)
     with as_usual():
         if refit:
             found = _refitted(estimator, forecaster, panel, known)
@@ -125,16 +126,6 @@ def _origins(forecaster: Forecaster, panel: Panel, own: bool, origins: Any, stri
     return found
 
 
-def _windows(forecaster: Forecaster, panel: Panel, known: list[list[int]]) -> Windows:
-    """Return windows in which each origin knows the scale of what is before it, as :meth:`predict` would."""
-    facts = forecaster.histories
-    pairs = [(x, n) for x, counts in zip(panel.items, known, strict=True) for n in counts]
-    scale = facts.scales([x[:n] for x, n in pairs])
-    at = [np.array(counts) - 1 for counts in known]
-    season = forecaster.season
-    return Windows(panel.items, facts.context, forecaster.horizon, season, scale, at, own_scale=True)
-
-
 def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[list[int]]) -> dict[str, np.ndarray]:
     """Return every candidate's answers from a model that is fitted at each origin on what is known there."""
     parts = []
@@ -153,16 +144,13 @@ def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DidNotLearnWarning)
             model = again.fit(cut)._known().extra["forecaster"]
-        windows = _windows(model, _some(panel, some), [[known[i][k]] for i in some])
+        at = [np.array([known[i][k] - 1]) for i in some]
+        windows = model.histories.windows([panel.items[i] for i in some], model.horizon, model.season, at)
         relative = model.quantiles(windows, pick_device(estimator.device))
         answers = reports.answers(model, windows, relative)
         parts += [((i, k), {name: value[j] for name, value in answers.items()}) for j, i in enumerate(some)]
     ordered = [answer for _, answer in sorted(parts, key=lambda part: part[0])]
     return {name: np.stack([a[name] for a in ordered]) for name in ordered[0] if all(name in a for a in ordered)}
-
-
-def _some(panel: Panel, index: list[int]) -> Panel:
-    return Panel([panel.items[i] for i in index], False, False, panel.names)
 
 
 def _table(

@@ -49,10 +49,10 @@ class Forecasts:
         """Return intervals, as :meth:`predict` with an axis (low, high) behind.
 
         Split-conformal: forecasts plus and minus an error that ``coverage`` of the held-out windows did not exceed, by
-        step and channel, as a share of what each series moves. Where ``quantiles`` has the pair that encloses ``coverage``
-        (0.05 and 0.95 for 0.9), these are corrected instead (conformalised quantile regression). The held-out windows
-        also decided when training stopped, they overlap, and the future may differ from them: check with
-        :meth:`backtest` where it matters.
+        step and channel, as a share of what each series moves. Where ``quantiles`` has the pair that encloses
+        ``coverage`` (0.05 and 0.95 for 0.9), these are corrected instead (conformalised quantile regression). The
+        held-out windows also decided when training stopped, they overlap, and the future may differ from them: check
+        with :meth:`backtest` where it matters.
 
         Parameters
         ----------

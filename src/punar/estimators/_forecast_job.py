@@ -91,7 +91,7 @@ def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
         season=season,
         relative_to=estimator.relative_to,
         linear=linear,
-        tail=Tail.of(panel, histories.scales(panel.items), max(histories.context, season)),
+        tail=Tail.of(panel, histories, max(histories.context, season)),
         calibration=np.zeros((0, horizon, panel.channels, len(task.levels)), np.float32),
         held_out=[held for _, held in split],
         panel=panel,
@@ -164,9 +164,7 @@ def _windows(
         origins.append(np.r_[np.arange(context - 1, context - 1 + trained), np.arange(last - held_out, last)])
         fits, checks = split_in_time(trained, horizon, _INNER)
         roles += [_FITS] * fits + [_TRAINS] * (trained - fits - checks) + [_CHECKS] * checks + [_HELD_OUT] * held_out
-    # What is held out has no say in the scale.
-    scale = histories.scales(known_to_training(panel, context, horizon, split))
-    windows = Windows(panel.items, context, horizon, season, scale, origins)
+    windows = histories.windows(panel.items, horizon, season, origins)
     role = torch.tensor(roles)
     if windows.masked:
         every = torch.arange(len(windows))
@@ -174,11 +172,6 @@ def _windows(
         # A window with nothing behind it teaches nothing, unless all are so.
         role[blank] = _UNUSED if bool((~blank & (role < _HELD_OUT)).any()) else role[blank]
     return windows, role
-
-
-def known_to_training(panel: Panel, context: int, horizon: int, split: list[tuple[int, int]]) -> list[np.ndarray]:
-    """Return the part of each series that training windows and what follows them reach."""
-    return [x[: context + trained - 1 + horizon] for x, (trained, _) in zip(panel.items, split, strict=True)]
 
 
 def _content(panel: Panel) -> str:

@@ -44,10 +44,21 @@ class Tail:
     clocks: list[Clock | None] | None
 
     @classmethod
-    def of(cls, panel: Panel, scale: np.ndarray, steps: int) -> Tail:
-        """Return the last ``steps`` of each series."""
-        items = [x[-steps:] for x in panel.items]
-        return cls(items, scale, panel.single, panel.flat, panel.ids, panel.clocks)
+    def of(cls, panel: Panel, histories: Histories, steps: int) -> Tail:
+        """Return the last ``steps`` of each series, and where values are missing what they are filled with."""
+        every = histories.windows(panel.items, 1, 1)
+        scale = every.scale(torch.arange(len(panel)))[:, 0].numpy()
+        return cls([_end(x, steps) for x in panel.items], scale, panel.single, panel.flat, panel.ids, panel.clocks)
+
+
+def _end(values: np.ndarray, steps: int) -> np.ndarray:
+    start = max(0, len(values) - steps)
+    if np.isnan(values[start]).any():
+        # A gap takes the value before it, however long ago that was.
+        known = ~np.isnan(values[: start + 1])
+        last = np.where(known.any(0), start - known[::-1].argmax(0), start)
+        start = int(last.min())
+    return values[start:]
 
 
 @dataclass

@@ -82,7 +82,7 @@ def score(estimator: Any, X: Any) -> float:
     facts.refuse_short(panel, facts.context + horizon, told, where)
     known = panel.until([len(x) - horizon for x in panel.items]).items
     origins = [np.array([len(x) - 1]) for x in known]
-    windows = Windows(panel.items, facts.context, horizon, forecaster.season, facts.scales(known), origins)
+    windows = facts.windows(panel.items, horizon, forecaster.season, origins)
     with as_usual():
         relative = forecaster.quantiles(windows, pick_device(estimator.device))
     scale = reports.mase_scale(known, forecaster.season)
@@ -105,12 +105,11 @@ def _forecasts(estimator: Any, forecaster: Forecaster, X: Any, method: str) -> t
     facts, tail = forecaster.histories, forecaster.tail
     if X is None:
         panel = Panel(tail.items, tail.single, tail.flat, facts.names, tail.ids, clocks=tail.clocks)
-        scale = tail.scale
+        ends = [np.array([len(x) - 1]) for x in panel.items]
+        windows = Windows(panel.items, facts.context, forecaster.horizon, forecaster.season, tail.scale, ends)
     else:
         panel = facts.read(X, f"{type(estimator).__name__}.{method}")
-        scale = facts.scales(panel.items)
-    ends = [np.array([len(x) - 1]) for x in panel.items]
-    windows = Windows(panel.items, facts.context, forecaster.horizon, forecaster.season, scale, ends)
+        windows = facts.windows(panel.items, forecaster.horizon, forecaster.season)
     with as_usual():
         relative = forecaster.quantiles(windows, pick_device(estimator.device))
     return panel, windows, windows.undone(torch.arange(len(windows)), relative).numpy()

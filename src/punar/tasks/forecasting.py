@@ -15,7 +15,7 @@ from punar.tasks._linear_head import LinearHead, fit_ridge
 from punar.tasks._task import Task, weighted_mean
 
 # Below this share of the usual error the loss is quadratic: a forecast that is right already is left alone.
-_SMOOTH = 0.1
+_SMOOTH = 0.02
 _LEAST_UNIT = 1e-3
 _MEDIAN = 0.5
 
