@@ -176,7 +176,8 @@ def main() -> None:
             ratio = statistics.median(t[0] / m[0] for m, t in found)
             lines.append(
                 f"| {title} | {statistics.median(t for t, _ in theirs):.1f} "
-                f"| {statistics.median(t for t, _ in mine):.1f} | {ratio:.1f} | {wanted:g} | {theirs[0][1]:.3f} | {mine[0][1]:.3f} | 0.333 |"
+                f"| {statistics.median(t for t, _ in mine):.1f} | {ratio:.1f} | {wanted:g} "
+                f"| {theirs[0][1]:.3f} | {mine[0][1]:.3f} | 0.333 |"
             )
             print(lines[-1], found, flush=True)
     lines += [

@@ -7,8 +7,8 @@ Data: made here, 1,200 sequences of 20 to 200 steps (evenly spread) and 16 chann
 step's first channel, which must be carried to the end. The same for all: one layer of 64 units, linear head on the last
 valid state, Adam with decoupled decay, batch 32, 10 epochs, two threads, float32, nothing held out. The peers pad every
 sequence to the longest, as people do: index batches of one tensor in memory (plain torch), and skorch's
-NeuralNetClassifier with its DataLoader. Ours includes reading, scaling and the fit report. Each fit runs in a process of
-its own; the sides alternate in one run.
+NeuralNetClassifier with its DataLoader. Ours includes reading, scaling and the fit report. Each fit runs in a process
+of its own; the sides alternate in one run.
 """
 
 from __future__ import annotations

@@ -143,7 +143,8 @@ def movements() -> list[str]:
         seconds = (time.perf_counter() - started) / len(folds)
         lines.append(f"| {title} | {np.mean(scores):.3f} ± {np.std(scores):.3f} | {min(scores):.3f} | {seconds:.1f} |")
         print(lines[-1], flush=True)
-    return [*lines, f"| chance (larger class) | {np.unique(labels, return_counts=True)[1].max() / len(labels):.3f} | | |"]
+    larger = np.unique(labels, return_counts=True)[1].max() / len(labels)
+    return [*lines, f"| chance (larger class) | {larger:.3f} | | |"]
 
 
 TABLES: dict[str, tuple[str, Callable[[], list[str]]]] = {

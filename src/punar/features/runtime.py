@@ -35,7 +35,7 @@ _AGREEMENT = 2e-3  # largest difference allowed, relative to the largest feature
 _REMEMBERED = "runtimes.json"
 _EXPORTED: dict[tuple[str, str], Callable[[Batch], Tensor] | None] = {}
 # Pictures per pass on a CPU: the maps of a batch of 32 do not fit its cache, and memory that large is fetched anew from
-# the system each time. Measured with two threads: 8 is 1.2 times as fast for ResNet-18, 1.6 for ResNet-50, 3 for MobileNet.
+# the system each time. With two threads 8 is 1.2 times as fast for ResNet-18, 1.6 for ResNet-50, 3 for MobileNet.
 ROWS_PER_PASS = 8
 _KEPT = 2  # networks of this process; each holds its weights once more
 
