@@ -49,8 +49,8 @@ def gate_facts(model: Any, items: Any, index: int, *, name: str | None = None, y
     -------
     dict
         ``cell``; ``item`` with ``name``, ``steps``, ``labels``, ``unknown``, ``seconds``, ``inputs`` and ``answer``;
-        ``layers``, each with ``number``, ``reverse``, ``parts``, ``order``, ``kept_by`` and ``half_lives``; ``flow`` with
-        ``lines`` and ``ratios``; ``target``, a key of :data:`punar.texts.inspection.FLOW_TARGETS`.
+        ``layers``, each with ``number``, ``reverse``, ``parts``, ``order``, ``kept_by`` and ``half_lives``; ``flow``
+        with ``lines`` and ``ratios``; ``target``, a key of :data:`punar.texts.inspection.FLOW_TARGETS`.
 
     Raises
     ------
