@@ -90,6 +90,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         device=device,
         store=store,
         stored=stored,
+        meetings=codec.meetings,
         **({"eval_rows": codec.block()} if codec.sequences else {}),
     )
     with codec.in_threads(256):

@@ -93,7 +93,16 @@ class Codec:
         """Return a context with the thread count that suits forward passes over this many rows."""
         if self.device.type != "cpu":
             return threads(torch.get_num_threads())
-        return threads(choose_threads(rows * self.work_per_row()))
+        return threads(choose_threads(rows * self.work_per_row() // self.meetings))
+
+    @property
+    def meetings(self) -> int:
+        """How often threads would wait for each other in a pass: a recurrent layer's at every step.
+
+        Where another program wants the core, each time costs a turn of the scheduler: two threads took 10 to 600
+        times as long as one.
+        """
+        return self.layout.shape[0] if self.sequences else 1
 
     def work_per_row(self) -> int:
         """Return the multiply-adds of one row's reconstruction."""

@@ -87,6 +87,7 @@ def run(
     device: torch.device,
     store: Checkpoint | None,
     stored: tuple[dict[str, Any], dict[str, Tensor]] | None,
+    meetings: int = 1,
     **further: Any,
 ) -> Loop:
     """Train ``module`` with the estimator's training parameters and return the finished loop.
@@ -102,6 +103,8 @@ def run(
     store : Checkpoint or None
     stored : tuple or None
         What ``store.load()`` returned.
+    meetings : int, default=1
+        How often threads wait for each other in one pass of a layer: once for each step of a sequence.
     **further
         ``epoch_begin``, ``rate_of`` and ``eval_rows`` of the loop.
     """
@@ -115,7 +118,7 @@ def run(
         typical = getattr(rows, "typical", None)  # of rows that differ in length
         row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
         work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
-        count = choose_threads(3 * min(size, len(train)) * work)
+        count = choose_threads(3 * min(size, len(train)) * work // meetings)
     if store is not None:
         store.facts |= {"seed": seed, "threads": count}
     loop = Loop(
