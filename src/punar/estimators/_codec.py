@@ -99,8 +99,8 @@ class Codec:
     def meetings(self) -> int:
         """How often threads would wait for each other in a pass: a recurrent layer's at every step.
 
-        Where another program wants the core, each time costs a turn of the scheduler: two threads took 10 to 600
-        times as long as one.
+        Where other programs want the cores, each time costs a turn of the scheduler: there two threads took from twice
+        to hundreds of times as long as one.
         """
         return self.layout.shape[0] if self.sequences else 1
 
