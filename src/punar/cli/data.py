@@ -63,7 +63,7 @@ def data(
     if is_table:
         _columns(read_table(path, header=header, target=target).frame)
     elif found is not None and found.columns:
-        _columns(found.as_input())  # type: ignore[arg-type]
+        _columns(found.as_input())
     if trouble is not None:
         typer.echo(f"{texts.CANNOT_USE} {trouble}")
 

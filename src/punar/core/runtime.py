@@ -88,11 +88,12 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
     """
     total = 0
 
-    def count(layer: nn.Module, given: tuple[torch.Tensor, ...], out: Any) -> None:
+    def add(layer: nn.Module, given: tuple[torch.Tensor, ...], out: Any) -> None:
         nonlocal total
         if isinstance(layer, nn.RNNBase):
-            rows = out[0].numel() // out[0].shape[-1]  # of all sequences, step by step
-            total += rows * sum(p.numel() for p in layer.parameters() if p.dim() == 2)
+            # One step only: threads meet at each, and where another program has a core, every meeting is a wait.
+            count = out[0].shape[0 if layer.batch_first else 1] if out[0].dim() == 3 else 1
+            total += count * sum(p.numel() for p in layer.parameters() if p.dim() == 2)
             return
         # A transposed convolution spreads its kernel at each input position, the others gather at each output.
         places = given[0] if isinstance(layer, nn.ConvTranspose2d) else out
@@ -102,7 +103,7 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
         total += weight.numel() * places.numel() // channels
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.RNNBase)
-    handles = [m.register_forward_hook(count) for m in module.modules() if isinstance(m, kinds)]
+    handles = [m.register_forward_hook(add) for m in module.modules() if isinstance(m, kinds)]
     was_training = module.training
     module.eval()
     try:
