@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -142,7 +143,7 @@ def test_the_table_counts_gates_that_are_shut_and_open():
     given = facts()
     given["layers"] = layers({"forget": np.array([[0.05, 0.95], [0.05, 0.5]]), "hidden": np.zeros((2, 2))}, "Lstm")
     (row,) = [r for r in re.findall(r"<tr>(.*?)</tr>", gates.html(given), re.DOTALL) if "<td>forget" in r]
-    assert [c for c in re.findall(r"<td[^>]*>(.*?)</td>", row)][1:5] == ["forget", "0.388", "50%", "25%"]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", row)[1:5] == ["forget", "0.388", "50%", "25%"]
 
 
 def test_flows_side_by_side():
@@ -166,7 +167,7 @@ def test_flows_without_a_range(values):
 def test_labels_keep_apart():
     places = svg.apart([10.0, 10.0, 11.0, 80.0, 79.0], 13)
     ordered = sorted(places)
-    assert min(b - a for a, b in zip(ordered, ordered[1:], strict=False)) >= 13 - 1e-9
+    assert min(b - a for a, b in pairwise(ordered)) >= 13 - 1e-9
     assert svg.apart([0.0, 100.0], 13) == [0.0, 100.0]
     assert np.mean(places[3:]) == pytest.approx(79.5)
 
