@@ -22,7 +22,19 @@ from punar.cli.main import _explain, run
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
-COMMANDS = ("compare", "data", "doctor", "fetch", "fit", "layers", "models", "predict", "reconstruct", "transform")
+COMMANDS = (
+    "compare",
+    "data",
+    "doctor",
+    "fetch",
+    "fit",
+    "gates",
+    "layers",
+    "models",
+    "predict",
+    "reconstruct",
+    "transform",
+)
 QUICK = ("--epochs", "3", "--quiet")
 
 
