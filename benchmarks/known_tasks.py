@@ -81,13 +81,23 @@ def adding_table(options: argparse.Namespace) -> list[str]:
         )
         print(lines[-1], [round(h["valid_loss"], 3) for h in model.history_], flush=True)
     if options.write:
-        (options.write.parent / "gradient_flow.svg").write_text(str(flow.panels(flows)[0]), encoding="utf-8")
+        (options.write.parent / "gradient_flow.svg").write_text(
+            standalone(str(flow.panels(flows)[0])), encoding="utf-8"
+        )
     return [
         *lines,
         "",
         f"{options.sequences:,} sequences of {STEPS} steps, batch 64. Gradient of the fitted network's own loss: "
         "![by step](gradient_flow.svg)",
     ]
+
+
+def standalone(drawing: str) -> str:
+    """Return a page's drawing as a file of its own, with the page's colours."""
+    style = (Path(flow.__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+    space = '<svg xmlns="http://www.w3.org/2000/svg" '
+    start, rest = drawing.replace("<svg ", space, 1).split(">", 1)
+    return f"{start}><style>{style}</style>{rest}"
 
 
 def classes(X: np.ndarray, y: np.ndarray, train: int, title: str, epochs: int) -> list[str]:

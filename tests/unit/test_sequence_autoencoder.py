@@ -248,7 +248,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     ([np.zeros((3, 2)), np.full((3, 2), np.inf)], DataError, r"X\[1\] has inf at step 0, channel 0"),
     ([np.zeros((3, 2)), np.full((3, 2), np.nan)], DataError, r"X\[1\] has nan at step 0"),
     (np.full((4, 3, 2), np.nan), DataError, r"X\[0\] has nan at step 0"),
-    (["a", "b"], DataTypeError, r"X\[0\]: series must be numbers"),
+    (["a", "b"], DataTypeError, r"X\[0\] must be an array"),
     (np.zeros((4, 3, 2, 1)), DataError, r"got shape \(4, 3, 2, 1\)"),
     (pd.DataFrame({"id": [1, 1], "x": [1.0, 2.0]}), DataTypeError, "groupby"),
     (None, DataTypeError, "None"),
