@@ -12,10 +12,10 @@ from sklearn.metrics import accuracy_score, r2_score
 from punar.comparison import _item_baselines as baselines
 from punar.comparison._item_fold import TIMED, ItemFold, Memory, as_input
 from punar.comparison._item_reading import read_items
-from punar.comparison._question import Candidate, Least, Metric, Question, Trial
+from punar.comparison._question import Candidate, Least, Metric, Question, Trial, check_predictor
 from punar.comparison.reading import Reading
 from punar.data.pictures import Pictures
-from punar.errors import ParameterError, ParameterTypeError, shown
+from punar.errors import ParameterError, shown
 from punar.estimators.transfer_learner import TransferLearner
 from punar.inspection.catalogue import entries, weights_at
 from punar.texts import compare as texts
@@ -55,17 +55,7 @@ class ItemQuestion(Question):
 
     def check(self, name: str, estimator: Any) -> None:
         """Raise where a user's candidate is no object with fit and predict."""
-        if isinstance(estimator, type):
-            raise ParameterTypeError(
-                f"compare: candidates[{name!r}] is the class {estimator.__name__}; pass an object: "
-                f"{estimator.__name__}()."
-            )
-        missing = [m for m in ("fit", "predict", "get_params") if not hasattr(estimator, m)]
-        if missing:
-            raise ParameterTypeError(
-                f"compare: candidates[{name!r}] must be an estimator with fit(X, y) and predict, got "
-                f"{shown(estimator)}, which has no {missing[0]}."
-            )
+        check_predictor(name, estimator)
 
     def metrics(self, data: Reading) -> list[Metric]:
         """Return accuracy, or R² for numbers."""

@@ -241,3 +241,17 @@ class Question(ABC):
 
     def close(self) -> None:  # noqa: B027 - most questions put nothing there
         """Remove what was put on the disk for this comparison."""
+
+
+def check_predictor(name: str, estimator: Any) -> None:
+    """Raise where a user's candidate is no object with fit and predict."""
+    if isinstance(estimator, type):
+        raise ParameterTypeError(
+            f"compare: candidates[{name!r}] is the class {estimator.__name__}; pass an object: {estimator.__name__}()."
+        )
+    missing = [m for m in ("fit", "predict", "get_params") if not hasattr(estimator, m)]
+    if missing:
+        raise ParameterTypeError(
+            f"compare: candidates[{name!r}] must be an estimator with fit(X, y) and predict, got "
+            f"{shown(estimator)}, which has no {missing[0]}."
+        )

@@ -17,7 +17,7 @@ from punar.cells import _cell
 from punar.comparison import _equal, _forecasts, _item_baselines, _sequence_baselines, protocol
 from punar.comparison import _forecast_baselines as baselines
 from punar.comparison._forecasts import ForecastFold, ForecastReading, read_forecast
-from punar.comparison._question import Candidate, Least, Metric, Question, Trial
+from punar.comparison._question import Candidate, Least, Metric, Question, Trial, check_predictor
 from punar.comparison._sequence_fold import SequenceFold
 from punar.comparison._sequence_reading import KINDS, SequenceReading, read_sequences
 from punar.comparison.reading import Reading
@@ -203,17 +203,7 @@ class Cell(Question):
 
     def check(self, name: str, estimator: Any) -> None:
         """Raise where a user's candidate is no object with fit and predict."""
-        if isinstance(estimator, type):
-            raise ParameterTypeError(
-                f"compare: candidates[{name!r}] is the class {estimator.__name__}; pass an object: "
-                f"{estimator.__name__}()."
-            )
-        missing = [m for m in ("fit", "predict", "get_params") if not hasattr(estimator, m)]
-        if missing:
-            raise ParameterTypeError(
-                f"compare: candidates[{name!r}] must be an estimator with fit(X, y) and predict, got "
-                f"{shown(estimator)}, which has no {missing[0]}."
-            )
+        check_predictor(name, estimator)
 
     def metrics(self, data: Reading) -> list[Metric]:
         """Return accuracy, R² for numbers, or 1 − MASE of forecasts."""
