@@ -38,27 +38,6 @@ COMMANDS = (
 QUICK = ("--epochs", "3", "--quiet")
 
 
-class Answer:
-    """What a command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def punar_says(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Run a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> Answer:
-        with pytest.raises(SystemExit) as stop:
-            run(words)
-        out, err = capsys.readouterr()
-        return Answer(int(stop.value.code or 0), out, err)
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def flowers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model fitted on named columns."""

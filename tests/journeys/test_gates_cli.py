@@ -12,30 +12,8 @@ import pandas as pd
 import pytest
 
 import punar
-from punar.cli.main import run
 
 SMALL: dict[str, Any] = {"hidden_size": 4, "epochs": 1, "random_state": 0, "device": "cpu"}
-
-
-class Answer:
-    """What a command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def punar_says(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> Answer:
-        with pytest.raises(SystemExit) as stop:
-            run(words)
-        out, err = capsys.readouterr()
-        return Answer(int(stop.value.code or 0), out, err)
-
-    return call
 
 
 @pytest.fixture

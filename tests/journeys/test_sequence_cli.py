@@ -6,39 +6,16 @@ import json
 import re
 import wave
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import punar
-from punar.cli.main import run
 from punar.comparison import cell as question
 from punar.texts import compare as compare_texts
 
 QUICK = ("--epochs", "2", "--hidden-size", "4", "--quiet")
-
-
-class Answer:
-    """What a command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def punar_says(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str) -> Answer:
-        with pytest.raises(SystemExit) as stop:
-            run(words)
-        out, err = capsys.readouterr()
-        return Answer(int(stop.value.code or 0), out, err)
-
-    return call
 
 
 @pytest.fixture

@@ -55,7 +55,6 @@ def _run(kind, cell, folder, kill_after=None):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
     assert process.stdout.readline() == "start\n"
     began = time.perf_counter()
     if kill_after is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,35 +15,11 @@ from PIL import Image
 
 import punar
 from punar.backbones import starter
-from punar.cli.main import run
 from punar.comparison import _item_question
 from punar.texts import cli as texts
 from punar.texts import compare as compare_texts
 
 SMALL = ("--backbone", "starter", "--weights", "none", "--quiet")
-
-
-class Answer:
-    """What a command printed and how it ended."""
-
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-
-@pytest.fixture
-def punar_says(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a command in an empty folder, with a cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PUNAR_CACHE_DIR", str(tmp_path / ".cache"))
-    (tmp_path / ".cache").mkdir()
-
-    def call(*words: str) -> Answer:
-        with pytest.raises(SystemExit) as stop:
-            run(words)
-        out, err = capsys.readouterr()
-        return Answer(int(stop.value.code or 0), out, err)
-
-    return call
 
 
 def stripes(upright: bool, i: int) -> np.ndarray:
@@ -290,9 +267,11 @@ def test_doctor_shows_the_cache_and_clears_it(punar_says, photos: Path, monkeypa
     answer = punar_says("doctor")
     assert answer.status == 0, answer.out
     assert re.search(r"ok +feature cache +.*features: 1[0-9](\.\d)? kB of at most", answer.out), answer.out
+    cache = Path(os.environ["PUNAR_CACHE_DIR"])
+    assert list(cache.rglob("*.rows"))
     answer = punar_says("doctor", "--clear-cache")
     assert re.match(r"Freed 1[0-9](\.\d)? kB in .*features", answer.out)
-    assert not list(Path(".cache").rglob("*.rows"))
+    assert not list(cache.rglob("*.rows"))
     assert texts.DOCTOR_ALL_WELL not in answer.out
     monkeypatch.setenv("PUNAR_CACHE_LIMIT", "much")
     assert "FAILED  feature cache" in punar_says("doctor").out

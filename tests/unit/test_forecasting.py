@@ -200,7 +200,6 @@ def test_missing_values_are_refused_or_masked():
         model().fit(x)
     f = model(missing="mask").fit(x)
     assert np.isfinite(f.predict()).all()
-    assert f.module_.stack.layers[0][0] is not None
     assert f.fit_report_["candidates"]["model"]["mase"] > 0
     assert np.isfinite(f.predict_interval(coverage=0.5)).all()
     table = f.backtest().table
