@@ -12,16 +12,11 @@ adding problem the norm of the gradient by step is drawn into gradient_flow.svg,
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
+from _sections import Table, main
 from _transfer_data import need
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -135,38 +130,16 @@ def rows_table(options: argparse.Namespace) -> list[str]:
     return classes(X.astype(np.float32) / 255, y, 4000, "rows", 20)
 
 
-TABLES: dict[str, tuple[str, Callable[[Any], list[str]]]] = {
+TABLES: dict[str, Table] = {
     "adding": (f"Adding problem, {STEPS} steps", adding_table),
     "digits": ("Digits pixel by pixel, 64 steps", digits_table),
     "rows": ("MNIST row by row, 28 steps", rows_table),
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=TABLES)
-    parser.add_argument("--cells", nargs="+", default=["rnn", "lstm", "gru"], help="of the adding problem")
-    parser.add_argument("--sequences", type=int, default=12_800)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--write", type=Path)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    before = options.write.read_text(encoding="utf-8") if options.write and options.write.is_file() else ""
-    kept = {part.split("\n")[0].strip(): part for part in before.split("\n## ")[1:]}
-    text = "# Known tasks of recurrent networks\n"
-    for name, (title, run) in TABLES.items():
-        if options.only in (None, name):
-            foot = (
-                f"Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch "
-                f"{torch.__version__}, punar {punar.__version__}. One seed."
-            )
-            text += "\n".join([f"\n## {title}\n", *run(options), "", foot, ""])
-        elif title in kept:
-            text += "\n## " + kept[title].rstrip("\n") + "\n"
-    print(text)
-    if options.write:
-        options.write.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--cells", nargs="+", default=["rnn", "lstm", "gru"], help="of the adding problem")
+    options.add_argument("--sequences", type=int, default=12_800)
+    options.add_argument("--epochs", type=int)
+    main("Known tasks of recurrent networks", TABLES, options)

@@ -14,16 +14,11 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import os
-import platform
 import time
-import warnings
 import zipfile
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import torch
+from _sections import Table, main
 from _transfer_data import DATA, need
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +40,7 @@ def interval(hit: np.ndarray) -> float:
     return float(1.96 * np.sqrt(hit.mean() * (1 - hit.mean()) / len(hit)))
 
 
-def digits() -> list[str]:
+def digits(options: argparse.Namespace) -> list[str]:
     """Return the table of spoken digits."""
     need(DATA / "fsdd.zip")
     clips, digit, speaker, rate = recordings()
@@ -76,7 +71,7 @@ def digits() -> list[str]:
     return [*lines, f"| chance | {' | '.join(['0.100'] * (len(names) + 2))} | |"]
 
 
-def sentences() -> list[str]:
+def sentences(options: argparse.Namespace) -> list[str]:
     """Return the table of SST-2."""
     need(DATA / "sst2" / "train.csv")
     parts = {}
@@ -114,7 +109,7 @@ def sentences() -> list[str]:
 TEXT: dict[str, object] = {"epochs": 10, "patience": 3}
 
 
-def movements() -> list[str]:
+def movements(options: argparse.Namespace) -> list[str]:
     """Return the table of indoor movements."""
     need(DATA / "series" / "IndoorMovement.zip")
     X, y = [], []
@@ -146,35 +141,16 @@ def movements() -> list[str]:
     return [*lines, f"| chance (larger class) | {larger:.3f} | | |"]
 
 
-TABLES: dict[str, tuple[str, Callable[[], list[str]]]] = {
+TABLES: dict[str, Table] = {
     "digits": ("Spoken digits, one speaker left out", digits),
     "sentences": ("SST-2, whole sentences", sentences),
     "movements": ("Indoor movements, does the walk change rooms?", movements),
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=TABLES)
-    parser.add_argument("--write", type=Path)
-    options = parser.parse_args()
-    warnings.simplefilter("ignore")
-    before = options.write.read_text(encoding="utf-8") if options.write and options.write.is_file() else ""
-    kept = {part.split("\n")[0].strip(): part for part in before.split("\n## ")[1:]}
-    text = "# Recurrent networks on real sequences\n"
-    for name, (title, run) in TABLES.items():
-        if options.only in (None, name):
-            foot = (
-                f"Machine: {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, Python "
-                f"{platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}. One seed."
-            )
-            text += "\n".join([f"\n## {title}\n", *run(), "", foot, ""])
-        elif title in kept:
-            text += "\n## " + kept[title].rstrip("\n") + "\n"
-    print(text)
-    if options.write:
-        options.write.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    main(
+        "Recurrent networks on real sequences",
+        TABLES,
+        argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter),
+    )
