@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -651,3 +652,10 @@ def test_a_fit_that_was_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatc
     np.testing.assert_array_equal(whole.predict_interval(coverage=0.5), resumed.predict_interval(coverage=0.5))
     with pytest.raises(errors.CheckpointError, match="content"):
         model(epochs=4, quantiles=(0.1, 0.9)).fit([wave(60), wave(45, seed=2)], checkpoint=tmp_path)
+
+
+def test_the_card_says_that_the_ends_of_the_series_are_inside(tmp_path):
+    folder = punar.save(model(epochs=1).fit([wave(80), wave(60)]), tmp_path / "m")
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    kept = len(load_file(folder / "model.safetensors")["tail.values"]) // 2
+    assert f"the last {kept} steps of each of its 2 series" in text

@@ -337,6 +337,7 @@ def test_texts_save_and_unknown_words_and_empty_texts_have_answers(tmp_path):
     assert np.isfinite(proba).all()
     punar.save(fitted, tmp_path / "m")
     assert np.array_equal(punar.load(tmp_path / "m").predict_proba(odd), proba)
+    assert "holds the words of the texts" in (tmp_path / "m" / "README.md").read_text(encoding="utf-8")
     assert not hasattr(fitted, "n_features_in_")
 
 

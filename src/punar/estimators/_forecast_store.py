@@ -24,6 +24,7 @@ from punar.estimators._forecast_model import RELATIVE_TO, Forecaster, Tail
 from punar.estimators._sequence_job import Fitted
 from punar.estimators._sequence_store import stored_module, stored_network
 from punar.tasks.forecasting import Forecasting
+from punar.texts import card
 
 _MOST = 2**24
 
@@ -57,6 +58,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "ids": None if tail.ids is None else [_plain(i) for i in tail.ids],
             "clocks": clocks,
         },
+        "holds": card.HOLDS_ENDS.format(steps=max(map(len, tail.items)), series=len(tail.items)),
         "history": fitted.history,
         "report": dict(fitted.report),
         "seed": fitted.seed,

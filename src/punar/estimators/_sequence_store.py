@@ -23,6 +23,7 @@ from punar.estimators._fit_report import FitReport
 from punar.estimators._sequence_job import Fitted
 from punar.estimators._sequence_module import Design, SequenceModule
 from punar.tasks._task import Task
+from punar.texts import card
 
 _PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
 # The tokenizer's text may be larger than a config file should be.
@@ -46,7 +47,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "report": dict(fitted.report),
         "seed": fitted.seed,
     }
-    return facts, tensors
+    return facts | ({"holds": card.HOLDS_WORDS} if _TOKENIZER in tensors else {}), tensors
 
 
 def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:

@@ -53,6 +53,7 @@ def save(model: Any, folder: str | Path) -> Path:
         kind=type(model).__name__,
         verdict=str(facts["report"]["verdict"]),
         parameters=sum(t.numel() for t in tensors.values()),
+        holds=facts.get("holds", ""),
     )
     return model_folder.write(folder, config, tensors, text)
 
