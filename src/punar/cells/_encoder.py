@@ -47,8 +47,8 @@ class Encoder(nn.Module):
 
 def pooled(embed: nn.Module, stack: Stack, pool: Pool, steps: Tensor, lengths: Tensor) -> Tensor:
     """Return what an :class:`Encoder` of these parts gives."""
-    out, last = stack(embed(steps), lengths)
-    found: Tensor = pool(out, last, lengths)
+    out, last = stack(embed(steps), lengths, states=pool.mode != "last")
+    found: Tensor = last if out is None else pool(out, lengths)
     return found
 
 
@@ -131,7 +131,8 @@ class Pool(nn.Module):
     Parameters
     ----------
     mode : {"last", "mean", "max", "attention"}
-        "attention" weighs steps by softmax(v · tanh(W h + b)) (Yang et al. 2016); it begins as the mean.
+        "last" is the stack's own second answer: nothing is left to do. "attention" weighs steps by
+        softmax(v · tanh(W h + b)) (Yang et al. 2016); it begins as the mean.
     width : int
     """
 
@@ -143,10 +144,8 @@ class Pool(nn.Module):
             self.query = nn.Linear(width, 1, bias=False)
             nn.init.zeros_(self.query.weight)
 
-    def forward(self, out: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
-        """Return (n, width) from states (n, t, width), last states (n, width) and lengths (n,)."""
-        if self.mode == "last":
-            return last
+    def forward(self, out: Tensor, lengths: Tensor) -> Tensor:
+        """Return (n, width) from states (n, t, width) and lengths (n,)."""
         if self.mode == "mean":
             return out.sum(1) / lengths.to(out.dtype).unsqueeze(1)  # states behind the end are zero
         behind = torch.arange(out.shape[1], device=out.device) >= lengths.unsqueeze(1)

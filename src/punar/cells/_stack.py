@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from punar.cells import _lanes
+
 if TYPE_CHECKING:
     from punar.cells._cell import Cell
 
@@ -71,7 +73,7 @@ class Stack(nn.Module):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(self.output_width) for _ in widths if layer_norm)
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, lengths: Tensor | None = None, *, states: bool = True) -> tuple[Tensor | None, Tensor]:
         """Return all states and the last ones.
 
         Parameters
@@ -79,6 +81,8 @@ class Stack(nn.Module):
         x : Tensor of shape (B, T, D)
         lengths : Tensor of shape (B,) and int64, optional
             Each in [1, T], on any device. None: all T. Passing None where it is known saves a look at them.
+        states : bool, default=True
+            False: None in place of all states, for less than they cost.
 
         Returns
         -------
@@ -87,15 +91,26 @@ class Stack(nn.Module):
         Tensor of shape (B, H * S)
             The state after a sequence's last step; for the reverse direction, which ends there, after its first.
         """
+        forward = self._states if states else self._last
+        # Layers between which something is dropped draw from one stream, in the order of the layers.
+        drawn = self.training and any(layer.dropout for layer in self.layers)
+        parts = 1 if drawn else _lanes.count(self, x)
+        return forward(x, lengths) if parts == 1 else _lanes.run(forward, self.parameters(), x, lengths, parts)
+
+    def _states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
         ragged = _ragged(x, lengths)
+        out, last = self._through(x, ragged)
+        return out if ragged is None else out.masked_fill(ragged.past, 0.0), last
+
+    def _last(self, x: Tensor, lengths: Tensor | None) -> tuple[None, Tensor]:
+        return None, self._through(x, _ragged(x, lengths))[1]
+
+    def _through(self, x: Tensor, ragged: _Ragged | None) -> tuple[Tensor, Tensor]:
+        """Return states, of any value past a length, and last states."""
         out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
         for number in range(len(self.layers)):
             out = self._normed(number, self.layers[number](out, None if ragged is None else ragged.turn))
-        if ragged is None:
-            last = out[:, -1]
-        else:
-            out = out.masked_fill(ragged.past, 0.0)
-            last = out[ragged.rows, ragged.ends]
+        last = out[:, -1] if ragged is None else out[ragged.rows, ragged.ends]
         if self.output_width > self.hidden_size:
             last = torch.cat([last[:, : self.hidden_size], out[:, 0, self.hidden_size :]], 1)
         return out, last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -70,10 +71,28 @@ def pick_device(device: str | torch.device) -> torch.device:
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use; ``OMP_NUM_THREADS`` may say fewer, as joblib's workers do."""
+    found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(found, int(told)) if told.isdecimal() and int(told) > 0 else found
+
+
+_lanes: ContextVar[int | None] = ContextVar("lanes", default=None)
+
+
+def lanes() -> int:
+    """Return how many parts of a batch may run side by side: what :func:`in_lanes` says, or one for each core."""
+    return _lanes.get() or available_cores()
+
+
+@contextlib.contextmanager
+def in_lanes(count: int) -> Iterator[None]:
+    """Run the block with so many lanes: the same number gives the same rounding on every machine."""
+    token = _lanes.set(count)
+    try:
+        yield
+    finally:
+        _lanes.reset(token)
 
 
 def count_work(module: nn.Module, run: Callable[[], object]) -> int:

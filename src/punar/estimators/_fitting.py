@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import punar
 from punar.core import plugins
 from punar.core.params import Rule, boolean, either, instance, integer, none, number, one_of, random_state
-from punar.core.runtime import choose_threads, count_work, draw_seed, mix, threads
+from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
 from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import CheckpointError, ModelFolderError
 from punar.training import checkpoint as checkpoints
@@ -111,16 +111,16 @@ def run(
     train, valid = index
     size = auto_batch_size(len(train)) if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
     place = device if isinstance(rows, TensorRows) else torch.device("cpu")
-    count = torch.get_num_threads()
+    count, side_by_side = torch.get_num_threads(), lanes()
     if stored is not None:
-        count = stored[0]["threads"]
+        count, side_by_side = stored[0]["threads"], stored[0].get("lanes", 1)
     elif device.type == "cpu":
         typical = getattr(rows, "typical", None)  # of rows that differ in length
         row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
         work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
         count = choose_threads(3 * min(size, len(train)) * work // meetings)
     if store is not None:
-        store.facts |= {"seed": seed, "threads": count}
+        store.facts |= {"seed": seed, "threads": count, "lanes": side_by_side}
     loop = Loop(
         module,
         losses,
@@ -144,7 +144,7 @@ def run(
     )
     if stored is not None:
         loop.restore(*stored)
-    with threads(count):
+    with threads(count), in_lanes(side_by_side):
         loop.train()
     return loop
 

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from punar.data.preparation import Batch
+from punar.data.steps import padded_to
 
 # Batches that are sorted among themselves: enough that neighbours are equally long, few enough that order is random.
 _POOL = 50
+_AT_ONCE = 1024  # sequences whose statistics are taken together
 _MOST_NUMBERS = 2**24  # states in memory in one pass without gradients
 
 
@@ -54,6 +56,7 @@ class SequenceRows:
 
     def __init__(self, prepared: Sequence[Tensor], target: Tensor, weight: Tensor | None, device: torch.device) -> None:
         self.lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
+        self._longest = int(self.lengths.max())
         self._words = prepared[0].dim() == 1
         # One block, and a step of zeros behind it that padding points to: a batch is a single gather.
         behind = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
@@ -67,11 +70,11 @@ class SequenceRows:
         return len(self.lengths)
 
     def take(self, index: Tensor) -> Mini:
-        """Return the sequences at ``index`` as one batch on the device, padded to its longest."""
-        longest = int(self.lengths[index].max())
+        """Return the sequences at ``index`` as one batch on the device, padded to its longest or a little more."""
+        padded = padded_to(int(self.lengths[index].max()), self._longest)
         index = index.to(self._device)
         lengths = self._lengths[index]
-        step = torch.arange(longest, device=self._device)
+        step = torch.arange(padded, device=self._device)
         at = self._starts[index].unsqueeze(1) + step
         own = step < lengths.unsqueeze(1)
         at = torch.where(own, at, len(self._steps) - 1)
@@ -97,11 +100,20 @@ class SequenceRows:
 
         Mean, deviation, minimum, maximum, first and last value of each channel.
         """
-        found = []
-        for i in index.tolist():
-            x = self.steps(i)
-            found.append(torch.cat([x.mean(0), x.std(0, correction=0), x.amin(0), x.amax(0), x[0], x[-1]]))
-        return torch.stack(found).cpu()
+        return torch.cat([self._statistics(some) for some in index.split(_AT_ONCE)])
+
+    def _statistics(self, index: Tensor) -> Tensor:
+        lengths = self.lengths[index]
+        ends = lengths.cumsum(0)
+        first = (self._starts[index.to(self._device)].cpu() - ends + lengths).repeat_interleave(lengths)
+        x = self._steps[(first + torch.arange(int(ends[-1]))).to(self._device)].cpu()
+
+        def each(values: Tensor, reduce: str) -> Tensor:
+            return torch.segment_reduce(values, reduce, lengths=lengths)
+
+        mean = each(x, "mean")
+        deviation = each((x - mean.repeat_interleave(lengths, 0)).square(), "mean").sqrt()
+        return torch.cat([mean, deviation, each(x, "min"), each(x, "max"), x[ends - lengths], x[ends - 1]], 1)
 
     def typical(self, index: Tensor) -> Tensor:
         """Return the one of these rows whose length is the median, as an index of one row."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.params import boolean, check_params, integer, number
-from punar.data.steps import lengths
+from punar.data.steps import lengths, padded_to
 from punar.errors import ParameterError, shown
 from punar.networks._layers import linear
 from punar.networks._network import Network
@@ -132,7 +132,7 @@ class _Encoder(nn.Module):
         missing, known = rows.isnan(), None
         if bool(missing.any()):
             known = lengths(rows).clamp_min(1)
-            longest = int(known.max())
+            longest = padded_to(int(known.max()), rows.shape[1])
             # In scaled rows zero is the mean.
             rows = rows[:, :longest].masked_fill(missing[:, :longest], 0.0)
         return self.code(self.stack(rows, known)[1])
