@@ -24,7 +24,7 @@ _FEWEST = 8  # rows of a part: with fewer, a step takes about as long
 _MOST = 128  # rows of a part without gradients: its states stay in the cache
 _WORK = 50_000_000  # multiply-adds of a batch below which handing it over costs what it saves
 
-Forward = Callable[[Tensor, Tensor | None], tuple[Tensor | None, Tensor]]
+Forward = Callable[[Tensor, Any], tuple[Tensor | None, Tensor]]
 
 _pools: dict[int, ThreadPoolExecutor] = {}  # by process: a fork has none of its parent's threads
 
@@ -44,28 +44,37 @@ def count(module: nn.Module, x: Tensor) -> int:
 
 
 def run(
-    forward: Forward, parameters: Iterable[nn.Parameter], x: Tensor, lengths: Tensor | None, parts: int
+    forward: Forward,
+    parameters: Iterable[nn.Parameter],
+    x: Tensor,
+    lengths: Tensor | None,
+    parts: int,
+    prepare: Callable[[Tensor, Tensor | None], Any],
 ) -> tuple[Tensor | None, Tensor]:
-    """Return what ``forward(x, lengths)`` gives, computed in parts.
+    """Return what ``forward(x, prepare(x, lengths))`` gives, computed in parts.
 
     Parameters
     ----------
     forward : callable
-        Steps (b, t, D) and lengths (b,) -> states (b, t, W), zero past a sequence's length, or None, and last states
-        (b, W). A part has about as many steps as its longest sequence.
+        Steps (b, t, D) and what was prepared -> states (b, t, W), zero past a sequence's length, or None, and last
+        states (b, W). A part has about as many steps as its longest sequence.
     parameters : iterable of nn.Parameter
         What ``forward`` depends on besides ``x``.
     x : Tensor of shape (B, T, D)
     lengths : Tensor of shape (B,) and int64, or None
     parts : int
+    prepare : callable
+        Runs in the caller's thread: in lanes, small operations wait for each other at Python's lock, each as long as
+        ten of them take.
     """
-    jobs: list[tuple[Tensor, Tensor | None]] = [(some, None) for some in x.tensor_split(parts)]
+    jobs: list[tuple[Tensor, Any]] = [(some, None) for some in x.tensor_split(parts)]
     if lengths is not None:
         owns, most = lengths.cpu().tensor_split(parts), x.shape[1]
         jobs = [(some[:, : padded_to(int(own.max()), most)], own) for (some, _), own in zip(jobs, owns, strict=True)]
+        jobs = [(some, prepare(some, own)) for some, own in jobs]
     trained = [p for p in parameters if p.requires_grad]
     if torch.is_grad_enabled() and (trained or x.requires_grad):
-        flat = _InLanes.apply(forward, [own for _, own in jobs], *(some for some, _ in jobs), *trained)
+        flat = _InLanes.apply(forward, [facts for _, facts in jobs], *(some for some, _ in jobs), *trained)
         states, lasts = flat[::2], flat[1::2]
     else:
         states, lasts = zip(*_each(torch.no_grad()(forward), jobs), strict=True)
@@ -78,10 +87,10 @@ def run(
 class _InLanes(torch.autograd.Function):
     # autograd walks a graph in one thread: each part has a graph of its own, kept here between the two passes.
     @staticmethod
-    def forward(ctx: Any, forward: Forward, lengths: list[Tensor | None], *tensors: Tensor) -> tuple[Any, ...]:
-        parts, trained = tensors[: len(lengths)], tensors[len(lengths) :]
+    def forward(ctx: Any, forward: Forward, prepared: list[Any], *tensors: Tensor) -> tuple[Any, ...]:
+        parts, trained = tensors[: len(prepared)], tensors[len(prepared) :]
         given = [part.detach().requires_grad_(part.requires_grad) for part in parts]
-        ctx.found = _each(torch.enable_grad()(forward), zip(given, lengths, strict=True))
+        ctx.found = _each(torch.enable_grad()(forward), zip(given, prepared, strict=True))
         ctx.given, ctx.trained = given, trained
         ctx.set_materialize_grads(False)
         return tuple(None if out is None else out.detach() for pair in ctx.found for out in pair)

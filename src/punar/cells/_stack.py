@@ -91,23 +91,26 @@ class Stack(nn.Module):
         Tensor of shape (B, H * S)
             The state after a sequence's last step; for the reverse direction, which ends there, after its first.
         """
+        ragged = self._ragged(x, lengths)
+        if ragged is not None:
+            x = x.masked_fill(ragged.past, 0.0)
         forward = self._states if states else self._last
         # Layers between which something is dropped draw from one stream, in the order of the layers.
         drawn = self.training and any(layer.dropout for layer in self.layers)
         parts = 1 if drawn else _lanes.count(self, x)
-        return forward(x, lengths) if parts == 1 else _lanes.run(forward, self.parameters(), x, lengths, parts)
+        if parts == 1:
+            return forward(x, ragged)
+        return _lanes.run(forward, self.parameters(), x, lengths, parts, self._ragged)
 
-    def _states(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        ragged = _ragged(x, lengths)
+    def _states(self, x: Tensor, ragged: _Ragged | None) -> tuple[Tensor, Tensor]:
         out, last = self._through(x, ragged)
         return out if ragged is None else out.masked_fill(ragged.past, 0.0), last
 
-    def _last(self, x: Tensor, lengths: Tensor | None) -> tuple[None, Tensor]:
-        return None, self._through(x, _ragged(x, lengths))[1]
+    def _last(self, x: Tensor, ragged: _Ragged | None) -> tuple[None, Tensor]:
+        return None, self._through(x, ragged)[1]
 
-    def _through(self, x: Tensor, ragged: _Ragged | None) -> tuple[Tensor, Tensor]:
-        """Return states, of any value past a length, and last states."""
-        out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
+    def _through(self, out: Tensor, ragged: _Ragged | None) -> tuple[Tensor, Tensor]:
+        """Return states, of any value past a length, and last states, from steps that are zero there."""
         for number in range(len(self.layers)):
             out = self._normed(number, self.layers[number](out, None if ragged is None else ragged.turn))
         last = out[:, -1] if ragged is None else out[ragged.rows, ragged.ends]
@@ -130,7 +133,7 @@ class Stack(nn.Module):
             reverse direction. Steps stand where they stand in ``x``; past a sequence's length is NaN. ``hidden`` is
             before the layer norm. Differentiable.
         """
-        ragged = _ragged(x, lengths)
+        ragged = self._ragged(x, lengths)
         turn = None if ragged is None else ragged.turn
         out = x if ragged is None else x.masked_fill(ragged.past, 0.0)
         found: dict[str, Tensor] = {}
@@ -148,6 +151,9 @@ class Stack(nn.Module):
         if ragged is None:
             return found
         return {name: value.masked_fill(ragged.past, torch.nan) for name, value in found.items()}
+
+    def _ragged(self, x: Tensor, lengths: Tensor | None) -> _Ragged | None:
+        return _ragged(x, lengths, turned=self.output_width > self.hidden_size)
 
     def _normed(self, number: int, out: Tensor) -> Tensor:
         return self.norms[number](out) if len(self.norms) else out
@@ -177,7 +183,8 @@ class Layer(nn.ModuleList):
             The flattened batch's step that stands at each place once every sequence is turned around. None: all
             sequences have T steps.
         """
-        x = functional.dropout(x, self.dropout, self.training)
+        if self.dropout:
+            x = functional.dropout(x, self.dropout, self.training)
         states = [self[0](x)]
         if len(self) == 2:
             states.append(_turned(self[1](_turned(x, turn)), turn))
@@ -195,10 +202,10 @@ class _Ragged:
     past: Tensor  # (B, T, 1), True behind the end
     rows: Tensor  # (B,)
     ends: Tensor  # (B,), the last step of each sequence
-    turn: Tensor  # (B, T), rows of the flattened batch with each sequence turned around
+    turn: Tensor | None  # (B, T), rows of the flattened batch with each sequence turned around, where that is asked
 
 
-def _ragged(x: Tensor, lengths: Tensor | None) -> _Ragged | None:
+def _ragged(x: Tensor, lengths: Tensor | None, *, turned: bool) -> _Ragged | None:
     """Return the indices, or None where every sequence has all steps."""
     count, steps = x.shape[:2]
     if lengths is None or bool((lengths == steps).all()):
@@ -207,7 +214,7 @@ def _ragged(x: Tensor, lengths: Tensor | None) -> _Ragged | None:
     step = torch.arange(steps, device=x.device)
     rows = torch.arange(count, device=x.device)
     past = step >= lengths
-    turn = torch.where(past, step, lengths - 1 - step) + rows[:, None] * steps
+    turn = torch.where(past, step, lengths - 1 - step) + rows[:, None] * steps if turned else None
     return _Ragged(past[:, :, None], rows, lengths[:, 0] - 1, turn)
 
 
