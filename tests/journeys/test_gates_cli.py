@@ -65,7 +65,7 @@ def test_texts_have_their_words_along_the_axis(punar_says: Any) -> None:
     frame.to_csv("समीक्षाएँ.csv", index=False)
     answer = punar_says("gates", "m", "समीक्षाएँ.csv", "--text", "समीक्षा", "--item", "2", "--out", "g.html")
     assert answer.status == 0, answer.err
-    assert "gates of 4 layers and directions" in answer.out
+    assert "gates, layers times directions: 4" in answer.out
     found = page()
     for word in ("यह", "(किताब)", "मधुर", "(है)"):  # in brackets: not in the vocabulary
         assert f">{word}<" in found

@@ -15,7 +15,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 import punar
 from punar import errors
 from punar.cells.lstm import Lstm
-from punar.estimators import _sequence_rows
+from punar.core.plugins import member
+from punar.estimators import _sequence_job, _sequence_rows
 from punar.estimators._sequence_rows import SequenceRows, by_length
 from punar.training.checkpoint import Checkpoint
 
@@ -478,3 +479,15 @@ def test_hostile_folders_are_refused_by_one_exception(stored, tmp_path, path, va
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(errors.ModelFolderError):
         punar.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("cell", "domain", "hidden", "rate"),
+    [("gru", "series", 64, 1e-2), ("rnn", "series", 64, 2e-3), ("rnn", "audio", 64, 4e-3), ("rnn", "text", 64, 2e-3)]
+    + [("lstm", "audio", 256, 5e-3), ("rnn", "history", 16, 2e-3)],
+)
+def test_cells_without_gates_take_smaller_steps(cell, domain, hidden, rate):
+    estimator = punar.SequenceModel(cell, hidden_size=hidden)
+    assert _sequence_job.settings(estimator, domain, member("cells", cell)()).learning_rate == pytest.approx(rate)
+    fixed = punar.SequenceModel(cell, learning_rate=0.5)
+    assert _sequence_job.settings(fixed, domain, member("cells", cell)()).learning_rate == 0.5

@@ -73,7 +73,8 @@ def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
         some = train[torch.linspace(0, len(train) - 1, min(len(train), _SAMPLE)).long()]
         task.learn((windows.future(some) - base(estimator.relative_to, linear, windows, some)).numpy(), where)
     rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
-    design = design_of(estimator, histories, task.outputs)
+    chosen = settings(estimator, histories.domain, cell)
+    design = design_of(estimator, chosen, histories, task.outputs)
     module = design.build(cell, seed).to(device)
     # The untrained network adds nothing: training begins at the forecast that it is to improve.
     nn.init.zeros_(module.head.weight)
@@ -82,7 +83,6 @@ def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    chosen = settings(estimator, histories.domain)
     loop = train_module(chosen, module, losses_of(task), rows, (train, valid), seed=seed, device=device, store=store)
     forecaster = Forecaster(
         module=module.cpu().eval(),

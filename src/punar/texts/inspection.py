@@ -19,7 +19,7 @@ Examples:
 GATES_OUT = "The .html file to write."
 GATES_ITEM = "Which sequence of DATA, counted from 0."
 GATES_BESIDE = "Another model, whose gradient is drawn beside. May be given several times."
-GATES_WRITTEN = "gates of {n} layers and directions"
+GATES_WRITTEN = "gates, layers times directions: {n}"
 GATES_RATIO = "{model}, {layer}: gradient at the step read first / last: {ratio:.2g}"
 GATES_MADE = "Made by punar {punar} with torch {torch}, Python {python}."
 
