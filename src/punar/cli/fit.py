@@ -80,6 +80,8 @@ def fit(
     quiet: o.Quiet = False,
 ) -> None:
     """Fit, report, save."""
+    from punar.core.plugins import members
+
     check_model_folder(out, may_replace=force)
     given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "patience": patience}
     own: dict[str, Any] = {
@@ -108,7 +110,9 @@ def fit(
         )
         return
     named = {f"--{name.replace('_', '-')}": value for name, value in steps.items()}
-    refuse(named | {"--id": id_column, "--time": time_column}, texts.FIT_ONLY_WITH_CELL)
+    columns = {"--id": id_column, "--time": time_column}
+    recurrent = network is not None and network in members("cells")
+    refuse(named | ({} if recurrent else columns), texts.FIT_ONLY_WITH_CELL)
     if backbone is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer
 
@@ -127,31 +131,40 @@ def fit(
         )
         return
     refuse(transfer | {"--text": text, "--path": path}, texts.FIT_ONLY_WITH)
-    found = read_data(data, target=target, drop=drop, key=key, header=header, size=size, kind=kind, skip_bad=skip_bad)
     import punar
 
     chosen = {**given, "latent_dim": latent_dim, "scaling": scaling}
     model = punar.Autoencoder(
         objective or "reconstruction",
         network or "dense",
-        kind=found.kind,
         device=device,
         random_state=seed,
         strict=strict,
         verbose=0 if quiet else 1,
         **{name: value for name, value in chosen.items() if value is not None},  # type: ignore[arg-type]
     )
+    if recurrent:
+        from punar.cli import _series_autoencoders
+
+        refuse({"--size": size, "--kind": kind}, texts.FIT_NOT_WITH_SERIES)
+        reading = {"target": target, "drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad}
+        reading |= {"id_column": id_column, "time_column": time_column}
+        _series_autoencoders.fit(model, data, out, reading, checkpoint)
+        return
+    found = read_data(data, target=target, drop=drop, key=key, header=header, size=size, kind=kind, skip_bad=skip_bad)
+    model.set_params(kind=found.kind)
     model.fit(found.as_input(), checkpoint=checkpoint)
     punar.save(model, out)
     typer.echo(texts.FIT_REPORT.format(verdict=str(model.fit_report_)))
-    for line in _shares(model.fit_report_):
+    for line in shares(model.fit_report_):
         typer.echo(line)
     typer.echo(texts.FIT_SAVED.format(path=out))
     follow_up = ["punar", "reconstruct", str(out), data, *(["--key", key] if key else [])]
     typer.echo(texts.FIT_NEXT.format(command=shlex.join(follow_up)))
 
 
-def _shares(report: dict[str, Any]) -> list[str]:
+def shares(report: dict[str, Any]) -> list[str]:
+    """Return the lines that put an autoencoder beside PCA and the untrained network."""
     where = texts.FIT_HELD_OUT if report["rows_from"] == "held_out" else texts.FIT_TRAINING
     lines = [texts.FIT_TABLE_HEAD.format(rows=report["rows"], where=where)]
     for label, key in texts.FIT_ROWS:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from punar.cli import _options as o
-from punar.cli import _sequences
+from punar.cli import _sequences, _series_autoencoders
+from punar.cli._items import refuse
 from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
@@ -32,6 +33,8 @@ def gates(
     path: o.PathColumn = None,
     key: o.Key = None,
     header: o.Header = None,
+    id_column: o.IdColumn = None,
+    time_column: o.TimeColumn = None,
     skip_bad: o.SkipBad = False,
     force: o.Force = False,
 ) -> None:
@@ -46,8 +49,14 @@ def gates(
     others = [(place, punar.load(place)) for place in beside or []]
     _refuse_without_gates({model: fitted, **dict(others)})
     reading = {"target": target, "text": text, "path": path, "key": key, "header": header, "skip_bad": skip_bad}
-    found = _read(fitted, data, reading)
-    items, labels = _items(fitted, found), None if target is None and found.kind == "series" else found.labels()
+    if _series_autoencoders.reads_series(fitted):
+        columns = {"id_column": id_column, "time_column": time_column}
+        found, items = _series_autoencoders.read(data, reading | columns)
+    else:
+        refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
+        found = _sequences.read_for(fitted, data, reading)
+        items = _items(fitted, found)
+    labels = None if target is None and found.kind == "series" else found.labels()
     if not 0 <= item < len(items):
         raise ParameterError(
             f"--item must be from 0 to {len(items) - 1}, got {item}: {data} has {len(items)} sequences."
@@ -70,18 +79,11 @@ def gates(
 
 def _refuse_without_gates(models: dict[Path, Any]) -> None:
     for place, fitted in models.items():
-        recurrent = hasattr(fitted, "cell_") or hasattr(getattr(fitted, "network_", None), "cell")
-        if not recurrent:
+        if not hasattr(fitted, "cell_") and not _series_autoencoders.reads_series(fitted):
             raise ParameterError(
                 f"{place} is a {type(fitted).__name__} without a recurrent network, so it has no gates. Fit one with "
                 "punar fit DATA --cell lstm, or an autoencoder with --network lstm."
             )
-
-
-def _read(fitted: Any, data: str, reading: dict[str, Any]) -> UserSequences:
-    if hasattr(fitted, "preparation_"):
-        return _sequences.read_for(fitted, data, reading)
-    return _sequences.read(data, kind="series", **reading)
 
 
 def _items(fitted: Any, found: UserSequences) -> Any:

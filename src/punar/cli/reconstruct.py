@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punar.cli import _options as o
+from punar.cli import _series_autoencoders
+from punar.cli._items import refuse
 from punar.cli._reading import read_for
 from punar.cli._writing import ROWS, check_file, check_new_folder, write_arrays, write_pictures, write_rows
 from punar.errors import ParameterError
@@ -31,6 +33,8 @@ def reconstruct(
     drop: o.Drop = None,
     key: o.Key = None,
     header: o.Header = None,
+    id_column: o.IdColumn = None,
+    time_column: o.TimeColumn = None,
     skip_bad: o.SkipBad = False,
 ) -> None:
     """Write reconstructions and print how good they are."""
@@ -39,6 +43,12 @@ def reconstruct(
     import punar
 
     fitted = punar.load(model)
+    columns = {"id_column": id_column, "time_column": time_column}
+    if _series_autoencoders.reads_series(fitted):
+        reading = {"drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad, **columns}
+        _series_autoencoders.reconstruct(fitted, data, out, reading)
+        return
+    refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
     found, X = read_for(fitted, data, drop=drop, key=key, header=header, skip_bad=skip_bad)
     if out is not None and found.kind != "images" and not out.suffix:
         raise ParameterError(f"--out must end in {', '.join((*ROWS, '.npz'))} for a table, got '{out}'.")

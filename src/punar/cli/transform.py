@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from punar.cli import _items, _sequences
+from punar.cli import _items, _sequences, _series_autoencoders
 from punar.cli import _options as o
 from punar.cli._reading import read_for
 from punar.cli._writing import ROWS, check_file, write_rows
@@ -29,6 +29,8 @@ def transform(
     drop: o.Drop = None,
     key: o.Key = None,
     header: o.Header = None,
+    id_column: o.IdColumn = None,
+    time_column: o.TimeColumn = None,
     skip_bad: o.SkipBad = False,
 ) -> None:
     """Write codes or features."""
@@ -44,8 +46,15 @@ def transform(
         return
     assert data is not None
     fitted = punar.load(model)
+    plain: dict[str, Any] = {"drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad}
+    if _series_autoencoders.reads_series(fitted):
+        _items.refuse({"--text": text, "--path": path}, "{option} is for pretrained networks; this model takes series.")
+        columns = {"id_column": id_column, "time_column": time_column}
+        _series_autoencoders.transform(fitted, data, out, plain | columns)
+        return
+    _items.refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
     if isinstance(fitted, punar.SequenceModel):
-        reading = {"text": text, "path": path, "drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad}
+        reading = plain | {"text": text, "path": path}
         _sequences.transform(fitted, data, out, reading)
         return
     if _items.domain_of(fitted) is not None:

@@ -79,10 +79,9 @@ class SequenceModel(Forecasts, BaseEstimator):
     kind : {None, "series", "texts", "sounds"}, default=None
         What X holds; None tells it by content. Arrays of samples without a rate are sounds only where asked.
     id_column, time_column : str, optional
-        For long tables, one row per id and time. Other columns are channels. Rows of an id are sorted by time; without
-        ``time_column`` they keep their order.
+        For long tables, a row per id and time, sorted by time where that is named. Other columns are channels.
     missing : {"refuse", "mask"}, default="refuse"
-        Whether NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
+        NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
     scaling : {"auto", "standard", "none"}, default="auto"
         Of series and frames, learned on the training part: each channel to mean 0 and deviation 1; "auto" divides
         channels in one unit by one deviation.

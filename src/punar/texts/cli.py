@@ -119,10 +119,14 @@ Examples:
   punar fit sounds/ --cell gru --out sounds-model
   punar fit steps.csv --cell gru --id walk --time second --target label --out walks-model
   punar fit sales.csv --task forecasting --horizon 12 --out sales-model
+  punar fit machines.csv --network lstm --id machine --time hour --out machines-model
 """
 FIT_OUT = "The model folder to write."
 OBJECTIVE = "What an autoencoder learns: reconstruction (the default), sparse, denoising or variational."
-NETWORK = "The shape of its encoder and decoder: dense (the default), or conv for pictures."
+NETWORK = (
+    "The shape of its encoder and decoder: dense (the default), conv for pictures, or a recurrent one for series: "
+    "lstm, gru, rnn, min_gru, min_lstm."
+)
 FIT_BACKBONE = "A pretrained network (see: punar models), or a folder. Default with --task: starter, minilm for texts."
 TASK = "classification, regression or multilabel (several labels in a field, as red; round). Default: by the target."
 STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
@@ -130,6 +134,11 @@ UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of las
 AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror."
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks; add --cell NAME or --task forecasting."
+FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
+ONE_SERIES = (
+    "{name}: it holds one series, and an autoencoder learns from many. Say which rows belong together with "
+    "--id COLUMN, or give an npy file (n, time, channels) of windows."
+)
 FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."
@@ -206,15 +215,18 @@ Examples:
   punar reconstruct digits-model digits
   punar reconstruct flowers-model flowers.csv --out again.csv
   punar reconstruct photos-model photos/ --out again/
+  punar reconstruct machines-model machines.csv --id machine --time hour --out errors.csv
 """
 RECONSTRUCT_OUT = (
     "Where the reconstructed rows go: a .csv, .tsv, .parquet, .npy or .npz file; for pictures a .npy or "
-    ".npz file, or a new folder of PNG files."
+    ".npz file, or a new folder of PNG files; for series a .csv, .tsv or .parquet file with a row for each step."
 )
+ONLY_FOR_SERIES = "{option} is for autoencoders of series; other models know their columns, or have none. Leave it out."
 READ_NOTE = "{name}: {note}"
 WRITTEN = "Written: {path} ({what})"
 CODES_SHAPE = "{n} rows of {d} codes"
 ROWS_SHAPE = "{n} rows of {d} columns"
+STEPS_SHAPE = "{n} steps of {series} series, each with its squared error"
 PICTURES_SHAPE = "{n} pictures of {shape}"
 MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, in the data's own units)"
 WORST_ROW = "Largest: {error:.6g} in {name}"

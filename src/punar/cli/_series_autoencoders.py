@@ -1,0 +1,110 @@
+"""Autoencoders of series on the command line: ``punar fit DATA --network lstm``, and what its model is used for."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from punar.cli import _sequences
+from punar.cli._writing import write_frame, write_rows
+from punar.errors import DataError, ParameterError
+from punar.texts import cli as texts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from punar.data.user_sequences import UserSequences
+
+_TABLES = (".csv", ".tsv", ".parquet")
+
+
+def reads_series(fitted: Any) -> bool:
+    """Return whether a model is an autoencoder with a recurrent network."""
+    return hasattr(getattr(fitted, "network_", None), "cell")
+
+
+def read(data: str, reading: dict[str, Any]) -> tuple[UserSequences, list[np.ndarray]]:
+    """Return what ``data`` names, and its series one by one; options as for :func:`punar.cli._sequences.read`."""
+    from punar.data.sequences import read_series
+
+    found = _sequences.read(data, kind="series", **reading)
+    series = read_series(found.items, found.name, id_column=found.id_column, time_column=found.time_column)
+    return found, list(series.items)
+
+
+def fit(model: Any, data: str, out: Path, reading: dict[str, Any], checkpoint: Path | None) -> None:
+    """Fit, report, save.
+
+    Parameters
+    ----------
+    model : Autoencoder
+        Not fitted.
+    data : str
+    out : Path
+        Checked.
+    reading : dict
+        Options of :func:`read`.
+    checkpoint : Path or None
+    """
+    import punar
+    from punar.cli.fit import shares
+
+    found, series = read(data, reading)
+    if len(series) == 1:
+        raise DataError(texts.ONE_SERIES.format(name=found.name))
+    model.fit(series, checkpoint=checkpoint)
+    punar.save(model, out)
+    for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *shares(model.fit_report_)]:
+        typer.echo(line)
+    typer.echo(texts.FIT_SAVED.format(path=out))
+    columns = {"--id": found.id_column, "--time": found.time_column, "--key": reading["key"]}
+    words = [word for option, value in columns.items() if value for word in (option, value)]
+    # What is no channel in training is none later either.
+    aside = [*reading["drop"], *([reading["target"]] if reading["target"] and found.id_column else [])]
+    words += [word for name in aside for word in ("--drop", name)]
+    typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", "reconstruct", str(out), data, *words])))
+
+
+def transform(fitted: Any, data: str, out: Path, reading: dict[str, Any]) -> None:
+    """Write the code of each series."""
+    found, series = read(data, reading)
+    codes = fitted.transform(series)
+    write_rows(out, codes, [str(n) for n in fitted.get_feature_names_out()], found.row_names, found.row_title)
+    typer.echo(texts.WRITTEN.format(path=out, what=texts.CODES_SHAPE.format(n=codes.shape[0], d=codes.shape[1])))
+
+
+def reconstruct(fitted: Any, data: str, out: Path | None, reading: dict[str, Any]) -> None:
+    """Print how good reconstructions are, and write them as a long table: a row per step, with its own error."""
+    if out is not None and out.suffix.lower() not in _TABLES:
+        raise ParameterError(f"--out must end in {', '.join(_TABLES)} for series, got '{out}'.")
+    import numpy as np
+
+    found, series = read(data, reading)
+    errors = fitted.reconstruction_error(series)
+    worst = int(errors.argmax())
+    typer.echo(texts.MEAN_ERROR.format(mean=float(errors.mean())))
+    typer.echo(texts.WORST_ROW.format(error=float(errors[worst]), name=f"{found.row_title} {found.row_names[worst]}"))
+    typer.echo(texts.EXPLAINED.format(score=fitted.score(series)))
+    if out is None:
+        return
+    again = [np.asarray(one).reshape(len(one), -1) for one in fitted.reconstruct(series)]
+    given = [np.asarray(one, dtype=np.float64).reshape(len(one), -1) for one in series]
+    names = found.channels or tuple(f"channel {i}" for i in range(1, again[0].shape[1] + 1))
+    steps = np.concatenate(again)
+    off = (steps - np.concatenate(given)) ** 2
+    known = np.maximum(1, (~np.isnan(off)).sum(1))  # a step at which all is missing has no error: 0
+
+    def free(name: str) -> str:
+        return name if name not in (*names, found.row_title) else free(f"{name} (punar)")
+
+    columns: dict[str, Any] = {
+        found.row_title: np.repeat(np.array(found.row_names, dtype=object), [len(one) for one in again]),
+        free("step"): np.concatenate([np.arange(len(one)) for one in again]),
+        **{name: steps[:, i] for i, name in enumerate(names)},
+        free("squared error"): np.nansum(off, axis=1) / known,
+    }
+    write_frame(out, columns)
+    typer.echo(texts.WRITTEN.format(path=out, what=texts.STEPS_SHAPE.format(n=len(steps), series=len(series))))
