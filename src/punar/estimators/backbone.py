@@ -86,7 +86,7 @@ def backbone(name: str, weights: Any = "default", **options: Any) -> Backbone:
     --------
     >>> import punar
     >>> punar.backbone("starter")
-    Starter(name='starter')
+    Starter()
     """
     cls, rest = _find(name)
     return cls(rest, weights=weights, options=options or None)
