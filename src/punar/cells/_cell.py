@@ -44,7 +44,7 @@ class Cell(BaseEstimator, ABC):
         """Return a module from (B, T, D) to hidden states (B, T, H).
 
         It starts from a zero state and is causal: no state depends on a later step. First weights come from
-        torch's global stream.
+        torch's global stream. Its forward pass draws nothing at random: parts of a batch may run side by side.
 
         Parameters
         ----------

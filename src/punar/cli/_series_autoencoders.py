@@ -92,7 +92,7 @@ def reconstruct(fitted: Any, data: str, out: Path | None, reading: dict[str, Any
         return
     again = [np.asarray(one).reshape(len(one), -1) for one in fitted.reconstruct(series)]
     given = [np.asarray(one, dtype=np.float64).reshape(len(one), -1) for one in series]
-    names = found.channels or tuple(f"channel {i}" for i in range(1, again[0].shape[1] + 1))
+    names = found.channels or tuple(f"channel {i}" for i in range(again[0].shape[1]))
     steps = np.concatenate(again)
     off = (steps - np.concatenate(given)) ** 2
     known = np.maximum(1, (~np.isnan(off)).sum(1))  # a step at which all is missing has no error: 0

@@ -62,6 +62,8 @@ def panel(title: str, lines: dict[str, list[float]]) -> str:
         place = y(10.0**power)
         parts += [svg.line(left, place, right, place, "grid"), _power(left - 6, place + 4, power)]
     for tick in svg.ticks(0.0, float(max(1, steps - 1)), min(5, max(1, steps - 1))):
+        if tick != round(tick):
+            continue  # there is no half a step
         parts.append(svg.text(x(tick), bottom + 17, f"{tick:g}", "small", "middle"))
     parts.append(svg.text(right + 8, bottom + 17, texts.STEP, "small"))
     ends = svg.apart([y(values[-1] or 0.0) for values in lines.values()], 14)
