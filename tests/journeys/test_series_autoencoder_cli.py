@@ -61,6 +61,26 @@ def test_codes_and_gates(punar_says, machines):
     assert "म " in Path("g.html").read_text("utf-8")
 
 
+def test_missing_values_are_refused_or_masked_as_asked(punar_says, machines):
+    frame = pd.read_csv(machines)
+    frame.loc[3, "step"] = np.nan
+    frame.to_csv("gaps.csv", index=False)
+    fit = ("fit", "gaps.csv", *IDS, "--drop", "state", "--quiet", "--epochs", "2")
+    for how in ("--network", "--cell"):
+        refused = punar_says(*fit, how, "gru", "--target", "state", "--out", "none")
+        assert refused.status == 2
+        assert "missing='mask'" in refused.err
+    answer = punar_says(*fit, "--network", "gru", "--missing", "mask", "--out", "model")
+    assert answer.status == 0, answer.err
+    assert punar_says("reconstruct", "model", "gaps.csv", *IDS, "--drop", "state", "--out", "again.csv").status == 0
+    again = pd.read_csv("again.csv")
+    assert again.notna().all(axis=None), "what is missing is filled, and has no error"
+    assert (again["squared error"] == 0).sum() == 1
+    answer = punar_says("fit", "digits", "--missing", "mask", "--out", "other")
+    assert answer.status == 2
+    assert "--missing is for recurrent networks" in answer.err
+
+
 def test_arrays_of_series(punar_says):
     X = np.sin(np.arange(12) * 0.4 + np.arange(25)[:, None])[:, :, None].astype(np.float32)
     np.save("waves.npy", X)

@@ -41,6 +41,9 @@ def fit(
     season: o.Season = None,
     id_column: o.IdColumn = None,
     time_column: o.TimeColumn = None,
+    missing: Annotated[
+        str | None, typer.Option("--missing", metavar="WHAT", help=texts.MISSING, show_default=False)
+    ] = None,
     objective: Annotated[
         str | None, typer.Option("--objective", metavar="NAME", help=texts.OBJECTIVE, show_default=False)
     ] = None,
@@ -92,7 +95,7 @@ def fit(
     }
     own |= {"--size": size, "--key": key, "--drop": drop, "--kind": kind}
     transfer = {"--strategy": strategy, "--unfreeze": unfreeze, "--augment": augment, "--weights": weights}
-    steps = {"hidden_size": hidden_size, "horizon": horizon, "context": context, "season": season}
+    steps: dict[str, Any] = {"hidden_size": hidden_size, "horizon": horizon, "context": context, "season": season}
     if cell is not None or task == "forecasting":
         from punar.cli._fit_sequence import fit_sequence
 
@@ -105,12 +108,12 @@ def fit(
             | {"id_column": id_column, "time_column": time_column, "kind": kind, "skip_bad": skip_bad},
             task=task,
             settings={**given, **steps, "cell": cell, "scaling": scaling, "device": device, "random_state": seed}
-            | {"strict": strict, "verbose": 0 if quiet else 1},
+            | {"missing": missing, "strict": strict, "verbose": 0 if quiet else 1},
             checkpoint=checkpoint,
         )
         return
     named = {f"--{name.replace('_', '-')}": value for name, value in steps.items()}
-    columns = {"--id": id_column, "--time": time_column}
+    columns = {"--id": id_column, "--time": time_column, "--missing": missing}
     recurrent = network is not None and network in members("cells")
     refuse(named | ({} if recurrent else columns), texts.FIT_ONLY_WITH_CELL)
     if backbone is not None or task is not None:
@@ -133,7 +136,7 @@ def fit(
     refuse(transfer | {"--text": text, "--path": path}, texts.FIT_ONLY_WITH)
     import punar
 
-    chosen = {**given, "latent_dim": latent_dim, "scaling": scaling}
+    chosen = {**given, "latent_dim": latent_dim, "scaling": scaling, "missing": missing}
     model = punar.Autoencoder(
         objective or "reconstruction",
         network or "dense",

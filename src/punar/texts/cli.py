@@ -44,6 +44,9 @@ HORIZON = "Forecasting: how many steps to forecast."
 CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
 SEASON = "Forecasting: steps of a season, as 12 for months of a year. Without it punar looks."
 ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
+MISSING = (
+    "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
+)
 TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
 LATENT_DIM = "How many numbers a row is reduced to."
 SEED = "Fixes everything random."
