@@ -12,6 +12,7 @@ from punar.cli import _sequences
 from punar.cli._writing import write_frame, write_rows
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
+from punar.texts import sequences as words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,18 +55,18 @@ def fit(model: Any, data: str, out: Path, reading: dict[str, Any], checkpoint: P
 
     found, series = read(data, reading)
     if len(series) == 1:
-        raise DataError(texts.ONE_SERIES.format(name=found.name))
+        raise DataError(words.ONE_SERIES.format(name=found.name))
     model.fit(series, checkpoint=checkpoint)
     punar.save(model, out)
     for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *shares(model.fit_report_)]:
         typer.echo(line)
     typer.echo(texts.FIT_SAVED.format(path=out))
     columns = {"--id": found.id_column, "--time": found.time_column, "--key": reading["key"]}
-    words = [word for option, value in columns.items() if value for word in (option, value)]
+    options = [word for option, value in columns.items() if value for word in (option, value)]
     # What is no channel in training is none later either.
     aside = [*reading["drop"], *([reading["target"]] if reading["target"] and found.id_column else [])]
-    words += [word for name in aside for word in ("--drop", name)]
-    typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", "reconstruct", str(out), data, *words])))
+    options += [word for name in aside for word in ("--drop", name)]
+    typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", "reconstruct", str(out), data, *options])))
 
 
 def transform(fitted: Any, data: str, out: Path, reading: dict[str, Any]) -> None:
@@ -107,4 +108,4 @@ def reconstruct(fitted: Any, data: str, out: Path | None, reading: dict[str, Any
         free("squared error"): np.nansum(off, axis=1) / known,
     }
     write_frame(out, columns)
-    typer.echo(texts.WRITTEN.format(path=out, what=texts.STEPS_SHAPE.format(n=len(steps), series=len(series))))
+    typer.echo(texts.WRITTEN.format(path=out, what=words.STEPS_SHAPE.format(n=len(steps), series=len(series))))

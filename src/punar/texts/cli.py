@@ -138,10 +138,6 @@ AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror o
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks; add --cell NAME or --task forecasting."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
-ONE_SERIES = (
-    "{name}: it holds one series, and an autoencoder learns from many. Say which rows belong together with "
-    "--id COLUMN, or give an npy file (n, time, channels) of windows."
-)
 FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."
@@ -229,7 +225,6 @@ READ_NOTE = "{name}: {note}"
 WRITTEN = "Written: {path} ({what})"
 CODES_SHAPE = "{n} rows of {d} codes"
 ROWS_SHAPE = "{n} rows of {d} columns"
-STEPS_SHAPE = "{n} steps of {series} series, each with its squared error"
 PICTURES_SHAPE = "{n} pictures of {shape}"
 MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, in the data's own units)"
 WORST_ROW = "Largest: {error:.6g} in {name}"

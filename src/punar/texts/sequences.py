@@ -13,3 +13,10 @@ STATISTICS = "each channel's mean, deviation, extremes, first and last value"
 BAG = "the words without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."
 PREDICTING = "predictions"
+
+# Autoencoders of series on the command line.
+ONE_SERIES = (
+    "{name}: it holds one series, and an autoencoder learns from many. Say which rows belong together with "
+    "--id COLUMN, or give an npy file (n, time, channels) of windows."
+)
+STEPS_SHAPE = "{n} steps of {series} series, each with its squared error"
