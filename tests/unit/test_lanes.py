@@ -9,11 +9,13 @@ import threading
 import pytest
 import torch
 
+import punar
 from punar.cells import _lanes
 from punar.cells.gru import Gru
 from punar.cells.lstm import Lstm
 from punar.cells.min_gru import MinGru
 from punar.core import runtime
+from punar.training.checkpoint import Checkpoint
 
 ROWS, STEPS, D, H = 37, 50, 3, 16
 
@@ -164,3 +166,33 @@ def test_fewer_cores_may_be_asked_for(monkeypatch):
     for nothing in ("", "many", "0", "-2", "64,2"):
         monkeypatch.setenv("OMP_NUM_THREADS", nothing)
         assert runtime.available_cores() >= 1
+
+
+def test_a_run_is_taken_up_with_the_lanes_it_began_with(monkeypatch, tmp_path):
+    x, lengths = batch()
+    X = [row[:n].numpy() for row, n in zip(x, lengths, strict=True)]
+    y = (lengths > STEPS // 2).numpy().astype(int)
+
+    def fitted(cores, folder):
+        monkeypatch.setattr(runtime, "available_cores", lambda: cores)
+        model = punar.SequenceModel("gru", hidden_size=4, epochs=3, batch_size=32, random_state=0, device="cpu")
+        return model.fit(X, y, checkpoint=tmp_path / folder)
+
+    whole, one = fitted(3, "whole"), fitted(1, "one")
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    save, saved = Checkpoint.save, []
+
+    def stopping(self, *state):
+        save(self, *state)
+        saved.append(1)
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            fitted(3, "stopped")
+    resumed = fitted(1, "stopped")
+    weights = [m.module_.state_dict() for m in (whole, one, resumed)]
+    assert all(torch.equal(weights[0][name], weights[2][name]) for name in weights[0])
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0]), "lanes round differently"
