@@ -198,7 +198,7 @@ def test_cells_are_compared_on_recordings_and_series(punar_says, sounds: str, st
         (("--cell", "gru", "--id", "चाल"), "--target COLUMN"),
         (("--cell", "gru", "--id", "चाल", "--target", "noise"), "has"),
         (("--cell", "gru", "--id", "चल", "--target", "label"), "there is no column 'चल'"),
-        (("--hidden-size", "3"), "--hidden-size is for recurrent networks; add --cell NAME"),
+        (("--hidden-size", "3"), "--hidden-size is for recurrent networks: --cell NAME"),
         (("--id", "चाल"), "--id is for recurrent networks"),
         (("--task", "forecasting"), "--horizon N"),
     ],

@@ -32,8 +32,8 @@ def test_what_is_odd_has_the_largest_error(punar_says, machines):
     answer = punar_says("fit", machines, *IDS, *QUICK, "--target", "state", "--out", "model")
     assert answer.status == 0
     assert "PCA, same code size" in answer.out
-    assert f"Next: punar reconstruct model {machines} --id 'मशीन' --time hour --drop state" in answer.out
-    answer = punar_says("reconstruct", "model", machines, *IDS, "--drop", "state", "--out", "again.csv")
+    assert f"Next: punar reconstruct model {machines} --id 'मशीन' --time hour" in answer.out
+    answer = punar_says("reconstruct", "model", machines, *IDS, "--out", "again.csv")
     assert answer.status == 0
     assert "in मशीन म 7" in answer.out
     table = pd.read_csv("again.csv")
@@ -81,12 +81,29 @@ def test_missing_values_are_refused_or_masked_as_asked(punar_says, machines):
     assert "--missing is for recurrent networks" in answer.err
 
 
-def test_arrays_of_series(punar_says):
+def test_arrays_of_series_may_end_in_nan(punar_says):
     X = np.sin(np.arange(12) * 0.4 + np.arange(25)[:, None])[:, :, None].astype(np.float32)
+    X[3, 9:] = np.nan
     np.save("waves.npy", X)
-    assert punar_says("fit", "waves.npy", *QUICK, "--out", "model").status == 0
+    assert punar_says("fit", "waves.npy", *QUICK, "--hidden-size", "8", "--out", "model").status == 0
+    assert punar.load("model").network_.hidden_size == 8
     assert punar_says("reconstruct", "model", "waves.npy", "--out", "again.parquet").status == 0
-    assert pd.read_parquet("again.parquet").shape == (25 * 12, 4)
+    assert pd.read_parquet("again.parquet").shape == (25 * 12 - 3, 4)
+
+
+def test_channels_are_known_by_name(punar_says, machines):
+    frame = pd.read_csv(machines)
+    frame.assign(far=1e4 * frame["step"] + frame["hour"])[["मशीन", "hour", "step", "far"]].to_csv(
+        "two.csv", index=False
+    )
+    pd.read_csv("two.csv")[["far", "hour", "मशीन", "step"]].assign(note="x").to_csv("swapped.csv", index=False)
+    assert punar_says("fit", "two.csv", *IDS, *QUICK, "--out", "model").status == 0
+    first, again = (punar_says("reconstruct", "model", data, *IDS).out for data in ("two.csv", "swapped.csv"))
+    assert first == again
+    assert punar_says("gates", "model", "swapped.csv", *IDS, "--out", "g.html").status == 0
+    answer = punar_says("reconstruct", "model", machines, *IDS)
+    assert answer.status == 2
+    assert "far" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -97,8 +114,9 @@ def test_arrays_of_series(punar_says):
         (("fit", "machines.csv", "--network", "lstm", *IDS, "--out", "m"), "state"),
         (("fit", "machines.csv", "--network", "dense", *IDS, "--out", "m"), "--id is for recurrent networks"),
         (("fit", "digits", "--network", "lstm", "--out", "m"), "not sequences"),
+        (("fit", "machines.csv", "--network", "lstm", "--target", "state", "--out", "m"), "needs --id"),
+        (("fit", "machines.csv", "--network", "lstm", *IDS, "--horizon", "3", "--out", "m"), "--horizon"),
         (("reconstruct", "model", "machines.csv", "--drop", "state", *IDS, "--out", "a.npy"), ".csv, .tsv, .parquet"),
-        (("transform", "model", "machines.csv", "--out", "a.csv"), "--id"),
         (("transform", "model", "machines.csv", *IDS, "--text", "state", "--out", "a.csv"), "--text"),
         (("reconstruct", "model", "digits"), "not sequences"),
     ],

@@ -196,3 +196,107 @@ def test_a_run_is_taken_up_with_the_lanes_it_began_with(monkeypatch, tmp_path):
     weights = [m.module_.state_dict() for m in (whole, one, resumed)]
     assert all(torch.equal(weights[0][name], weights[2][name]) for name in weights[0])
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0]), "lanes round differently"
+
+
+class Nested(torch.nn.Module):
+    """A layer that holds layers of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = Gru().stack(D, H)
+
+    def forward(self, x):
+        return self.inner(x)[0]
+
+
+def test_layers_inside_a_lane_do_not_wait_for_lanes():
+    x, lengths = batch()
+    torch.manual_seed(0)
+    module = stack(Lstm())
+    module.layers[0][0] = Nested()
+    x = torch.cat([x, x])
+    lengths = torch.cat([lengths, lengths])
+    whole = answers(module, x, lengths, 1)
+    for a, b in zip(whole, answers(module, x, lengths, runtime.available_cores()), strict=True):
+        assert (a - b).abs().max() <= 1e-5 * max(1.0, float(a.abs().max()))
+
+
+@pytest.mark.parametrize("cell", [Lstm(), Gru()], ids=lambda c: type(c).__name__)
+def test_second_derivatives_are_those_of_the_whole(cell):
+    x, _ = batch()
+    module = stack(cell)
+    found = []
+    for lanes in (1, 2):
+        given = x.clone().requires_grad_()
+        with runtime.in_lanes(lanes):
+            last = module(given, states=False)[1]
+            (slope,) = torch.autograd.grad(last.sum(), given, create_graph=True)
+            (last.sum() + 10 * slope.square().sum()).backward()
+        found.append([given.grad, *(p.grad.clone() for p in module.parameters())])
+        module.zero_grad()
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-4) for a, b in zip(*found, strict=True))
+
+
+def test_a_graph_that_was_kept_is_walked_again_and_one_that_was_not_is_refused():
+    x, lengths = batch()
+    module = stack(Gru())
+    found = []
+    for lanes in (1, 2):
+        module.zero_grad()
+        with runtime.in_lanes(lanes):
+            out, last = module(x, lengths)
+            last.sum().backward(retain_graph=True)
+            out.sum().backward()
+            with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+                last.sum().backward()
+        found.append([p.grad.clone() for p in module.parameters()])
+    assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("hooked", ["weight", "layer's gradient", "every module"])
+def test_other_hooks_too_get_the_whole_batch_once(hooked):
+    x, _ = batch()
+    module, seen = stack(Gru()), []
+    if hooked == "weight":
+        handle = module.layers[0][0].fused.weight_hh_l0.register_hook(lambda g: seen.append(g.shape))
+    elif hooked == "layer's gradient":
+        handle = module.layers[0][0].register_full_backward_hook(lambda _, __, g: seen.append(len(g[0])))
+    else:
+        handle = torch.nn.modules.module.register_module_forward_hook(lambda *a: seen.append(threading.get_ident()))
+    try:
+        with runtime.in_lanes(2):
+            module(x.clone().requires_grad_(), states=False)[1].sum().backward()
+    finally:
+        handle.remove()
+    wanted = {"weight": [(3 * H, H)], "layer's gradient": [ROWS]}
+    assert seen == wanted.get(hooked, [threading.get_ident()] * len(seen)) != []
+
+
+@pytest.mark.filterwarnings("ignore")  # tracing is on its way out of torch
+def test_what_follows_the_callers_thread_keeps_the_batch_whole():
+    x, _ = batch()
+    module = stack(Gru()).requires_grad_(False)
+    with runtime.in_lanes(2), torch.no_grad():
+        with torch.autocast("cpu", torch.bfloat16):
+            assert _lanes.count(module, x) == 1
+        traced = torch.jit.trace(lambda x: module(x, states=False)[1], x, check_trace=False)
+        assert torch.allclose(traced(-x), module(-x, states=False)[1], atol=1e-6)
+        assert _lanes.count(module, x) == 2
+
+
+def test_other_threads_keep_torchs_number_of_threads():
+    x, _ = batch()
+    module = stack(Gru())
+    _lanes._pools.clear()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    found = []
+    try:
+        with runtime.in_lanes(2), torch.no_grad():
+            module(x)
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    finally:
+        torch.set_num_threads(before)
+    assert found == [2]

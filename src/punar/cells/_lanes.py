@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from punar.core.runtime import available_cores, lanes
+from punar.core.runtime import available_cores, in_lanes, lanes
 from punar.data.steps import padded_to
 
 _FEWEST = 8  # rows of a part: with fewer, a step takes about as long
@@ -32,15 +32,28 @@ _pools: dict[int, ThreadPoolExecutor] = {}  # by process: a fork has none of its
 def count(module: nn.Module, x: Tensor) -> int:
     """Return in how many parts a batch ``x`` (B, T, D) runs through ``module``; 1: as it is, in the caller's thread."""
     rows = len(x)
+    if x.device.type != "cpu" or rows < 2 * _FEWEST or _watched():
+        return 1
     side_by_side = min(lanes(), rows // _FEWEST)
-    if side_by_side < 2 or x.device.type != "cpu" or torch.compiler.is_compiling():
+    if side_by_side < 2 or rows * x.shape[1] * sum(p.numel() for p in module.parameters()) < _WORK:
         return 1
-    if rows * x.shape[1] * sum(p.numel() for p in module.parameters()) < _WORK:
-        return 1
-    # Who hooks a layer waits for the whole batch, in his own thread.
-    if any(m._forward_hooks or m._forward_pre_hooks for m in module.modules() if m is not module):
+    if any(_hooked(m) for m in module.modules() if m is not module) or any(
+        p._backward_hooks for p in module.parameters()
+    ):
         return 1
     return side_by_side if torch.is_grad_enabled() else max(side_by_side, -(-rows // _MOST))
+
+
+def _watched() -> bool:
+    """Return whether something follows the caller's thread that other threads do not know of."""
+    tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return tracing or torch.is_autocast_enabled("cpu") or nn.modules.module._has_any_global_hook()
+
+
+def _hooked(module: nn.Module) -> bool:
+    """Return whether somebody waits for what a layer gives: he gets it whole, and in his own thread."""
+    kinds = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(kinds)
 
 
 def run(
@@ -88,31 +101,45 @@ class _InLanes(torch.autograd.Function):
     # autograd walks a graph in one thread: each part has a graph of its own, kept here between the two passes.
     @staticmethod
     def forward(ctx: Any, forward: Forward, prepared: list[Any], *tensors: Tensor) -> tuple[Any, ...]:
-        parts, trained = tensors[: len(prepared)], tensors[len(prepared) :]
-        given = [part.detach().requires_grad_(part.requires_grad) for part in parts]
-        ctx.found = _each(torch.enable_grad()(forward), zip(given, prepared, strict=True))
-        ctx.given, ctx.trained = given, trained
+        ctx.again, ctx.prepared = forward, prepared
+        ctx.save_for_backward(*tensors)
+        ctx.kept = _passed(forward, tensors, prepared)
         ctx.set_materialize_grads(False)
-        return tuple(None if out is None else out.detach() for pair in ctx.found for out in pair)
+        return tuple(None if out is None else out.detach() for _, pair in ctx.kept for out in pair)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
+        tensors = ctx.saved_tensors  # torch refuses here where a graph is walked again that was not to be kept
+        parts, trained = tensors[: len(ctx.prepared)], tensors[len(ctx.prepared) :]
+        twice, of_x = torch.is_grad_enabled(), ctx.needs_input_grad[2]
+        if twice:
+            # The kept graphs end at copies: a derivative of the derivative needs a graph of the tensors themselves.
+            passed = [(part, ctx.again(part, facts)) for part, facts in zip(parts, ctx.prepared, strict=True)]
+        else:
+            passed, ctx.kept = ctx.kept or _passed(ctx.again, tensors, ctx.prepared), None
         jobs = [
-            (pair, grads[2 * i : 2 * i + 2], [*([part] if part.requires_grad else []), *ctx.trained])
-            for i, (pair, part) in enumerate(zip(ctx.found, ctx.given, strict=True))
+            (pair, grads[2 * i : 2 * i + 2], [part, *trained] if of_x else list(trained), twice)
+            for i, (part, pair) in enumerate(passed)
         ]
-        ctx.found = None  # a second pass is refused by autograd, and graphs may go as they are walked
-        by_part = [list(found) for found in _each(_gradients, jobs)]
-        by_x = [found.pop(0) if part.requires_grad else None for found, part in zip(by_part, ctx.given, strict=True)]
+        by_part = [list(found) for found in ([_gradients(*job) for job in jobs] if twice else _each(_gradients, jobs))]
+        by_x = [found.pop(0) if of_x else None for found in by_part]
         return (None, None, *by_x, *map(_sum, zip(*by_part, strict=True)))
 
 
-def _gradients(outs: Iterable[Any], grads: Iterable[Tensor | None], inputs: list[Tensor]) -> Iterable[Tensor | None]:
+def _passed(forward: Forward, tensors: tuple[Tensor, ...], prepared: list[Any]) -> list[tuple[Tensor, Any]]:
+    """Return copies of the parts, and what the forward pass gives of each, with its graph."""
+    given = [part.detach().requires_grad_(part.requires_grad) for part in tensors[: len(prepared)]]
+    return list(zip(given, _each(torch.enable_grad()(forward), zip(given, prepared, strict=True)), strict=True))
+
+
+def _gradients(
+    outs: Iterable[Any], grads: Iterable[Tensor | None], inputs: list[Tensor], twice: bool
+) -> Iterable[Tensor | None]:
     pairs = [(out, grad) for out, grad in zip(outs, grads, strict=True) if grad is not None]
     if not pairs:
         return [None] * len(inputs)
-    return torch.autograd.grad([o for o, _ in pairs], inputs, [g for _, g in pairs], allow_unused=True)
+    ends, slopes = zip(*pairs, strict=True)
+    return torch.autograd.grad(ends, inputs, slopes, allow_unused=True, create_graph=twice)
 
 
 def _sum(parts: tuple[Tensor | None, ...]) -> Tensor | None:
@@ -122,13 +149,29 @@ def _sum(parts: tuple[Tensor | None, ...]) -> Tensor | None:
 
 def _each(do: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]) -> list[Any]:
     """Return what each job gives, in their order: side by side, each in one thread."""
-    waiting = [_pool().submit(do, *job) for job in jobs]
+    waiting = [_pool().submit(_alone, do, *job) for job in jobs]
     return [one.result() for one in waiting]
+
+
+def _alone(do: Callable[..., Any], *job: Any) -> Any:
+    # What is cut inside a lane would wait for lanes that are all taken.
+    with in_lanes(1):
+        return do(*job)
 
 
 def _pool() -> ThreadPoolExecutor:
     if os.getpid() not in _pools:
-        _pools[os.getpid()] = ThreadPoolExecutor(
-            available_cores(), thread_name_prefix="punar", initializer=torch.set_num_threads, initargs=(1,)
-        )
+        count = available_cores()
+        together = Barrier(count)
+        pool = ThreadPoolExecutor(count, thread_name_prefix="punar", initializer=_start)
+        # All threads begin now, because each tells torch a number that later threads of the caller would take over.
+        for begun in [pool.submit(together.wait) for _ in range(count)]:
+            begun.result()
+        torch.set_num_threads(torch.get_num_threads())
+        _pools[os.getpid()] = pool
     return _pools[os.getpid()]
+
+
+def _start() -> None:
+    torch.get_num_threads()  # torch asks for the common number at a thread's first use, and would do so later
+    torch.set_num_threads(1)

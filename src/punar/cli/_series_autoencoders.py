@@ -27,13 +27,28 @@ def reads_series(fitted: Any) -> bool:
     return hasattr(getattr(fitted, "network_", None), "cell")
 
 
-def read(data: str, reading: dict[str, Any]) -> tuple[UserSequences, list[np.ndarray]]:
-    """Return what ``data`` names, and its series one by one; options as for :func:`punar.cli._sequences.read`."""
+def read(data: str, reading: dict[str, Any], fitted: Any = None) -> tuple[UserSequences, list[np.ndarray]]:
+    """Return what ``data`` names, and its series one by one.
+
+    Parameters
+    ----------
+    data : str
+    reading : dict
+        Options of :func:`punar.cli._sequences.read`.
+    fitted : Autoencoder, optional
+        Whose channels are wanted, where they have names, in its order.
+    """
+    import numpy as np
+
     from punar.data.sequences import read_series
 
-    found = _sequences.read(data, kind="series", **reading)
-    series = read_series(found.items, found.name, id_column=found.id_column, time_column=found.time_column)
-    return found, list(series.items)
+    names = getattr(fitted, "feature_names_in_", None)
+    found = _sequences.read(data, kind="series", channels=None if names is None else [str(n) for n in names], **reading)
+    series = list(read_series(found.items, found.name, id_column=found.id_column, time_column=found.time_column).items)
+    if isinstance(found.items, np.ndarray):
+        # In an array a shorter series ends in NaN.
+        series = [x[: int(np.flatnonzero(~np.isnan(x).all(1)).max(initial=-1)) + 1] for x in series]
+    return found, series
 
 
 def fit(model: Any, data: str, out: Path, reading: dict[str, Any], checkpoint: Path | None) -> None:
@@ -50,6 +65,8 @@ def fit(model: Any, data: str, out: Path, reading: dict[str, Any], checkpoint: P
         Options of :func:`read`.
     checkpoint : Path or None
     """
+    import numpy as np
+
     import punar
     from punar.cli.fit import shares
 
@@ -57,21 +74,20 @@ def fit(model: Any, data: str, out: Path, reading: dict[str, Any], checkpoint: P
     if len(series) == 1:
         raise DataError(words.ONE_SERIES.format(name=found.name))
     model.fit(series, checkpoint=checkpoint)
+    if found.channels:
+        model.feature_names_in_ = np.asarray(found.channels, dtype=object)
     punar.save(model, out)
     for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *shares(model.fit_report_)]:
         typer.echo(line)
     typer.echo(texts.FIT_SAVED.format(path=out))
     columns = {"--id": found.id_column, "--time": found.time_column, "--key": reading["key"]}
     options = [word for option, value in columns.items() if value for word in (option, value)]
-    # What is no channel in training is none later either.
-    aside = [*reading["drop"], *([reading["target"]] if reading["target"] and found.id_column else [])]
-    options += [word for name in aside for word in ("--drop", name)]
     typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", "reconstruct", str(out), data, *options])))
 
 
 def transform(fitted: Any, data: str, out: Path, reading: dict[str, Any]) -> None:
     """Write the code of each series."""
-    found, series = read(data, reading)
+    found, series = read(data, reading, fitted)
     codes = fitted.transform(series)
     write_rows(out, codes, [str(n) for n in fitted.get_feature_names_out()], found.row_names, found.row_title)
     typer.echo(texts.WRITTEN.format(path=out, what=texts.CODES_SHAPE.format(n=codes.shape[0], d=codes.shape[1])))
@@ -83,7 +99,7 @@ def reconstruct(fitted: Any, data: str, out: Path | None, reading: dict[str, Any
         raise ParameterError(f"--out must end in {', '.join(_TABLES)} for series, got '{out}'.")
     import numpy as np
 
-    found, series = read(data, reading)
+    found, series = read(data, reading, fitted)
     errors = fitted.reconstruction_error(series)
     worst = int(errors.argmax())
     typer.echo(texts.MEAN_ERROR.format(mean=float(errors.mean())))

@@ -114,7 +114,10 @@ def fit(
         return
     named = {f"--{name.replace('_', '-')}": value for name, value in steps.items()}
     columns = {"--id": id_column, "--time": time_column, "--missing": missing}
-    recurrent = network is not None and network in members("cells")
+    cells = members("cells")
+    recurrent = network == "recurrent" or network in cells
+    if recurrent:
+        named.pop("--hidden-size")
     refuse(named | ({} if recurrent else columns), texts.FIT_ONLY_WITH_CELL)
     if backbone is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer
@@ -139,7 +142,7 @@ def fit(
     chosen = {**given, "latent_dim": latent_dim, "scaling": scaling, "missing": missing}
     model = punar.Autoencoder(
         objective or "reconstruction",
-        network or "dense",
+        _network(network, hidden_size if recurrent else None),
         device=device,
         random_state=seed,
         strict=strict,
@@ -164,6 +167,17 @@ def fit(
     typer.echo(texts.FIT_SAVED.format(path=out))
     follow_up = ["punar", "reconstruct", str(out), data, *(["--key", key] if key else [])]
     typer.echo(texts.FIT_NEXT.format(command=shlex.join(follow_up)))
+
+
+def _network(name: str | None, hidden_size: int | None) -> Any:
+    """Return what stands for a network: its name, or a recurrent one of that width."""
+    if hidden_size is None:
+        return name or "dense"
+    from punar.core.plugins import member
+    from punar.networks.recurrent import Recurrent
+
+    cell = None if name == "recurrent" else member("cells", str(name))()
+    return Recurrent(cell, hidden_size=hidden_size)
 
 
 def shares(report: dict[str, Any]) -> list[str]:

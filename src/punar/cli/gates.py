@@ -31,6 +31,7 @@ def gates(
     target: o.Target = None,
     text: o.Text = None,
     path: o.PathColumn = None,
+    drop: o.Drop = None,
     key: o.Key = None,
     header: o.Header = None,
     id_column: o.IdColumn = None,
@@ -48,10 +49,18 @@ def gates(
     fitted = punar.load(model)
     others = [(place, punar.load(place)) for place in beside or []]
     _refuse_without_gates({model: fitted, **dict(others)})
-    reading = {"target": target, "text": text, "path": path, "key": key, "header": header, "skip_bad": skip_bad}
+    reading = {
+        "target": target,
+        "text": text,
+        "path": path,
+        "drop": drop or (),
+        "key": key,
+        "header": header,
+        "skip_bad": skip_bad,
+    }
     if _series_autoencoders.reads_series(fitted):
         columns = {"id_column": id_column, "time_column": time_column}
-        found, items = _series_autoencoders.read(data, reading | columns)
+        found, items = _series_autoencoders.read(data, reading | columns, fitted)
     else:
         refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
         found = _sequences.read_for(fitted, data, reading)

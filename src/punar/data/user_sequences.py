@@ -224,6 +224,11 @@ def _from_steps(
     aside = {id_column, time_column, *drop}
     labels = None
     if target is not None and task != "forecasting":
+        if id_column is None:
+            raise ParameterError(
+                f"{where}: --target {target} needs --id COLUMN, which says whose label it is. For the steps to come of "
+                "this column say --task forecasting; to leave it out --drop."
+            )
         labels = _labels_by_id(frame, str(id_column), target, f"{where}, column {shown(target)}", task)
         notes.append(labels[1])
         aside.add(target)

@@ -13,7 +13,6 @@ from punar.data.steps import padded_to
 
 # Batches that are sorted among themselves: enough that neighbours are equally long, few enough that order is random.
 _POOL = 50
-_AT_ONCE = 1024  # sequences whose statistics are taken together
 _MOST_NUMBERS = 2**24  # states in memory in one pass without gradients
 
 
@@ -100,7 +99,8 @@ class SequenceRows:
 
         Mean, deviation, minimum, maximum, first and last value of each channel.
         """
-        return torch.cat([self._statistics(some) for some in index.split(_AT_ONCE)])
+        size = max(1, _MOST_NUMBERS // (8 * self._longest * self._steps[0].numel()))  # some copies at a time
+        return torch.cat([self._statistics(some) for some in index.split(size)])
 
     def _statistics(self, index: Tensor) -> Tensor:
         lengths = self.lengths[index]

@@ -135,7 +135,7 @@ class _Encoder(nn.Module):
             longest = padded_to(int(known.max()), rows.shape[1])
             # In scaled rows zero is the mean.
             rows = rows[:, :longest].masked_fill(missing[:, :longest], 0.0)
-        return self.code(self.stack(rows, known)[1])
+        return self.code(self.stack(rows, known, states=False)[1])
 
 
 class _Decoder(nn.Module):
