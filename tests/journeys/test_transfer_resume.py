@@ -82,7 +82,7 @@ def test_killed_and_started_again_ends_in_the_same_weights(phase, tmp_path):
     seconds = time.perf_counter() - began
     rng, kills, found = random.Random(0), 0, ""
     for _ in range(6):
-        found = _run(phase, tmp_path / "killed", tmp_path / "cache-killed", rng.uniform(0.05, 0.5 * seconds))
+        found = _run(phase, tmp_path / "killed", tmp_path / "cache-killed", rng.uniform(0.05, 0.25 * seconds))
         kills += not found
     found = found or _run(phase, tmp_path / "killed", tmp_path / "cache-killed")
     print(f"{phase}: {kills} kills")

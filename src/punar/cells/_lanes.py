@@ -51,7 +51,7 @@ def _watched() -> bool:
 
 
 def _hooked(module: nn.Module) -> bool:
-    """Return whether somebody waits for what a layer gives: he gets it whole, and in his own thread."""
+    """Return whether somebody waits for what a layer gives: they get it whole, and in their own thread."""
     kinds = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     return any(kinds)
 
