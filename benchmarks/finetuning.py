@@ -36,7 +36,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 import punar
-from punar.estimators.backbone import build
+from punar.backbones import build
 
 KINDS = ("Platelets", "RBC", "WBC")
 Fit = Callable[[list[str], np.ndarray, list[str], np.ndarray], float]

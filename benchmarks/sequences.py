@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from words_and_sounds import recordings
 
 import punar
-from punar.data.sounds import log_mel_picture
+from punar.preparations.sounds import log_mel_picture
 
 
 def model(cell: str, **settings: object) -> punar.SequenceModel:

@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import punar
-from punar.data.sounds import log_mel_picture
+from punar.preparations.sounds import log_mel_picture
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 WIDTH = 384

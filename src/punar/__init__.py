@@ -9,17 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from punar.backbones import backbone
     from punar.comparison.ask import compare
     from punar.estimators.autoencoder import Autoencoder
-    from punar.estimators.backbone import backbone
     from punar.estimators.feature_extractor import FeatureExtractor
-    from punar.estimators.folder import load, save
     from punar.estimators.sequence_model import SequenceModel
     from punar.estimators.transfer_learner import TransferLearner
     from punar.inspection.catalogue import list_backbones
     from punar.inspection.gates import gates
     from punar.inspection.gradient_flow import gradient_flow
     from punar.inspection.layers import layers
+    from punar.stored import load, save
 
 __version__ = "0.1.0"
 
@@ -45,19 +45,21 @@ _HOME = {
     "FeatureExtractor": "punar.estimators.feature_extractor",
     "SequenceModel": "punar.estimators.sequence_model",
     "TransferLearner": "punar.estimators.transfer_learner",
-    "backbone": "punar.estimators.backbone",
+    "backbone": "punar.backbones",
     "compare": "punar.comparison.ask",
     "gates": "punar.inspection.gates",
     "gradient_flow": "punar.inspection.gradient_flow",
     "layers": "punar.inspection.layers",
     "list_backbones": "punar.inspection.catalogue",
-    "load": "punar.estimators.folder",
-    "save": "punar.estimators.folder",
+    "load": "punar.stored",
+    "save": "punar.stored",
 }
+# ``punar.networks.dense.Dense`` resolves after a bare ``import punar``, each step when it is asked for.
+_PARTS = ("backbones", "cells", "networks", "objectives", "preparations", "sources", "tasks")
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("errors", "extend"):
+    if name in ("errors", "extend", *_PARTS):
         return import_module(f"punar.{name}")
     if name not in _HOME:
         from punar.errors import suggest

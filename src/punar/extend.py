@@ -38,8 +38,8 @@ punar.errors.ParameterError: LogCosh: scale must be a number > 0, got 0.
 
 from __future__ import annotations
 
-from punar.backbones._backbone import Backbone, Plan, Stage
-from punar.cells._cell import Cell
+from punar.backbones import Backbone, Plan, Stage
+from punar.cells import Cell
 from punar.core.params import (
     Rule,
     boolean,
@@ -53,11 +53,10 @@ from punar.core.params import (
     random_state,
     widths,
 )
-from punar.data.preparation import Preparation
-from punar.networks._network import AutoencoderModule, Network
-from punar.objectives._objective import Objective
-from punar.tasks._linear_head import LinearHead
-from punar.tasks._task import Task
+from punar.networks import AutoencoderModule, Network
+from punar.objectives import Objective
+from punar.preparations import Preparation
+from punar.tasks import LinearHead, Task
 
 __all__ = [
     "AutoencoderModule",

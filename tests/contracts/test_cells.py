@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from punar.cells._cell import Cell
+from punar.cells import Cell, Stack
 from punar.core import plugins
 from punar.core.runtime import drawing_from
 from punar.errors import ParameterError
@@ -49,7 +49,7 @@ def _built(cell, seed=0):
 
 def _stack(cell, options, seed=0):
     torch.manual_seed(seed)
-    return cell.stack(D, H, **options)
+    return Stack(cell, D, H, **options)
 
 
 def _x(*shape, seed=1):
@@ -288,8 +288,8 @@ def test_weights_survive_a_state_dict(cell, options):
 @every_cell
 def test_a_layer_norm_over_one_unit_is_refused(cell):
     with pytest.raises(ParameterError, match=r"hidden_size must be an integer >= 2 with layer_norm=True, got 1"):
-        cell.stack(D, 1, layer_norm=True)
-    assert cell.stack(D, 1)(_x(2, 3, D))[1].shape == (2, 1)
+        Stack(cell, D, 1, layer_norm=True)
+    assert Stack(cell, D, 1)(_x(2, 3, D))[1].shape == (2, 1)
 
 
 def test_an_unknown_cell_is_named_with_its_likely_spelling():

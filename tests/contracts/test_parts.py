@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator, clone
 
 from punar.core import plugins
 from punar.errors import ParameterError
-from punar.networks._network import AutoencoderModule, Network
-from punar.objectives._objective import Objective
+from punar.networks import AutoencoderModule, Network
+from punar.objectives import Objective
 
 LATENT = 3
 # Further settings of known parts; a part that is not named here is checked with its defaults.

@@ -117,7 +117,9 @@ TRANSFER = {"cache": False, "random_state": 0}
 @golden
 def autoencoder_sparse_conv() -> tuple[Any, Any]:
     X, _ = pictures(24, 8, 1)
-    return punar.Autoencoder("sparse", Conv(channels=(4, 6), hidden=()), latent_dim=3, **FAST).fit(X[..., 0]), X[:4, ..., 0]
+    return punar.Autoencoder("sparse", Conv(channels=(4, 6), hidden=()), latent_dim=3, **FAST).fit(X[..., 0]), X[
+        :4, ..., 0
+    ]
 
 
 @golden
@@ -188,8 +190,8 @@ def sequence_lstm_regression() -> tuple[Any, Any]:
     X, _ = series()
     y = np.array([[x.sum(), x[-1, 0]] for x in X])
     model = punar.SequenceModel(
-        "lstm", task="regression", hidden_size=5, num_layers=2, bidirectional=True, layer_norm=True, pooling="attention",
-        missing="mask", **FAST,
+        "lstm", task="regression", hidden_size=5, num_layers=2, bidirectional=True, layer_norm=True,
+        pooling="attention", missing="mask", **FAST,
     )  # fmt: skip
     return model.fit(X, y), X[:5]
 
@@ -233,7 +235,7 @@ def forecasting_long_table() -> tuple[Any, Any]:
 
 def stored_input(X: Any) -> Any:
     """Return an input as JSON values, with what turns it back."""
-    if X is None or isinstance(X, list) and isinstance(X[0], str):
+    if X is None or (isinstance(X, list) and isinstance(X[0], str)):
         return {"form": "plain", "values": X}
     if isinstance(X, np.ndarray):
         return {"form": "array", "dtype": str(X.dtype), "values": X.tolist()}
@@ -265,7 +267,9 @@ def answers(model: Any, X: Any) -> dict[str, Any]:
             found[method] = getattr(model, method)(X)
         except (punar.errors.NotSupportedError, punar.errors.DataTypeError):  # a forecaster reads no series here
             continue
-    return {k: [np.asarray(p).tolist() for p in v] if isinstance(v, (tuple, list)) else v.tolist() for k, v in found.items()}
+    return {
+        k: [np.asarray(p).tolist() for p in v] if isinstance(v, (tuple, list)) else v.tolist() for k, v in found.items()
+    }
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from punar.cells import _scan
+from punar.cells import Stack, _scan
 from punar.cells.gru import Gru
 from punar.cells.lstm import Lstm
 from punar.cells.min_gru import MinGru
@@ -219,7 +219,7 @@ def _ragged():
 @pytest.mark.parametrize("cell", CELLS, ids=str)
 def test_a_ragged_batch_equals_its_sequences_one_by_one(cell, layer_norm):
     torch.manual_seed(0)
-    stack = cell.stack(D, H, num_layers=2, bidirectional=True, layer_norm=layer_norm)
+    stack = Stack(cell, D, H, num_layers=2, bidirectional=True, layer_norm=layer_norm)
     x = _ragged()
     for dtype, rtol, atol in ((torch.float32, 1e-6, 1e-6), (torch.float64, 0, 1e-12)):
         stack.to(dtype).zero_grad()
@@ -242,7 +242,7 @@ def test_a_ragged_batch_equals_its_sequences_one_by_one(cell, layer_norm):
 @pytest.mark.parametrize(("cell", "kind"), [(Rnn(), nn.RNN), (Lstm(), nn.LSTM), (Gru(), nn.GRU)])
 def test_a_ragged_batch_equals_torchs_packed_sequence(cell, kind):
     torch.manual_seed(0)
-    stack = cell.stack(D, H, num_layers=2, bidirectional=True)
+    stack = Stack(cell, D, H, num_layers=2, bidirectional=True)
     peer = kind(D, H, num_layers=2, bidirectional=True, batch_first=True)
     for layer, pair in enumerate(stack.layers):
         for suffix, module in zip(("", "_reverse"), pair, strict=True):

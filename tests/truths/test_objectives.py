@@ -11,7 +11,7 @@ from scipy.linalg import subspace_angles
 from torch import nn
 
 from punar.errors import ParameterError
-from punar.networks._network import AutoencoderModule
+from punar.networks import AutoencoderModule
 from punar.networks.dense import Dense
 from punar.objectives import variational
 from punar.objectives.denoising import Denoising

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 import punar
 from punar.core.runtime import mix
-from punar.estimators._sequence_rows import by_length
+from punar.models.recurrent.rows import by_length
 from punar.training import optimisers
 
 

@@ -113,7 +113,7 @@ def test_the_bert_recipe_has_the_librarys_own_counts():
     transformers = pytest.importorskip("transformers")
     import torch
 
-    from punar.estimators._freezing import set_trainable, trainable_stages
+    from punar.models.transfer.freezing import set_trainable, trainable_stages
 
     recipe = punar.backbone("bert-base-uncased", weights=None)
     about = recipe.describe()

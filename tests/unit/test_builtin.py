@@ -10,8 +10,8 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from punar.data import builtin
 from punar.errors import DataError
+from punar.sources import _builtin as builtin
 
 SHAPES = {
     "breast-cancer": (569, 30),

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from punar.data import _memory, images
-from punar.data.files import read
 from punar.errors import DataError, DataTypeError, MissingExtraError, ParameterError
+from punar.sources import _images as images
+from punar.sources import _memory
+from punar.sources._data import read
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 

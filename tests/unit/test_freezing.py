@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from punar.backbones._backbone import Stage
+from punar.backbones import Stage
 from punar.errors import ParameterError, ParameterTypeError
-from punar.estimators._freezing import set_trainable, stage_modules, stage_parameters, trainable_stages
+from punar.models.transfer.freezing import set_trainable, stage_modules, stage_parameters, trainable_stages
 
 
 class Net(nn.Module):

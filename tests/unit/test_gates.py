@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 import punar
+from punar.cells import Stack
 from punar.cells.gru import Gru
 from punar.errors import DataError, DataTypeError, NotFittedError, NotSupportedError, ParameterTypeError
 
@@ -186,7 +187,7 @@ def test_wrong_models_are_named():
 
 
 def test_a_stack_of_cells():
-    stack = Gru().stack(3, 6, num_layers=2, bidirectional=True, layer_norm=True).eval()
+    stack = Stack(Gru(), 3, 6, num_layers=2, bidirectional=True, layer_norm=True).eval()
     x = torch.randn(2, 12, 3)
     found = punar.gates(stack, x)
     assert list(found)[-1] == "hidden_l1_reverse"

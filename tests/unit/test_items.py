@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from punar.data.items import holds_items, kind_of, read_items
-from punar.data.readable import leave_out_unreadable, unreadable
 from punar.errors import DataError, ParameterError
+from punar.sources._items import holds_items, kind_of, read_items
+from punar.sources._readable import leave_out_unreadable, unreadable
 
 TEXTS = ["a stirring and funny film", "reassembled from the cutting room floor", "जो कुछ भी हुआ वह अच्छा था"]
 
@@ -242,7 +242,7 @@ def test_what_no_backbone_reads_is_refused(values):
 
 
 def test_unreadable_items_are_counted_named_and_left_out(photos, monkeypatch):
-    from punar.data import images
+    from punar.sources import _images as images
 
     (photos / "cat" / "0.png").write_bytes(b"no picture")
     whole = (photos / "dog" / "1.png").read_bytes()

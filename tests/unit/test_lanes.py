@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import punar
-from punar.cells import _lanes
+from punar.cells import Stack, _lanes
 from punar.cells.gru import Gru
 from punar.cells.lstm import Lstm
 from punar.cells.min_gru import MinGru
@@ -33,7 +33,7 @@ def batch():
 
 def stack(cell, **options):
     torch.manual_seed(0)
-    return cell.stack(D, H, **options)
+    return Stack(cell, D, H, **options)
 
 
 def answers(module, x, lengths, lanes, states=True):
@@ -203,7 +203,7 @@ class Nested(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.inner = Gru().stack(D, H)
+        self.inner = Stack(Gru(), D, H)
 
     def forward(self, x):
         return self.inner(x)[0]

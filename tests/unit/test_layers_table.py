@@ -12,10 +12,9 @@ import torch
 from torch import nn
 
 import punar
-from punar.backbones._backbone import Plan, Stage
+from punar.backbones import Plan, Stage, build
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError
-from punar.estimators._transfer_module import Transfer, linear_head
-from punar.estimators.backbone import build
+from punar.models.transfer.module import Transfer, linear_head
 
 models = pytest.importorskip("torchvision.models")
 

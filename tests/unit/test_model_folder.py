@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from punar import __version__
-from punar.core import files, model_folder
+from punar.core import files
 from punar.errors import DamagedModelError, ModelFolderError, NewerFormatError, ParameterTypeError
+from punar.stored import _model_folder as model_folder
 
 TENSORS = {
     "a.weight": torch.arange(12, dtype=torch.float32).reshape(3, 4),

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from punar.data.augment import NAMES, View, augment
-from punar.data.pictures import Pictures
-from punar.data.preparation import BadItem
+from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError
+from punar.preparations._augment import NAMES, View, augment
+from punar.preparations.pictures import Pictures
 
 FACTS = Pictures(size=(32, 32), crop=1.0)
 RNG = np.random.default_rng(0)

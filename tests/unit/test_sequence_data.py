@@ -11,8 +11,8 @@ import torch
 
 from punar import errors
 from punar.data import sequences
-from punar.data.frames import Frames
-from punar.data.series import Series
+from punar.preparations.frames import Frames
+from punar.preparations.series import Series
 
 W = "Thing.fit"
 
@@ -250,7 +250,7 @@ def test_max_length_cuts_the_end():
 @pytest.fixture
 def vocabulary():
     pytest.importorskip("tokenizers")
-    from punar.data import vocabulary
+    from punar.preparations import _vocabulary as vocabulary
 
     return vocabulary
 

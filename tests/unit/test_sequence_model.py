@@ -16,8 +16,9 @@ import punar
 from punar import errors
 from punar.cells.lstm import Lstm
 from punar.core.plugins import member
-from punar.estimators import _sequence_job, _sequence_rows
-from punar.estimators._sequence_rows import SequenceRows, by_length
+from punar.models.recurrent import fit as _sequence_job
+from punar.models.recurrent import rows as _sequence_rows
+from punar.models.recurrent.rows import SequenceRows, by_length
 from punar.training.checkpoint import Checkpoint
 
 CELLS = ("rnn", "lstm", "gru", "min_gru", "min_lstm")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from punar.backbones._backbone import Stage
+from punar.backbones import Stage
 from punar.backbones._stages import prove_stages
 from punar.core.replay import captured, replayed
 from punar.errors import BackboneError

@@ -25,11 +25,8 @@ from punar.backbones.minilm import Minilm
 from punar.backbones.transformers import Transformers
 from punar.core.replay import captured, replayed
 from punar.core.weights import load_weights
-from punar.data import _audio_file
-from punar.data.preparation import BadItem
-from punar.data.sentences import Sentences
-from punar.data.sounds import Sounds, log_mel_picture
-from punar.data.vectors import Rows
+from punar.data import decode as _audio_file
+from punar.data.decode import BadItem
 from punar.errors import (
     BackboneError,
     DamagedModelError,
@@ -39,6 +36,9 @@ from punar.errors import (
     ParameterError,
     WeightsNotFoundError,
 )
+from punar.preparations.rows import Rows
+from punar.preparations.sentences import Sentences
+from punar.preparations.sounds import Sounds, log_mel_picture
 
 pytest.importorskip("tokenizers")
 try:

@@ -88,7 +88,7 @@ def test_features_of_random_weights_beat_chance_here(pictures):
 )
 def test_frozen_means_bit_identical_parameters_and_buffers(pictures, unfreeze, frozen):
     X, y = pictures
-    from punar.estimators.backbone import build
+    from punar.backbones import build
 
     before = build(backbone(), seed=0).module.state_dict()
     before = {k: v.clone() for k, v in before.items()}
@@ -102,7 +102,7 @@ def test_frozen_means_bit_identical_parameters_and_buffers(pictures, unfreeze, f
 
 def test_batch_norm_statistics_stay_by_default(pictures):
     X, y = pictures
-    from punar.estimators.backbone import build
+    from punar.backbones import build
 
     before = {k: v.clone() for k, v in build(backbone(), seed=0).module.state_dict().items()}
     after = learner(strategy="fine_tuning", unfreeze="all").fit(X, y).module_.backbone.state_dict()
@@ -233,7 +233,7 @@ def test_options_of_fine_tuning_run_and_repeat(pictures, settings):
 
 def test_gradual_unfreezing_is_a_function_of_the_epoch(pictures):
     X, y = pictures
-    from punar.estimators.backbone import build
+    from punar.backbones import build
 
     before = {k: v.clone() for k, v in build(backbone(), seed=0).module.state_dict().items()}
     model = learner(strategy="fine_tuning", unfreeze="all", gradual=True, epochs=2, validation_fraction=0).fit(X, y)

@@ -15,7 +15,7 @@ from sklearn.ensemble import VotingClassifier
 
 import punar
 from punar import errors
-from punar.data.pictures import Pictures
+from punar.preparations.pictures import Pictures
 from punar.tasks.multilabel import Multilabel
 
 N = 24
@@ -173,7 +173,7 @@ def test_models_of_texts_can_be_pickled(tiny_bert, strategy):
 
 def test_low_rank_adapters_follow_the_seed_and_leave_the_rest(tiny_bert, tmp_path):
     pytest.importorskip("peft")
-    from punar.estimators.backbone import build
+    from punar.backbones import build
 
     y = np.arange(N) % 2
     before = build(tiny_bert, seed=0).module.state_dict()

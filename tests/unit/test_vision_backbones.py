@@ -16,11 +16,11 @@ from punar.backbones._vision import mean_of_last_map
 from punar.backbones._weights import put_weights
 from punar.backbones.bn_inception import BnInception
 from punar.core.replay import captured, replayed
-from punar.data.pictures import Pictures
 from punar.errors import (
     ParameterError,
     WeightsNotFoundError,
 )
+from punar.preparations.pictures import Pictures
 
 torchvision = pytest.importorskip("torchvision", reason="pip install 'punar[vision]'")
 timm = pytest.importorskip("timm", reason="pip install 'punar[vision]'")

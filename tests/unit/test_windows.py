@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from punar.data.histories import Histories
 from punar.data.windows import Windows, default_context, filled, split_in_time, spread
+from punar.preparations.histories import Histories
 
 
 def items(gaps=False):

@@ -25,7 +25,9 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.data.preparation import Preparation
+from punar.backbones._view import View
+from punar.errors import NotSupportedError
+from punar.preparations import Preparation
 
 Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 
@@ -68,6 +70,8 @@ class Plan:
         Peak for fine-tuning, where it is another than the domain's.
     batch_size : int or None
         Items of a frozen pass, where it is another than the domain's.
+    views : tuple of View
+        What the network can show beside the pooled vector of ``forward``.
     """
 
     stages: tuple[Stage, ...]
@@ -78,6 +82,29 @@ class Plan:
     export: tuple[str, ...] = ("pixels",)
     learning_rate: float | None = None
     batch_size: int | None = None
+    views: tuple[View, ...] = ()
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What the network can show: names for :meth:`view`."""
+        return ("vector", *(view.form for view in self.views))
+
+    def view(self, form: str) -> View:
+        """Return what the network shows in this form.
+
+        Raises
+        ------
+        NotSupportedError
+            It shows no such thing; the message lists what it shows.
+        """
+        if form == "vector":
+            return View("vector", (self.width,), self.forward)
+        for view in self.views:
+            if view.form == form:
+                return view
+        raise NotSupportedError(
+            f"this backbone cannot show {form}: it shows {', '.join(self.forms)}. Take another backbone or task."
+        )
 
 
 class Backbone(BaseEstimator, ABC):

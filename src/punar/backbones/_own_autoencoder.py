@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from punar.backbones._backbone import Plan, Stage, mean_of_map
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
-from punar.core import model_folder, plugins
-from punar.data.pictures import Pictures
-from punar.data.preparation import Preparation
-from punar.data.vectors import Rows
+from punar.core import plugins
 from punar.errors import BackboneError, DamagedModelError, ModelFolderError, ParameterError, shown
+from punar.preparations import Preparation
+from punar.preparations.pictures import Pictures
+from punar.preparations.rows import Rows
+from punar.stored import _model_folder as model_folder
 
 _MOST_NUMBERS = 2**24  # per row
 

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
+from punar.cells import build_encoder
 from punar.core import plugins
 from punar.core.weights import at_most, most_parameters
-from punar.data import vocabulary
-from punar.data.frames import Frames
-from punar.data.preparation import Batch, Preparation
-from punar.data.sentences import Sentences
-from punar.data.series import Series
 from punar.errors import BackboneError, DamagedModelError, ModelFolderError, shown
+from punar.preparations import Batch, Preparation
+from punar.preparations import _vocabulary as vocabulary
+from punar.preparations.frames import Frames
+from punar.preparations.sentences import Sentences
+from punar.preparations.series import Series
 
 ARCHITECTURE = "sequence"
 _PREFIX, _TOKENIZER = "module.", "tokenizer"
@@ -87,7 +88,7 @@ def build(about: Mapping[str, Any]) -> nn.Module:
     with _as_damage("config.json"), at_most(int(about["most_parameters"]), "config.json"):
         cell: Any = plugins.from_dict(about["cell"], allowed=("cells",))
         cell.check()
-        module: nn.Module = cell.encoder(about["design"])
+        module: nn.Module = build_encoder(cell, about["design"])
     return module
 
 

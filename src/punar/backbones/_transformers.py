@@ -18,10 +18,10 @@ from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
 from punar.backbones._weights import put_weights, read_state_dict
 from punar.core import strict_json, tensor_file
-from punar.data.preparation import Preparation
-from punar.data.sentences import Sentences
-from punar.data.sounds import Sounds
 from punar.errors import BackboneError, DamagedModelError, MissingExtraError, ParameterError, shown, suggest
+from punar.preparations import Preparation
+from punar.preparations.sentences import Sentences
+from punar.preparations.sounds import Sounds
 
 # Attention as the library computes it: fused, and exportable with a mask (so is "eager", which is slower).
 ATTENTION = "sdpa"

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Plan, Stage, mean_of_map
-from punar.data.pictures import Pictures
 from punar.errors import ParameterError, WeightsNotFoundError, shown, suggest
+from punar.preparations.pictures import Pictures
 
 INPUT_OPTIONS = ("mean", "std", "size", "crop")
 _CONTAINERS = ("blocks", "stages", "layers", "features", "encoder", "trunk_output")

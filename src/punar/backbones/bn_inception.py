@@ -11,8 +11,8 @@ from punar.backbones._backbone import Backbone, Plan, Stage
 from punar.backbones._bn_inception import TABLE, WIDTH, BnInceptionModule
 from punar.backbones._vision import check_name, input_facts, picture_plan, split_options, stages_as_json
 from punar.backbones._weights import put_weights, read_state_dict
-from punar.data.pictures import Pictures
 from punar.errors import ParameterError, WeightsNotFoundError, shown, suggest
+from punar.preparations.pictures import Pictures
 
 _STEM = ("conv1", "pool1", "conv2", "pool2")
 

@@ -13,8 +13,8 @@ from punar.backbones._backbone import Backbone, Plan, Stage, mean_of_map
 from punar.backbones._cifar_resnet import CifarResNet
 from punar.backbones._weights import put_weights, read_state_dict
 from punar.core import strict_json, tensor_file
-from punar.data.pictures import Pictures
 from punar.errors import DamagedModelError, ParameterError, WeightsNotFoundError, shown, suggest
+from punar.preparations.pictures import Pictures
 
 _DEPTHS = (20, 32, 44, 56)
 _STAGES = (

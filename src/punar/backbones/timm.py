@@ -25,8 +25,8 @@ from punar.backbones._vision import (
     stages_as_json,
 )
 from punar.backbones._weights import put_weights, read_state_dict
-from punar.data.pictures import Pictures
 from punar.errors import BackboneError, MissingExtraError, ParameterError, shown
+from punar.preparations.pictures import Pictures
 
 # These would read files or the network, or give something else than pooled features.
 _RESERVED = (

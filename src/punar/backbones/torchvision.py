@@ -24,8 +24,8 @@ from punar.backbones._vision import (
     stages_as_json,
 )
 from punar.backbones._weights import put_weights, read_state_dict
-from punar.data.pictures import Pictures
 from punar.errors import DamagedModelError, MissingExtraError, ParameterError, shown
+from punar.preparations.pictures import Pictures
 
 _RESERVED = ("weights", "progress", "num_classes", "aux_logits", "transform_input", "init_weights")
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from punar.cells._cell import Cell
 from punar.cells._stack import Stack
-
-if TYPE_CHECKING:
-    from punar.cells._cell import Cell
 
 POOLINGS = ("last", "mean", "max", "attention")
 _MOST = 2**24  # of any size in a stored model
@@ -52,11 +50,29 @@ def pooled(embed: nn.Module, stack: Stack, pool: Pool, steps: Tensor, lengths: T
     return found
 
 
-def build(cell: Cell, design: Mapping[str, Any]) -> Encoder:
-    """Return an encoder with first weights; see :meth:`Cell.encoder`."""
+def build_encoder(cell: Cell, design: Mapping[str, Any]) -> Encoder:
+    """Return what turns sequences into one vector each: embed, stack, pool, with first weights.
+
+    Parameters
+    ----------
+    cell : Cell
+    design : mapping
+        JSON values: ``width`` of a step, size of the vocabulary ``tokens`` (None where steps are numbers),
+        ``hidden_size``, ``num_layers``, ``bidirectional``, ``layer_norm``, ``dropout`` and ``pooling``, one of
+        "last", "mean", "max" and "attention". What else it holds is not used.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        A stored design that cannot be one.
+    ParameterError
+        As from :class:`Stack`.
+    """
+    check_design(design)
     width, tokens, dropout = design["width"], design["tokens"], design["dropout"]
     embed = Values() if tokens is None else Words(tokens, width, dropout)
-    stack = cell.stack(
+    stack = Stack(
+        cell,
         width,
         design["hidden_size"],
         num_layers=design["num_layers"],
@@ -67,7 +83,7 @@ def build(cell: Cell, design: Mapping[str, Any]) -> Encoder:
     return Encoder(embed, stack, Pool(design["pooling"], stack.output_width))
 
 
-def check(design: Mapping[str, Any]) -> None:
+def check_design(design: Mapping[str, Any]) -> None:
     """Raise ValueError, KeyError or TypeError where a stored design cannot be one."""
     sizes = [design[name] for name in ("width", "hidden_size", "num_layers")]
     sizes += [] if design["tokens"] is None else [design["tokens"]]
@@ -76,7 +92,7 @@ def check(design: Mapping[str, Any]) -> None:
     if not all(type(design[name]) is bool for name in ("bidirectional", "layer_norm")):
         raise ValueError("bidirectional and layer_norm must be true or false")
     if design["pooling"] not in POOLINGS or type(design["dropout"]) is not float or not 0 <= design["dropout"] < 1:
-        raise ValueError("pooling and dropout must be such")
+        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)} and dropout a number in [0, 1)")
 
 
 def steps_of(batch: Mapping[str, Tensor]) -> Tensor:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from punar.cells import _lanes
-
-if TYPE_CHECKING:
-    from punar.cells._cell import Cell
+from punar.cells._cell import Cell
+from punar.errors import ParameterError
 
 
 class Stack(nn.Module):
@@ -36,7 +35,13 @@ class Stack(nn.Module):
     dropout : float in [0, 1), default=0.0
         Between layers, in training; drawn from torch's global stream.
     layer_norm : bool, default=False
-        Normalise each layer's output over its units, both directions together.
+        Normalise each layer's output at each step over its units, both directions together (Ba, Kiros and Hinton,
+        2016).
+
+    Raises
+    ------
+    ParameterError
+        ``layer_norm`` over one unit, which would be constant.
 
     Attributes
     ----------
@@ -61,6 +66,11 @@ class Stack(nn.Module):
         layer_norm: bool = False,
     ) -> None:
         super().__init__()
+        if layer_norm and hidden_size == 1:
+            raise ParameterError(
+                f"{type(cell).__name__}: hidden_size must be an integer >= 2 with layer_norm=True, got 1: a layer "
+                "norm over one unit is constant. Widen the layer or use layer_norm=False."
+            )
         directions = 2 if bidirectional else 1
         self.cell = cell
         self.input_width = input_width

@@ -38,7 +38,7 @@ def fit_sequence(
     checkpoint : Path or None
     """
     import punar
-    from punar.data.user_sequences import KINDS
+    from punar.sources._sequences import KINDS
 
     forecasts = task == "forecasting"
     if forecasts and settings["horizon"] is None:

@@ -11,7 +11,7 @@ from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.data.items import UserItems
+    from punar.sources._items import UserItems
 
 USUAL = {"vision": "starter", "text": "minilm"}
 
@@ -36,10 +36,10 @@ def read(source: str, *, skip_bad: bool = False, open_each: bool = False, **opti
     open_each : bool, default=False
         With ``skip_bad``: open each item, and leave out those that cannot be.
     **options
-        See :func:`punar.data.items.read_items`.
+        See :func:`punar.sources._items.read_items`.
     """
-    from punar.data.items import read_items
-    from punar.data.readable import leave_out_unreadable
+    from punar.sources._items import read_items
+    from punar.sources._readable import leave_out_unreadable
 
     found = read_items(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad and open_each:

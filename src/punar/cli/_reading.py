@@ -11,7 +11,7 @@ from punar.errors import DataError, ParameterError, shown
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.data.userdata import UserData
+    from punar.sources._userdata import UserData
 
 
 def read_data(
@@ -27,8 +27,8 @@ def read_data(
     columns: list[str] | None = None,
     say_shape: bool = True,
 ) -> UserData:
-    """Return what ``source`` names, and print its shape and the notes; see :func:`punar.data.files.read`."""
-    from punar.data.files import read
+    """Return what ``source`` names, and print its shape and the notes; see :func:`punar.sources._data.read`."""
+    from punar.sources._data import read
 
     data = read(
         source,

@@ -12,7 +12,7 @@ from punar.errors import ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.data.user_sequences import UserSequences
+    from punar.sources._sequences import UserSequences
 
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
 
@@ -26,9 +26,9 @@ def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequence
     skip_bad : bool, default=False
         Leave out items without what is needed, and recordings that cannot be opened.
     **options
-        See :func:`punar.data.user_sequences.read_sequences`.
+        See :func:`punar.sources._sequences.read_sequences`.
     """
-    from punar.data.user_sequences import leave_out_unreadable, read_sequences
+    from punar.sources._sequences import leave_out_unreadable, read_sequences
 
     found = read_sequences(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad:

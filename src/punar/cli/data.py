@@ -15,7 +15,7 @@ from punar.texts import cli as texts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from punar.data.userdata import UserData
+    from punar.sources._userdata import UserData
 
 _MOST_COLUMNS = 40
 
@@ -36,7 +36,7 @@ def data(
     if source is None:
         _list()
         return
-    from punar.data.files import TABLES, read, read_table
+    from punar.sources._data import TABLES, read, read_table
 
     path = Path(source)
     is_table = path.is_file() and path.suffix.lower() in TABLES
@@ -69,7 +69,7 @@ def data(
 
 
 def _list() -> None:
-    from punar.data import builtin
+    from punar.sources import _builtin as builtin
 
     typer.echo(texts.BUILTIN_HEAD)
     for name in builtin.names():

@@ -14,7 +14,7 @@ def fetch(
 ) -> None:
     """Build with published weights, which downloads them where they are missing."""
     import punar
-    from punar.estimators.backbone import build
+    from punar.backbones import build
 
     recipe = punar.backbone(name, weights="default")
     body = build(recipe)

@@ -17,7 +17,7 @@ from punar.texts import cli as texts
 from punar.texts import inspection as words
 
 if TYPE_CHECKING:
-    from punar.data.user_sequences import UserSequences
+    from punar.sources._sequences import UserSequences
 
 
 def gates(

@@ -14,8 +14,8 @@ from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.data.items import UserItems
-    from punar.data.user_sequences import UserSequences
+    from punar.sources._items import UserItems
+    from punar.sources._sequences import UserSequences
 
 _TABLES = (".csv", ".tsv", ".parquet")
 

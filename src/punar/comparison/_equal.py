@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from punar.cells._cell import Cell
+from punar.cells import Cell
 from punar.core.runtime import seeded
-from punar.estimators._sequence_module import Design
+from punar.models.recurrent.module import Design
 
 _WIDEST = 8192
 

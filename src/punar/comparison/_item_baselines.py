@@ -15,9 +15,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from punar.data import _audio_file, _spectrum
-from punar.data.pictures import Pictures
-from punar.data.sounds import mono
+from punar.data import decode as _audio_file
+from punar.preparations import _spectrum
+from punar.preparations.pictures import Pictures
+from punar.preparations.sounds import mono
 
 SIDE = 16
 _RATE, _BANDS = 8_000, 64

@@ -14,10 +14,10 @@ from punar.comparison._item_fold import TIMED, ItemFold, Memory, as_input
 from punar.comparison._item_reading import read_items
 from punar.comparison._question import Candidate, Least, Metric, Question, Trial, check_predictor
 from punar.comparison.reading import Reading
-from punar.data.pictures import Pictures
 from punar.errors import ParameterError, shown
 from punar.estimators.transfer_learner import TransferLearner
 from punar.inspection.catalogue import entries, weights_at
+from punar.preparations.pictures import Pictures
 from punar.texts import compare as texts
 
 ACCURACY, R2 = "accuracy", "r2"
@@ -175,7 +175,7 @@ def label_of(backbone: Any) -> str:
 
 def domain_of(backbone: Any, where: str) -> str:
     """Return what a backbone reads, without its weights."""
-    from punar.estimators.backbone import resolve
+    from punar.backbones import resolve
 
     recipe = resolve(backbone, "default", where)
     about = recipe.describe()

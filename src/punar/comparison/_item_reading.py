@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from punar.comparison.reading import Reading, read_labels
-from punar.data.items import KINDS, kind_of
-from punar.data.readable import said, unreadable
 from punar.errors import DataError, ParameterError, shown, suggest
+from punar.sources._items import KINDS, kind_of
+from punar.sources._readable import said, unreadable
 from punar.texts import compare as texts
 
 _ALIASES = {"images": "vision"}

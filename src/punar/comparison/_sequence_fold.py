@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from punar.core.runtime import as_usual, pick_device
-from punar.data.preparation import prepare_all
-from punar.estimators._sequence_job import raw_of
-from punar.estimators._sequence_rows import SequenceRows
 from punar.estimators.sequence_model import SequenceModel
+from punar.models.recurrent.fit import raw_of
+from punar.models.recurrent.rows import SequenceRows
+from punar.preparations import prepare_all
 
 TIMED = 64
 _FEW = 4  # classes in a warm-up

@@ -11,10 +11,11 @@ import numpy as np
 
 from punar.comparison._item_reading import as_rows
 from punar.comparison.reading import Reading, read_labels
-from punar.data import sequences, vocabulary
-from punar.data._audio_file import read_audio
-from punar.data.readable import said, unreadable
+from punar.data import sequences
+from punar.data.decode import read_audio
 from punar.errors import DataError, ParameterError, shown, suggest
+from punar.preparations import _vocabulary as vocabulary
+from punar.sources._readable import said, unreadable
 from punar.texts import compare as texts
 
 KINDS = {"series": "series", "text": "texts", "audio": "sounds"}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from punar.backbones._backbone import Backbone as PretrainedBackbone
+from punar.backbones import Backbone as PretrainedBackbone
 from punar.comparison._item_question import ItemQuestion, fits, here, label_of, words
 from punar.comparison._question import Candidate
 from punar.comparison.reading import Reading

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from punar.cells import _cell
+from punar import cells
 from punar.comparison import _equal, _forecasts, _item_baselines, _sequence_baselines, protocol
 from punar.comparison import _forecast_baselines as baselines
 from punar.comparison._forecasts import ForecastFold, ForecastReading, read_forecast
@@ -317,8 +317,8 @@ class Cell(Question):
         if self.equal == "width":
             return self.hidden_size
         cell, reference = member("cells", name)(), member("cells", "lstm")()
-        assert isinstance(cell, _cell.Cell)
-        assert isinstance(reference, _cell.Cell)
+        assert isinstance(cell, cells.Cell)
+        assert isinstance(reference, cells.Cell)
         return _equal.hidden_size(cell, reference, self.hidden_size, width, outputs)
 
 

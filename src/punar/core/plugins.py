@@ -29,7 +29,17 @@ from punar.errors import (
     suggest,
 )
 
-PART_FOLDERS = ("networks", "objectives", "cells", "backbones", "tasks", "estimators", "applications")
+PART_FOLDERS = (
+    "networks",
+    "objectives",
+    "cells",
+    "backbones",
+    "tasks",
+    "preparations",
+    "sources",
+    "estimators",
+    "applications",
+)
 # What one stored part may ask for, all nesting counted: a list of a million layers takes minutes to build.
 MAX_VALUES = 10_000
 _MAX_DEPTH = 16

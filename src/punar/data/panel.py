@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from punar.data import _long_table, sequences
+from punar.data import long_table as _long_table
+from punar.data import sequences
 from punar.data.clock import Clock, as_times, clock_of
 from punar.errors import DataError, DataTypeError, ParameterError, PunarWarning, shown
 from punar.texts import forecasting as texts
@@ -236,7 +237,7 @@ def _free(name: str, frame: pd.DataFrame) -> str:
 
 
 def _times(frame: pd.DataFrame, id_column: str, time_column: str) -> list[pd.Series]:
-    """Return each series' times in the order of :func:`punar.data._long_table.split`."""
+    """Return each series' times in the order of :func:`punar.data.long_table.split`."""
     codes, ids = pd.factorize(frame[id_column])
     order = np.lexsort((frame[time_column].to_numpy(), codes))
     times, cuts = frame[time_column].iloc[order], np.searchsorted(codes[order], range(1, len(ids)))

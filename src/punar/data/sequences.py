@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from punar.data import _long_table
-from punar.data.items import SOUNDS
+from punar.data import long_table as _long_table
+from punar.data.decode import SOUNDS
 from punar.errors import DataError, DataTypeError, ParameterError, shown
 
 KINDS = ("series", "texts", "sounds")
@@ -27,7 +27,7 @@ class Sequences:
     ----------
     kind : {"series", "texts", "sounds"}
     items : list
-        Arrays (t, channels), texts, or what :class:`punar.data.sounds.Sounds` takes.
+        Arrays (t, channels), texts, or what :class:`punar.preparations.sounds.Sounds` takes.
     names : tuple of str
         Of the channels, where they came from a table; else empty.
     ids : list or None

@@ -12,7 +12,7 @@ from punar.errors import NotSupportedError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from punar.estimators._forecast_backtest import Backtest
+    from punar.models.forecaster.backtest import Backtest
 
 
 def _forecasts(estimator: Any) -> bool:
@@ -40,7 +40,7 @@ class Forecasts:
         punar.errors.ParameterError
             The model was fitted without ``quantiles``.
         """
-        from punar.estimators import _forecast_predict
+        from punar.models.forecaster import answer as _forecast_predict
 
         return _forecast_predict.predict_quantiles(self, X)
 
@@ -71,7 +71,7 @@ class Forecasts:
         Vovk, Gammerman and Shafer (2005). Algorithmic learning in a random world. Springer.
         Romano, Patterson and Candès (2019). Conformalized quantile regression. NeurIPS.
         """
-        from punar.estimators import _forecast_predict
+        from punar.models.forecaster import answer as _forecast_predict
 
         return _forecast_predict.predict_interval(self, X, coverage)
 
@@ -92,7 +92,7 @@ class Forecasts:
             The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
             (where there are several), ``forecast``, ``low`` and ``high``.
         """
-        from punar.estimators import _forecast_predict
+        from punar.models.forecaster import answer as _forecast_predict
 
         return _forecast_predict.predict_table(self, X, coverage)
 
@@ -127,7 +127,8 @@ class Forecasts:
         punar.errors.DataError, ParameterError
             Series shorter than context and horizon, or fewer origins than asked for.
         """
-        from punar.estimators import _forecast_backtest, _forecast_predict
+        from punar.models.forecaster import answer as _forecast_predict
+        from punar.models.forecaster import backtest as _forecast_backtest
 
         forecaster = _forecast_predict.forecaster_of(self, "backtest")
         return _forecast_backtest.backtest(self, forecaster, X, origins, stride, refit)

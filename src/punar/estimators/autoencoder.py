@@ -17,12 +17,13 @@ from punar.core.params import check_params, either, integer, none, one_of
 from punar.core.runtime import as_usual
 from punar.data import inputs, padded, scaling
 from punar.errors import DamagedModelError, DataError, shown
-from punar.estimators import _assemble, _fitting
-from punar.estimators._autoencoder_job import fit, read
-from punar.estimators._codec import BLOCK, Codec, as_damage
-from punar.estimators._fit_report import FitReport
-from punar.networks._network import Network
-from punar.objectives._objective import Objective
+from punar.models import assemble
+from punar.models.codec.fit import fit, read
+from punar.models.codec.model import BLOCK, Codec, as_damage
+from punar.models.codec.report import FitReport
+from punar.networks import Network
+from punar.objectives import Objective
+from punar.training import job as _fitting
 
 _PARTS = {"objective": "objectives", "network": "networks"}
 
@@ -259,7 +260,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
 
-    @_assemble.needs_objective_with("distribution")
+    @assemble.needs_objective_with("distribution")
     def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
         codec = self._fitted_codec()
@@ -267,12 +268,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
         return mean, deviation
 
-    @_assemble.needs_objective_with("elbo")
+    @assemble.needs_objective_with("elbo")
     def elbo(self, X: Any, *, n_samples: int = 1, random_state: int | None = 0) -> np.ndarray:
         """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
         return self._bound("elbo", X, n_samples, random_state)
 
-    @_assemble.needs_objective_with("log_likelihood")
+    @assemble.needs_objective_with("log_likelihood")
     def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int | None = 0) -> np.ndarray:
         """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
 
@@ -280,11 +281,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         return self._bound("log_likelihood", X, n_samples, random_state)
 
-    @_assemble.needs_objective_with("sample")
+    @assemble.needs_objective_with("sample")
     def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
         """Return new rows drawn from the prior and decoded, in the input's units and shape."""
         codec = self._fitted_codec()
-        generator = _assemble.sampler(self, "sample", n_samples, random_state, codec.device)
+        generator = assemble.sampler(self, "sample", n_samples, random_state, codec.device)
         counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
         with as_usual(), torch.no_grad():
             rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
@@ -292,7 +293,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _bound(self, name: str, X: Any, n_samples: int, random_state: int | None) -> np.ndarray:
         codec = self._fitted_codec()
-        generator = _assemble.sampler(self, name, n_samples, random_state, codec.device)
+        generator = assemble.sampler(self, name, n_samples, random_state, codec.device)
         method = getattr(codec.objective, name)
         found = self._each(
             name, X, lambda b: method(codec.module, b, generator=generator, samples=n_samples), repeats=n_samples
@@ -357,7 +358,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def set_params(self, **params: Any) -> Autoencoder:
         """Set parameters, nested ones such as ``objective__beta`` where the part is an object."""
-        _assemble.refuse_nested(self, params, _PARTS)
+        assemble.refuse_nested(self, params, _PARTS)
         return super().set_params(**params)
 
 

@@ -9,13 +9,12 @@ import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
-from punar.backbones._backbone import Backbone
+from punar.backbones import Backbone, Body, build, freeze, refuse_nested, resolve
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
-from punar.data.preparation import Preparation
-from punar.estimators import _frozen
-from punar.estimators.backbone import Body, build, freeze, refuse_nested, resolve
 from punar.features import cache as caches
+from punar.features import frozen as _frozen
+from punar.preparations import Preparation
 from punar.texts import fit as texts
 from punar.training.row_progress import RowProgress
 

@@ -13,29 +13,26 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from punar import errors
-from punar.cells._cell import Cell
+from punar.cells import Cell
 from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.data.preparation import Preparation
-from punar.data.series import MISSING, SCALINGS
 from punar.errors import DamagedModelError, NotSupportedError
-from punar.estimators import (
-    _assemble,
-    _fitting,
-    _forecast_job,
-    _forecast_predict,
-    _forecast_store,
-    _sequence_job,
-    _sequence_predict,
-    _sequence_store,
-)
 from punar.estimators._forecast_face import Forecasts
-from punar.estimators._sequence_job import Fitted
-from punar.estimators._sequence_module import POOLINGS
-from punar.tasks._task import Task
-from punar.tasks.multilabel import Multilabel
+from punar.models import assemble
+from punar.models.forecaster import answer as _forecast_predict
+from punar.models.forecaster import fit as _forecast_job
+from punar.models.forecaster import store as _forecast_store
+from punar.models.recurrent import answer as _sequence_predict
+from punar.models.recurrent import fit as _sequence_job
+from punar.models.recurrent import store as _sequence_store
+from punar.models.recurrent.fit import Fitted
+from punar.models.recurrent.module import POOLINGS
+from punar.preparations import Preparation
+from punar.preparations.series import MISSING, SCALINGS
+from punar.tasks import Task
 from punar.texts import sequences as texts
+from punar.training import job as _fitting
 
 _FORECASTING = "forecasting"
 
@@ -272,14 +269,14 @@ class SequenceModel(Forecasts, BaseEstimator):
         punar.errors.ParameterError, DataError, CheckpointError, TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
-        cell = _assemble.part(self, "cell", "cells", Cell)
+        cell = assemble.part(self, "cell", "cells", Cell)
         cell.check()
         with _fitting.all_or_nothing(self), as_usual():
             if self._forecasts():
                 _forecast_job.refuse_targets(self, y, sample_weight)
                 self._take(_forecast_job.fit(self, X, checkpoint))
             else:
-                task = _assemble.part(self, "task", "tasks", Task)
+                task = assemble.part(self, "task", "tasks", Task)
                 self._take(_sequence_job.fit(self, cell, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self
@@ -356,7 +353,7 @@ class SequenceModel(Forecasts, BaseEstimator):
             self._take(_forecast_store.from_stored(facts, tensors, where, parts))
         else:
             fitted = _sequence_store.from_stored(facts, tensors, where, parts)
-            if type(fitted.task) is not type(_assemble.part(self, "task", "tasks", Task)):
+            if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
                 raise DamagedModelError(
                     f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
                 )
@@ -366,7 +363,7 @@ class SequenceModel(Forecasts, BaseEstimator):
 
     def set_params(self, **params: Any) -> SequenceModel:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""
-        _assemble.refuse_nested(self, params, {"cell": "cells", "task": "tasks"})
+        assemble.refuse_nested(self, params, {"cell": "cells", "task": "tasks"})
         super().set_params(**params)
         return self
 
@@ -376,8 +373,7 @@ class SequenceModel(Forecasts, BaseEstimator):
     def _kind(self) -> str | None:
         if self._forecasts():
             return None
-        task = self.task if isinstance(self.task, Task) else None
-        return task.kind if task is not None else "regressor" if self.task == "regression" else "classifier"
+        return getattr(assemble.class_of(self.task, "tasks"), "estimator_type", None)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")
@@ -396,5 +392,5 @@ class SequenceModel(Forecasts, BaseEstimator):
             tags.target_tags.multi_output = True
         elif kind == "classifier":
             tags.classifier_tags = ClassifierTags()
-            tags.target_tags.multi_output = self.task == "multilabel" or isinstance(self.task, Multilabel)
+            tags.target_tags.multi_output = bool(getattr(assemble.class_of(self.task, "tasks"), "multi_output", False))
         return tags

@@ -13,19 +13,20 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from punar import errors
-from punar.backbones._backbone import Backbone
+from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
-from punar.data.augment import NAMES as AUGMENTATIONS
-from punar.data.preparation import Preparation
 from punar.errors import NotSupportedError, ParameterError
-from punar.estimators import _assemble, _fitting, _frozen, _transfer_store
-from punar.estimators._transfer_job import Fitted, fit
-from punar.estimators.backbone import refuse_nested
 from punar.features import cache as caches
-from punar.tasks._task import Task
-from punar.tasks.multilabel import Multilabel
+from punar.features import frozen as _frozen
+from punar.models import assemble
+from punar.models.transfer import store as _transfer_store
+from punar.models.transfer.fit import Fitted, fit
+from punar.preparations import Preparation
+from punar.preparations._augment import NAMES as AUGMENTATIONS
+from punar.tasks import Task
 from punar.texts import fit as texts
+from punar.training import job as _fitting
 from punar.training.row_progress import RowProgress
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
@@ -227,7 +228,7 @@ class TransferLearner(BaseEstimator):
         """
         check_params(self, self._RULES)
         self._refuse_what_is_not_used()
-        task = _assemble.part(self, "task", "tasks", Task)
+        task = assemble.part(self, "task", "tasks", Task)
         with _fitting.all_or_nothing(self), as_usual():
             self._take(fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
@@ -271,7 +272,7 @@ class TransferLearner(BaseEstimator):
         y = self.preparation_.targets(X, y, f"{type(self).__name__}.score")
         # scikit-learn takes a column of objects for an unknown kind of target.
         y = np.asarray(np.asarray(y).tolist()) if np.asarray(y).dtype == object else y
-        metric = r2_score if self._task_fitted().kind == "regressor" else accuracy_score
+        metric = r2_score if self._task_fitted().estimator_type == "regressor" else accuracy_score
         return float(metric(y, self.predict(X), sample_weight=sample_weight))
 
     def transform(self, X: Any) -> np.ndarray:
@@ -338,17 +339,16 @@ class TransferLearner(BaseEstimator):
     def set_params(self, **params: Any) -> TransferLearner:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""
         refuse_nested(self, params)
-        _assemble.refuse_nested(self, {k: v for k, v in params.items() if k.startswith("task__")}, {"task": "tasks"})
+        assemble.refuse_nested(self, {k: v for k, v in params.items() if k.startswith("task__")}, {"task": "tasks"})
         super().set_params(**params)
         return self
 
     @property
     def _estimator_type(self) -> str:
-        return "regressor" if self._kind() == "regressor" else "classifier"
+        return str(self._kind())
 
-    def _kind(self) -> str:
-        task = self.task if isinstance(self.task, Task) else None
-        return task.kind if task is not None else "regressor" if self.task == "regression" else "classifier"
+    def _kind(self) -> str | None:
+        return getattr(assemble.class_of(self.task, "tasks"), "estimator_type", None)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_body")
@@ -363,7 +363,7 @@ class TransferLearner(BaseEstimator):
         if self._kind() == "regressor":
             tags.regressor_tags = RegressorTags()
             tags.target_tags.multi_output = True
-        else:
+        elif tags.estimator_type == "classifier":
             tags.classifier_tags = ClassifierTags()
-            tags.target_tags.multi_output = self.task == "multilabel" or isinstance(self.task, Multilabel)
+            tags.target_tags.multi_output = bool(getattr(assemble.class_of(self.task, "tasks"), "multi_output", False))
         return tags

@@ -20,9 +20,10 @@ import torch
 from torch import Tensor
 
 from punar.core.runtime import available_cores
-from punar.data.preparation import BadItem, Batch, Preparation
+from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.features.cache import KEY_BYTES, Cache, Space
+from punar.preparations import Batch, Preparation
 
 Run = Callable[[Batch], Tensor]
 

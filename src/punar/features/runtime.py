@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 from punar.core.files import write_atomic
 from punar.core.runtime import available_cores
-from punar.data.preparation import Batch
 from punar.features.cache import default_folder
+from punar.preparations import Batch
 
 Compute = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 

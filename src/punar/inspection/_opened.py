@@ -11,17 +11,17 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.cells._stack import Stack
+from punar.cells import Stack
 from punar.core.runtime import pick_device
-from punar.data.preparation import prepare_all
 from punar.data.steps import lengths as own_lengths
 from punar.data.steps import trimmed
 from punar.errors import NotFittedError, ParameterTypeError, shown
-from punar.estimators._autoencoder_job import read as read_rows
-from punar.estimators._sequence_rows import SequenceRows, sorted_by_length
 from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _torch_rnn
+from punar.models.codec.fit import read as read_rows
+from punar.models.recurrent.rows import SequenceRows, sorted_by_length
+from punar.preparations import prepare_all
 
 
 @dataclass(frozen=True)

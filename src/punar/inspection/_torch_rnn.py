@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence, pad_sequence
 
-from punar.cells._cell import Cell
-from punar.cells._stack import Stack
+from punar.cells import Cell, Stack
 from punar.cells.gru import Gru
 from punar.cells.lstm import Lstm
 from punar.cells.rnn import Rnn

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from punar.core.runtime import as_usual
-from punar.estimators._sequence_rows import rows_per_pass
 from punar.inspection._opened import evaluating, inputs, open_model
+from punar.models.recurrent.rows import rows_per_pass
 
 _TENSORS = 16  # that a step leaves behind while it is looked at, by the width of the stack
 

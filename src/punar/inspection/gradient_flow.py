@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.cells._stack import Stack
+from punar.cells import Stack
 from punar.core.runtime import as_usual
 from punar.errors import DataError, ParameterError, ParameterTypeError
-from punar.estimators._sequence_rows import rows_per_pass
 from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _targets
 from punar.inspection._opened import Opened, evaluating, open_model
+from punar.models.recurrent.rows import rows_per_pass
 from punar.texts import inspection as texts
 
 Loss = Callable[[Tensor], Tensor]

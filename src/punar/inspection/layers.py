@@ -12,14 +12,13 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.backbones._backbone import Backbone, Plan, Stage
+from punar.backbones import Backbone, Body, Plan, Stage, backbone, build, device_of, resolve
 from punar.core.runtime import as_usual
-from punar.data.sounds import Sounds
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError, shown
-from punar.estimators._freezing import HEAD, planned_modes, stage_parameters, trainable_stages
-from punar.estimators._transfer_module import Transfer
-from punar.estimators.backbone import Body, backbone, build, device_of, resolve
 from punar.inspection._blocks import Block, Planned, children, output_shapes, rows_of, split
+from punar.models.transfer.freezing import HEAD, planned_modes, stage_parameters, trainable_stages
+from punar.models.transfer.module import Transfer
+from punar.preparations.sounds import Sounds
 
 _HEAD = ("name", "type", "output shape", "parameters", "trainable", "state", "mode", "learning rate")
 _NO_HEAD = "The head is made by fit, is always trained, and is not counted here."

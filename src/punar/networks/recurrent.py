@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from punar.cells import Cell, Stack
 from punar.core.params import boolean, check_params, integer, number
 from punar.data.steps import lengths, padded_to
 from punar.errors import ParameterError, shown
@@ -75,7 +76,7 @@ class Recurrent(Network):
 
     def check(self, input_shape: tuple[int, ...]) -> None:
         """Raise where a setting breaks its rule or ``input_shape`` is not (steps, channels)."""
-        if isinstance(self.cell, type) or not callable(getattr(self.cell, "stack", None)):
+        if not isinstance(self.cell, Cell):
             raise ParameterError(
                 f"Recurrent: cell must be a cell object such as punar.cells.lstm.Lstm(), got {shown(self.cell)}."
             )
@@ -99,7 +100,8 @@ class Recurrent(Network):
 
     def build_encoder(self, input_shape: tuple[int, ...], code_width: int) -> nn.Module:
         """Return layers of the cell and a linear map of the last state; it takes any number of steps."""
-        stack = self.cell.stack(
+        stack = Stack(
+            self.cell,
             input_shape[1],
             self.hidden_size,
             num_layers=self.num_layers,
@@ -112,7 +114,8 @@ class Recurrent(Network):
     def build_decoder(self, latent_dim: int, input_shape: tuple[int, ...]) -> nn.Module:
         """Return layers of the cell and a linear map to each step; see :class:`Network` for its second argument."""
         clock = _clock(input_shape[0])
-        stack = self.cell.stack(
+        stack = Stack(
+            self.cell,
             latent_dim + clock.shape[1],
             self.hidden_size,
             num_layers=self.num_layers,

@@ -1,42 +1,109 @@
-"""The contract of a task: target encoding, head, loss, decoding, metric.
+"""The contract of a task: what is predicted, from which view of a network, and how answers are measured.
 
 A task is a recipe and, once it has seen the targets, what it learned of them (:meth:`Task.learn`); nothing else in
-punar knows what a label is. To add one, add one file here whose class is the file's name in CamelCase.
+punar knows what a label is. To add one, add one file here whose class is the file's name in CamelCase. A task with one
+row of numbers per item (a class, an amount) derives from :class:`punar.tasks.VectorTask`, which is shorter.
+
+Life of a task in a fit::
+
+    targets = task.learn(y, where, items)            checked, encoded, one per item
+    placed  = task.place(targets.item(i), sample)    in the coordinates of one sample: a window, a crop
+    head    = task.build(view, seed)                 what the network's view becomes raw outputs by
+    terms   = task.losses(net, batch, target, ...)   what is minimised
+    parts   = task.answer(net, batch, traces)        one part for each sample
+    answer  = task.merge(parts, item)                the samples of one item -> one answer, encoded
+    found   = task.predictions(answers, items)       in the user's terms: what predict returns
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
-from torch import Tensor
+from torch import Tensor, nn
 
+from punar.backbones import View
+from punar.errors import NotSupportedError, ParameterError
+from punar.preparations import Sample
 from punar.tasks._linear_head import LinearHead
+from punar.tasks._targets import Targets
+
+Net = Callable[[Mapping[str, Tensor]], Any]
+Column = Tensor | Sequence[Tensor]
+
+
+class Term(NamedTuple):
+    """A named term of a loss: its mean over a batch, and how much the batch weighs among others.
+
+    The weight is what the metric counts: rows, tokens or pixels.
+    """
+
+    mean: Tensor
+    weight: float
+
+
+class Meter(Protocol):
+    """Measures answers; see :meth:`Task.meter`."""
+
+    def add(self, answers: Sequence[Any], targets: Targets) -> None:
+        """Count encoded answers beside what was right, item by item."""
+
+    def value(self) -> float:
+        """Return the metric over everything that was added; larger is better."""
+
+    def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
+        """Return an interval of the metric, by resampling items."""
 
 
 class Task(BaseEstimator, ABC):
-    """What is predicted from a row of features.
+    """What is predicted for an item.
 
     Attributes
     ----------
-    kind : {"classifier", "regressor"}
+    domains : tuple of str
+        What items may be: "vision", "text", "audio", "series", "table".
+    view : {"vector", "tokens", "map", "pyramid", "native"}
+        The form of a network's view that it reads.
+    models : tuple of str
+        Which folders of ``models/`` can carry it: estimators ask for this, never for a task's name.
+    estimator_type : {"classifier", "regressor"} or None
         For scikit-learn's tags.
     metric : str
-        The name of :meth:`score`.
-    loss_name : str
-        The name of :meth:`loss` in the history.
+        The name of what :meth:`meter` measures.
+    target_form : {"classes", "amounts", "sets", "sequences", "none"}
+        How a file's labels are read for it.
+    multi_output : bool
+        Whether y may have several columns.
+    random_input : bool
+        Whether :meth:`place` changes the input at random, so that nothing computed from it may be remembered.
     """
 
-    kind: ClassVar[str]
+    domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
+    view: ClassVar[str]
+    models: ClassVar[tuple[str, ...]] = ("transfer", "recurrent")
+    estimator_type: ClassVar[str | None]
     metric: ClassVar[str]
-    loss_name: ClassVar[str]
+    target_form: ClassVar[str]
+    multi_output: ClassVar[bool] = False
+    random_input: ClassVar[bool] = False
+
+    # -- targets --------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def learn(self, y: Any, where: str) -> Tensor:
-        """Check targets, keep what decoding needs and return them encoded, one row per item.
+    def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
+        """Check targets, keep what decoding needs and return them encoded.
+
+        Parameters
+        ----------
+        y : array-like or list
+            As the user passed it.
+        where : str
+            The caller, for messages.
+        items : sequence
+            What the preparation's ``check`` made of X; for tasks whose targets have the items' length.
 
         Raises
         ------
@@ -45,12 +112,58 @@ class Task(BaseEstimator, ABC):
         """
 
     @abstractmethod
+    def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
+        """Return targets encoded as :meth:`learn` encoded those of the fit.
+
+        Raises
+        ------
+        DataError
+            A label that was not learned.
+        """
+
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Learn what there is to predict from names alone, without targets.
+
+        Raises
+        ------
+        NotSupportedError
+            The task needs examples.
+        """
+        raise NotSupportedError(f"{type(self).__name__} needs examples with targets; it cannot learn from names alone.")
+
+    @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return what :meth:`learn` kept, as JSON values."""
 
     @abstractmethod
     def restore(self, state: dict[str, Any]) -> None:
-        """Take what :meth:`state` gave, checking it; ValueError, KeyError or TypeError where it is not that."""
+        """Take untrusted facts that :meth:`state` may have given.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            A field is missing, or has another type or value than :meth:`state` gives.
+        """
+
+    @abstractmethod
+    def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
+        """Return one item's target in the coordinates of one of its samples."""
+
+    @abstractmethod
+    def collate(self, placed: Sequence[Mapping[str, Tensor]], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return placed targets as one batch, padded with what the loss ignores."""
+
+    def strata(self, targets: Targets) -> np.ndarray | None:
+        """Return a class per item by which a split is stratified, or None."""
+        return None
+
+    def weights_of_rows(self, targets: Targets, class_weight: Any, where: str) -> Tensor | None:
+        """Return the weight of each item that ``class_weight`` asks for; None where it asks for none."""
+        if class_weight is not None:
+            raise ParameterError(f"{where}: class_weight is for task='classification'; use sample_weight here.")
+        return None
+
+    # -- the network ------------------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -58,86 +171,77 @@ class Task(BaseEstimator, ABC):
         """Width of the head."""
 
     @abstractmethod
-    def loss(self, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-        """Return the mean loss of raw outputs (n, outputs), a scalar; ``weight`` is (n,)."""
+    def build(self, view: View, seed: int | None) -> nn.Module:
+        """Return the head: what ``view`` shows -> raw outputs. First weights follow ``seed``; None takes any."""
 
     @abstractmethod
-    def fit_head(self, features: np.ndarray, target: Tensor, weight: np.ndarray | None, seed: int) -> LinearHead:
-        """Fit a linear head to convergence, its regularisation chosen by validation.
+    def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
+        """Fit a head on remembered features, its penalty chosen by validation: what fine-tuning starts from.
 
         Parameters
         ----------
-        features : ndarray of shape (n, width)
-        target : Tensor
-            As :meth:`learn` gives.
+        features : Tensor of shape (n, width), or sequence of Tensor
+            What the view shows of each sample.
+        placed : mapping of str to Tensor or sequence of Tensor
+            From :meth:`place`, by name, a value for each sample.
         weight : ndarray of shape (n,) or None
         seed : int
             Of the validation folds.
         """
 
     @abstractmethod
-    def decode(self, raw: Tensor) -> np.ndarray:
-        """Return predictions in the user's terms."""
+    def losses(
+        self,
+        net: Net,
+        batch: Mapping[str, Tensor],
+        target: Mapping[str, Tensor],
+        weight: Tensor | None,
+        *,
+        progress: float,
+        generator: Any,
+    ) -> dict[str, Term]:
+        """Return named terms whose means are added and minimised.
+
+        Parameters
+        ----------
+        net : callable
+            ``net(batch)`` -> raw outputs.
+        batch, target : mapping of str to Tensor
+            Inputs, and targets from :meth:`collate`.
+        weight : Tensor of shape (n,) or None
+            Of each sample.
+        progress : float in [0, 1]
+            Share of the training that is done.
+        generator : torch.Generator
+            The only randomness.
+        """
+
+    # -- answers ------------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def score(self, raw: Tensor, target: Tensor) -> float:
-        """Return the metric; larger is better."""
+    def answer(self, net: Net, batch: Mapping[str, Tensor], traces: Sequence[Tensor | None]) -> list[Any]:
+        """Return what the network says of each sample of a batch."""
 
     @abstractmethod
-    def constant(self, target: Tensor) -> Tensor:
-        """Return the raw outputs (1, outputs) of the best answer that looks at no input: chance."""
+    def merge(self, parts: Sequence[Any], item: Any) -> Any:
+        """Return one encoded answer from those of an item's samples."""
 
-    def weights_of_rows(self, target: Tensor, class_weight: Any, where: str) -> Tensor | None:
-        """Return the weight of each row that ``class_weight`` asks for; None where it asks for none."""
-        if class_weight is not None:
-            from punar.errors import ParameterError
+    @abstractmethod
+    def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> Any:
+        """Return answers in the user's terms: what ``predict`` gives."""
 
-            raise ParameterError(f"{where}: class_weight is for task='classification'; use sample_weight here.")
-        return None
+    @abstractmethod
+    def constant(self, targets: Targets) -> list[Any]:
+        """Return, for each item of ``targets``, the best answer that is the same whatever the input: chance."""
 
-    def groups(self, target: Tensor) -> np.ndarray | None:
-        """Return a class per row by which a split is stratified, or None."""
-        return None
+    @abstractmethod
+    def itself(self, raw: Any) -> dict[str, Tensor]:
+        """Return targets that agree with raw outputs of a batch, where the user gives none (for gradients)."""
 
+    @abstractmethod
+    def meter(self) -> Meter:
+        """Return a new meter of :attr:`metric`."""
 
-def as_array(y: Any, where: str) -> np.ndarray:
-    """Return targets as an array of at least one row.
-
-    Raises
-    ------
-    DataError
-        None, or no rows.
-    """
-    from punar.errors import DataError
-
-    if y is None:
-        raise DataError(f"{where}: requires y to be passed, but the target y is None.")
-    try:
-        values = np.asarray(y)
-    except ValueError:  # lists of several lengths
-        raise DataError(f"{where}: y must have one value per item, or rows of one length.") from None
-    if values.ndim == 0 or len(values) == 0:
-        raise DataError(f"{where}: y must have one value per item, got {np.shape(values)}.")
-    return values
-
-
-def finite(values: np.ndarray, where: str) -> np.ndarray:
-    """Return targets as float64, or name the first that is no finite number."""
-    from punar.errors import DataError, DataTypeError, shown
-
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataTypeError(f"{where}: y must hold numbers, got {shown(values.ravel()[0])}.") from None
-    bad = np.argwhere(~np.isfinite(numbers))
-    if len(bad):
-        at = tuple(map(int, bad[0]))
-        raise DataError(f"{where}: Input y contains NaN or infinity, first at row {at[0]} ({numbers[at]}).")
-    return numbers
-
-
-def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean of losses per row (n,), weighted where weights are given."""
-    if weight is None:
-        return losses.mean()
-    return (losses * weight).sum() / weight.sum().clamp(min=torch.finfo(losses.dtype).tiny)
+    @abstractmethod
+    def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
+        """Return what ``score`` of an estimator means here, from targets and predictions in the user's terms."""

@@ -9,26 +9,31 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
 from punar.errors import DataError, DataTypeError, ParameterError, shown
+from punar.tasks._checks import as_array, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
-from punar.tasks._task import Task, as_array, weighted_mean
+from punar.tasks._targets import Targets
+from punar.tasks._vector import VectorTask
 
 
-class Classification(Task):
+class Classification(VectorTask):
     """Which class does an item belong to?
 
     Targets are numbers or text, (n,). The head is a softmax; two classes have two outputs, as everywhere in the field.
     """
 
-    kind: ClassVar[str] = "classifier"
+    estimator_type: ClassVar[str | None] = "classifier"
     loss_name: ClassVar[str] = "cross_entropy"
     metric: ClassVar[str] = "accuracy"
+    target_form: ClassVar[str] = "classes"
 
-    def learn(self, y: Any, where: str) -> Tensor:
+    def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return class numbers, int64 (n,)."""
         values = _one_kind(y, where)
         if values.ndim == 2 and values.shape[1] == 1:
@@ -55,6 +60,16 @@ class Classification(Task):
             raise DataError(f"{where}: y has {len(classes)} classes in {len(values)} items. Use task='regression'.")
         self.classes_ = classes
         return torch.from_numpy(label.reshape(-1).astype(np.int64))
+
+    def encode_rows(self, y: Any, where: str) -> Tensor:
+        """Return the numbers that the classes had in the fit."""
+        values = np.asarray(y)
+        known = np.isin(values.astype(self.classes_.dtype) if values.dtype == object else values, self.classes_)
+        if values.ndim == 1 and len(values) and not known.all():
+            raise DataError(f"{where}: y holds {shown(values[~known].tolist()[0])}, which is not a class of the model.")
+        # With every class among them, the numbers are those of the fit.
+        both = np.concatenate([self.classes_, values.astype(self.classes_.dtype)])
+        return clone(self).learn_rows(both, where)[len(self.classes_) :]
 
     def state(self) -> dict[str, Any]:
         """Return the classes and their type."""
@@ -98,18 +113,20 @@ class Classification(Task):
         """Return class probabilities, (n, classes), in the order of ``classes_``."""
         return torch.softmax(raw.double(), 1).cpu().numpy()
 
-    def score(self, raw: Tensor, target: Tensor) -> float:
+    def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the accuracy."""
         return float((raw.argmax(1) == target).double().mean())
 
-    def constant(self, target: Tensor) -> Tensor:
+    def constant_row(self, target: Tensor) -> Tensor:
         """Return the log-frequencies: the majority class."""
         return torch.bincount(target, minlength=self.outputs).clamp(min=1e-6).log()[None].float()
 
-    def weights_of_rows(self, target: Tensor, class_weight: Any, where: str) -> Tensor | None:
+    def weights_of_rows(self, targets: Targets, class_weight: Any, where: str) -> Tensor | None:
         """Return each row's class weight: None, "balanced" or a dict of classes."""
         if class_weight is None:
             return None
+        target = targets.columns["y"]
+        assert isinstance(target, Tensor)
         labels = self.classes_[target.numpy()]
         if isinstance(class_weight, dict):
             unknown = [c for c in class_weight if c not in set(self.classes_.tolist())]
@@ -128,9 +145,17 @@ class Classification(Task):
         each = compute_class_weight(class_weight, classes=self.classes_, y=labels)
         return torch.from_numpy(each).float()[target]
 
-    def groups(self, target: Tensor) -> np.ndarray | None:
+    def strata(self, targets: Targets) -> np.ndarray | None:
         """Return the classes."""
-        return target.numpy()
+        return np.asarray(targets.columns["y"])
+
+    def itself_rows(self, raw: Tensor) -> Tensor:
+        """Return the predicted classes."""
+        return raw.argmax(1)
+
+    def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy."""
+        return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))
 
 
 def _one_kind(y: Any, where: str) -> np.ndarray:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from punar.core.params import check_params, either, integer, none
-from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.errors import DataError, NotSupportedError, ParameterError, ParameterTypeError, shown
+from punar.tasks._checks import weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
-from punar.tasks._task import Task, weighted_mean
+from punar.tasks._vector import VectorTask
 
 # Below this share of the usual error the loss is quadratic: a forecast that is right already is left alone.
 _SMOOTH = 0.02
@@ -20,7 +21,7 @@ _LEAST_UNIT = 1e-3
 _MEDIAN = 0.5
 
 
-class Forecasting(Task):
+class Forecasting(VectorTask):
     """What are the next ``horizon`` steps?
 
     Targets are (n, horizon, channels), counted from a forecast that needs no network: the answer 0 is that forecast.
@@ -39,9 +40,12 @@ class Forecasting(Task):
     Chernozhukov, Fernandez-Val and Galichon (2010). Quantile and probability curves without crossing. Econometrica.
     """
 
-    kind: ClassVar[str] = "regressor"
+    estimator_type: ClassVar[str | None] = None
     loss_name: ClassVar[str] = "pinball"
     metric: ClassVar[str] = "skill"
+    domains: ClassVar[tuple[str, ...]] = ("series",)
+    models: ClassVar[tuple[str, ...]] = ("forecaster",)
+    target_form: ClassVar[str] = "none"
 
     def __init__(self, horizon: int | None = None, quantiles: Any = None) -> None:
         self.horizon = horizon
@@ -68,7 +72,7 @@ class Forecasting(Task):
         """The quantiles that the head has, sorted, the median among them."""
         return sorted({_MEDIAN, *(float(q) for q in self.quantiles or ())})
 
-    def learn(self, y: Any, where: str) -> Tensor:
+    def learn_rows(self, y: Any, where: str) -> Tensor:
         """Keep the usual size of targets (n, horizon, channels) and return them encoded; NaN is not there.
 
         The head then gives numbers of about 1, whatever is left to explain.
@@ -83,16 +87,20 @@ class Forecasting(Task):
         if values.ndim != 3 or values.shape[1] != self.horizon or not len(values):
             raise DataError(
                 f"{where}: targets must be (n, {self.horizon}, channels), got shape {values.shape}: they are the "
-                f"{self.horizon} steps behind each window."
+                f"{self.horizon} steps after each window."
             )
         known = ~np.isnan(values)
         size = np.where(known, np.abs(values), 0.0).sum((0, 1)) / np.maximum(known.sum((0, 1)), 1)
         self.unit_ = np.maximum(size, _LEAST_UNIT)
-        return self.encode(torch.from_numpy(values))
+        return self.encoded(torch.from_numpy(values))
 
-    def encode(self, target: Tensor) -> Tensor:
+    def encoded(self, target: Tensor) -> Tensor:
         """Return targets (n, horizon, channels) as float32 (n, horizon * channels)."""
         return (target / torch.from_numpy(self.unit_)).flatten(1).float()
+
+    def encode_rows(self, y: Any, where: str) -> Tensor:
+        """Raise: what a forecast is compared with lies in the series itself."""
+        raise NotSupportedError(f"{where}: y is not for task='forecasting'; leave it out.")
 
     def state(self) -> dict[str, Any]:
         """Return the usual size of each channel's target."""
@@ -144,13 +152,13 @@ class Forecasting(Task):
         """Return medians in the units of the targets, (n, horizon, channels)."""
         return self.quantiles_of(raw.cpu())[..., self.levels.index(_MEDIAN)].numpy()
 
-    def score(self, raw: Tensor, target: Tensor) -> float:
+    def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return 1 − MAE / MAE of the answer 0, where targets are counted from; 0 where that is right already."""
         median = raw.unflatten(1, (target.shape[1], len(self.levels)))[..., self.levels.index(_MEDIAN)]
         naive = float(target.abs().nanmean())
         return 1.0 - float((target - median).abs().nanmean()) / naive if naive > 0 else 0.0
 
-    def constant(self, target: Tensor) -> Tensor:
+    def constant_row(self, target: Tensor) -> Tensor:
         """Return zeros."""
         return torch.zeros(1, self.outputs)
 
@@ -161,3 +169,11 @@ class Forecasting(Task):
         head = fit_ridge(features[whole], values, None if weight is None else weight[whole], seed)
         count = len(self.levels)
         return LinearHead(np.repeat(head.weight, count, 0), np.repeat(head.bias, count), head.facts)
+
+    def itself_rows(self, raw: Tensor) -> Tensor:
+        """Return zeros: the forecast that the network adds to."""
+        return raw.new_zeros(len(raw), self.outputs // len(self.levels))
+
+    def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
+        """Raise: a forecaster scores series, not targets."""
+        raise NotSupportedError("Forecasting has no score of targets; use score(series) or backtest(series).")

@@ -6,23 +6,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, f1_score
 from torch import Tensor
 from torch.nn import functional as F
 
 from punar.errors import DataError, shown
+from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
-from punar.tasks._task import Task, as_array, finite, weighted_mean
+from punar.tasks._vector import VectorTask
 
 
-class Multilabel(Task):
+class Multilabel(VectorTask):
     """Which labels does an item carry? Targets are an indicator matrix (n, labels) of 0 and 1."""
 
-    kind: ClassVar[str] = "classifier"
+    estimator_type: ClassVar[str | None] = "classifier"
     loss_name: ClassVar[str] = "binary_cross_entropy"
     metric: ClassVar[str] = "f1_micro"
+    target_form: ClassVar[str] = "sets"
+    multi_output: ClassVar[bool] = True
 
-    def learn(self, y: Any, where: str) -> Tensor:
+    def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return the indicators, float32 (n, labels)."""
         values = as_array(y, where)
         if values.ndim != 2 or values.shape[1] == 0:
@@ -37,6 +41,13 @@ class Multilabel(Task):
         self.labels_ = values.shape[1]
         self.classes_ = np.arange(self.labels_)
         return torch.from_numpy(values).float()
+
+    def encode_rows(self, y: Any, where: str) -> Tensor:
+        """Return the indicators, of as many labels as in the fit."""
+        found = clone(self).learn_rows(y, where)
+        if found.shape[1] != self.labels_:
+            raise DataError(f"{where}: y must have {self.labels_} columns, got {found.shape[1]}.")
+        return found
 
     def state(self) -> dict[str, Any]:
         """Return the number of labels."""
@@ -95,10 +106,18 @@ class Multilabel(Task):
         """Return each label's probability, (n, labels)."""
         return torch.sigmoid(raw.double()).cpu().numpy()
 
-    def score(self, raw: Tensor, target: Tensor) -> float:
+    def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the micro-averaged F1."""
         return float(f1_score(target.cpu().numpy().astype(int), self.decode(raw), average="micro", zero_division=0))
 
-    def constant(self, target: Tensor) -> Tensor:
+    def constant_row(self, target: Tensor) -> Tensor:
         """Return the log-odds of each label's frequency."""
         return torch.logit(target.mean(0, keepdim=True), eps=1e-6)
+
+    def itself_rows(self, raw: Tensor) -> Tensor:
+        """Return the predicted labels."""
+        return (raw > 0).float()
+
+    def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
+        """Return the share of items whose labels are all right."""
+        return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))

@@ -10,18 +10,21 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from punar.errors import DataError
+from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
-from punar.tasks._task import Task, as_array, finite, weighted_mean
+from punar.tasks._vector import VectorTask
 
 
-class Regression(Task):
+class Regression(VectorTask):
     """Which number belongs to an item? Targets are (n,) or (n, outputs); they are standardised inside."""
 
-    kind: ClassVar[str] = "regressor"
+    estimator_type: ClassVar[str | None] = "regressor"
     loss_name: ClassVar[str] = "squared_error"
     metric: ClassVar[str] = "r2"
+    target_form: ClassVar[str] = "amounts"
+    multi_output: ClassVar[bool] = True
 
-    def learn(self, y: Any, where: str) -> Tensor:
+    def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return standardised targets, float32 (n, outputs)."""
         values = finite(as_array(y, where), where)
         if values.ndim > 2:
@@ -33,6 +36,14 @@ class Regression(Task):
         if not np.isfinite(deviation).all():
             raise DataError(f"{where}: y is too large: its variance must be a finite number. Scale y down.")
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
+        return torch.from_numpy((columns - self.mean_) / self.scale_).float()
+
+    def encode_rows(self, y: Any, where: str) -> Tensor:
+        """Return targets standardised as those of the fit."""
+        values = finite(as_array(y, where), where)
+        columns = values.reshape(len(values), -1)
+        if values.ndim > 2 or columns.shape[1] != self.outputs:
+            raise DataError(f"{where}: y must have {self.outputs} columns, got {columns.shape[1]}.")
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
     def state(self) -> dict[str, Any]:
@@ -65,12 +76,20 @@ class Regression(Task):
         values = raw.double().cpu().numpy() * self.scale_ + self.mean_
         return values[:, 0] if self.flat_ else values
 
-    def score(self, raw: Tensor, target: Tensor) -> float:
+    def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the coefficient of determination; 0 where it is not defined (one row)."""
         if len(target) < 2:
             return 0.0
         return float(r2_score(target.cpu().numpy(), raw.detach().cpu().numpy()))
 
-    def constant(self, target: Tensor) -> Tensor:
+    def constant_row(self, target: Tensor) -> Tensor:
         """Return the mean."""
         return target.mean(0, keepdim=True)
+
+    def itself_rows(self, raw: Tensor) -> Tensor:
+        """Return the training mean: against itself the loss of a number has no slope."""
+        return torch.zeros_like(raw)
+
+    def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination."""
+        return float(r2_score(plain(y), predictions, sample_weight=sample_weight))

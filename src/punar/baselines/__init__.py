@@ -1,0 +1,1 @@
+"""What a model must beat, each written once."""

@@ -1,0 +1,161 @@
+"""The opening of picture and sound files, for everything that reads them: what is damaged says why."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from punar.errors import MissingExtraError
+
+PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SOUNDS = (".wav", ".wave", ".flac")
+MOST_SECONDS = 3600
+# Named, because Pillow would also start other programs (EPS) and follow other files for some formats.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+_MOST_PIXELS = 100_000_000
+
+
+class BadItem(Exception):
+    """One item cannot be used; the text is the reason, without the item's name."""
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Return a picture whose header was read, not yet decoded.
+
+    Raises
+    ------
+    BadItem
+        No picture of a known format, or more than 100 million pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Our own limit on pixels comes with a reason; broken EXIF tags are no reason to stop.
+            warnings.simplefilter("ignore")
+            picture = Image.open(path, formats=_FORMATS)
+    # Pillow's readers raise whatever a damaged file makes them raise: OSError, SyntaxError, struct.error, ...
+    except Exception as error:
+        raise BadItem(reason_of(error)) from None
+    if picture.width * picture.height > _MOST_PIXELS:
+        picture.close()
+        raise BadItem(f"more than {_MOST_PIXELS:,} pixels")
+    return picture
+
+
+def reason_of(error: Exception) -> str:
+    """Return what one of Pillow's exceptions says of a file."""
+    if isinstance(error, Image.DecompressionBombError):
+        return f"more than {_MOST_PIXELS:,} pixels"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not a picture in a known format"
+    return str(error) or type(error).__name__
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Return the picture turned as its EXIF tag says."""
+    try:
+        turned: Image.Image = ImageOps.exif_transpose(picture)
+        return turned
+    # a damaged EXIF block is not a damaged picture
+    except (SyntaxError, KeyError, ValueError, TypeError, AttributeError):
+        return picture
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """Return 8-bit RGB: transparency laid on white, deep grey brought to 8 bits.
+
+    Raises
+    ------
+    BadItem
+        Pixels that are not numbers, or out of their range.
+    """
+    picture.load()
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return _deep_grey(picture).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _deep_grey(picture: Image.Image) -> Image.Image:
+    """Bring 16-bit and float grey to 8 bits; Pillow itself would cut off at 255."""
+    values = np.asarray(picture, dtype=np.float64)
+    if picture.mode == "F":
+        top = 1.0 if values.max() <= 1 else 255.0
+    else:
+        top = 65535.0
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > top:
+        raise BadItem(f"{picture.mode} pixels from {values.min():g} to {values.max():g}; 0 to {top:g} can be read")
+    return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
+
+
+def read_audio(path: Path) -> tuple[np.ndarray, int]:
+    """Return a file's samples, (t,) or (t, channels), as floats in [-1, 1] or integers of full scale, and their rate.
+
+    Raises
+    ------
+    BadItem
+        Not audio, damaged, empty, or longer than an hour.
+    MissingExtraError
+        It is no wav file, and soundfile is not installed.
+    """
+    if find_spec("soundfile") is not None:
+        return _with_soundfile(path)
+    if path.suffix.lower() not in (".wav", ".wave"):
+        raise MissingExtraError(f"{path}: files other than wav need the package soundfile: pip install 'punar[audio]'")
+    return _with_scipy(path)
+
+
+def read_rate(path: Path) -> int:
+    """Return a file's samples per second, from its header where the reader allows it.
+
+    Raises
+    ------
+    BadItem, MissingExtraError
+        As :func:`read_audio`.
+    """
+    if find_spec("soundfile") is None:
+        return read_audio(path)[1]
+    import soundfile
+
+    try:
+        return int(soundfile.info(str(path)).samplerate)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
+        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+
+
+def _with_soundfile(path: Path) -> tuple[np.ndarray, int]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            # Before anything is decoded: a few kilobytes of flac may hold days of silence.
+            if file.frames > MOST_SECONDS * file.samplerate:
+                raise BadItem(
+                    f"it lasts {file.frames / file.samplerate:.0f} s; recordings may last {MOST_SECONDS} s. "
+                    "Cut it into parts"
+                )
+            return file.read(dtype="float32"), int(file.samplerate)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError, MemoryError) as error:
+        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+
+
+def _with_scipy(path: Path) -> tuple[np.ndarray, int]:
+    from scipy.io import wavfile
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that hold no samples
+            rate, samples = wavfile.read(path)
+    # a damaged header ends in any of struct's and numpy's errors
+    except Exception as error:
+        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+    return samples, int(rate)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(". ").splitlines()[0][:200] if str(error) else type(error).__name__

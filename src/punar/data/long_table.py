@@ -1,0 +1,144 @@
+"""Long tables (one row per id and time) -> series, and targets by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from punar.core.words import listed
+from punar.errors import DataError, DataTypeError, ParameterError, shown, suggest
+
+
+def split(
+    table: Any, where: str, names: tuple[str, ...], id_column: str | None, time_column: str | None
+) -> tuple[list[np.ndarray], tuple[str, ...], list[Any]]:
+    """Return a table's series (t, channels), the channels' names and the ids, in order of first appearance.
+
+    Rows of one id are sorted by time.
+
+    Parameters
+    ----------
+    table : DataFrame
+    where : str
+    names : tuple of str
+        Wanted channels; empty takes every column but id and time.
+    id_column : str
+    time_column : str or None
+        None takes the rows in the order they have.
+
+    Raises
+    ------
+    ParameterError
+        No ``id_column``, or a column that is not there.
+    DataError, DataTypeError
+        No rows or channels, missing ids or times, two rows of one id and time, columns without numbers.
+    """
+    if not isinstance(table, pd.DataFrame) and not hasattr(table, "to_pandas"):
+        raise DataTypeError(f"{where}: a table must be a pandas or polars DataFrame, got {type(table).__name__}.")
+    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+    columns = [str(c) for c in frame.columns]
+    frame = frame.set_axis(columns, axis=1)
+    if id_column is None:
+        raise ParameterError(
+            f"{where}: X is a table, which needs id_column= (and time_column=): the columns that say which series a "
+            f"row belongs to, and when it was measured. There are: {listed(columns)}. Pass one column of texts as "
+            "X['text']."
+        )
+    for role, column in (("id_column", id_column), ("time_column", time_column)):
+        if column is not None and column not in columns:
+            raise ParameterError(
+                f"{where}: {role}={shown(column)} is not a column of the table.{suggest(column, columns)} There are: "
+                f"{listed(columns)}."
+            )
+    if len(set(columns)) < len(columns):
+        twice = next(c for c in columns if columns.count(c) > 1)
+        raise DataError(f"{where}: the table has two columns called {shown(twice)}; names must differ.")
+    if not len(frame):
+        raise DataError(f"{where}: Found a table with 0 rows while a minimum of 1 is required.")
+    wanted = list(names) or [c for c in columns if c not in (id_column, time_column)]
+    absent = [c for c in wanted if c not in columns]
+    if absent or not wanted:
+        told = f"the channel {shown(absent[0])}, which the model was fitted with" if absent else "any channel"
+        raise DataError(f"{where}: the table has not {told}. There are: {listed(columns)}.")
+    values = _numbers(frame, wanted, where)
+    codes, ids = _ids(frame[id_column], id_column, where)
+    order = _order(frame, codes, ids, time_column, where)
+    cuts = np.flatnonzero(np.diff(codes[order])) + 1
+    return np.split(values[order], cuts), tuple(wanted), ids
+
+
+def _numbers(frame: pd.DataFrame, wanted: list[str], where: str) -> np.ndarray:
+    for column in wanted:
+        kind = frame[column].dtype
+        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
+            raise DataTypeError(
+                f"{where}: the channel {shown(column)} must hold numbers, got {kind}. Drop the column, or encode it, "
+                "for example with pandas.get_dummies."
+            )
+    return frame[wanted].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _ids(column: pd.Series, name: str, where: str) -> tuple[np.ndarray, list[Any]]:
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise DataError(f"{where}: row {int(missing.argmax())} has no id (column {shown(name)}). Fill or drop it.")
+    codes, ids = pd.factorize(column)
+    return codes, list(ids.tolist() if hasattr(ids, "tolist") else ids)
+
+
+def _order(frame: pd.DataFrame, codes: np.ndarray, ids: list[Any], time_column: str | None, where: str) -> np.ndarray:
+    if time_column is None:
+        return np.argsort(codes, kind="stable")
+    times = _times(frame[time_column], time_column, where)
+    order = np.lexsort((times, codes))
+    same = (np.diff(codes[order]) == 0) & (times[order][1:] == times[order][:-1])
+    if same.any():
+        at = int(order[int(same.argmax()) + 1])
+        raise DataError(
+            f"{where}: id {shown(ids[codes[at]])} has two rows at time {frame[time_column].iloc[at]} (column "
+            f"{shown(time_column)}). Drop one, or average them: X.groupby([id, time]).mean()."
+        )
+    return order
+
+
+def _times(column: pd.Series, name: str, where: str) -> np.ndarray:
+    """Return times as an array that sorts as they do."""
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise DataError(f"{where}: row {int(missing.argmax())} has no time (column {shown(name)}). Fill or drop it.")
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy()
+    if isinstance(column.dtype, pd.PeriodDtype):
+        return np.asarray(column.dt.start_time.to_numpy())
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        try:
+            # Text is sorted as dates, never letter by letter: "10" stands before "9" there.
+            column = pd.to_datetime(column, format="ISO8601", utc=True)
+        except (ValueError, TypeError):
+            raise DataTypeError(
+                f"{where}: time_column={shown(name)} must hold numbers, dates or text like 2024-01-31, got "
+                f"{shown(column.iloc[0])}. Convert it first, for example with pandas.to_datetime."
+            ) from None
+    return np.asarray(column.astype("int64").to_numpy())
+
+
+def by_id(y: Any, ids: list[Any], where: str) -> Any:
+    """Return targets in the order of ``ids``; see :func:`punar.data.sequences.matched`."""
+    if isinstance(y, Mapping):
+        y = pd.Series(list(y.values()), index=list(y.keys()))
+    if not isinstance(y, (pd.Series, pd.DataFrame)):
+        return y
+    if not y.index.is_unique:
+        twice = y.index[y.index.duplicated()][0]
+        raise DataError(f"{where}: y has two entries for id {shown(twice)}; one target per id is needed.")
+    absent = [i for i in ids if i not in y.index]
+    if absent:
+        raise DataError(
+            f"{where}: y has no entry for id {shown(absent[0])}{f' and {len(absent) - 1} more' if absent[1:] else ''}. "
+            "A Series is looked up by id: index it so (y.set_index('id')['label']), or pass an array in the order in "
+            "which ids first appear in the table."
+        )
+    return y.loc[ids].to_numpy()

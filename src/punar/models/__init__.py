@@ -1,0 +1,1 @@
+"""What is fitted and stored: one folder per kind of model."""

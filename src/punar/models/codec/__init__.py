@@ -1,0 +1,1 @@
+"""An encoder and a decoder: what autoencoders fit."""

@@ -1,0 +1,264 @@
+"""An autoencoder's fit from X to a codec: reading, scaling, the checkpoint's identity, the loop, the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from punar.core.runtime import pick_device, threads
+from punar.data import inputs, padded, scaling
+from punar.data.rows import DatasetRows, TensorRows
+from punar.data.steps import lengths
+from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.models import assemble
+from punar.models.codec.model import BLOCK, Codec, scaler_tensors, stored_scaler
+from punar.models.codec.report import FEWEST_HELD_OUT, FitReport, measure, measured_rows, pca_rows
+from punar.networks import Network
+from punar.objectives import Objective
+from punar.training import job as _fitting
+from punar.training.checkpoint import Checkpoint, hash_tensors
+
+_ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
+_CACHED = 2**17  # numbers per block that stay in a core's cache between passes
+
+
+@dataclass
+class Fitted:
+    """What a fit leaves behind."""
+
+    codec: Codec
+    seed: int
+    history: list[dict[str, float]]
+    report: FitReport
+
+
+def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
+    """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    X : array-like, pictures or Dataset
+    folder : path or None
+        Of the checkpoint.
+    """
+    objective = assemble.part(estimator, "objective", "objectives", Objective)
+    network = assemble.part(estimator, "network", "networks", Network)
+    objective.check()
+    device = pick_device(estimator.device)
+    seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
+    with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
+        wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
+        rows, layout = read(estimator, X, "fit", wants=wants)
+        _check_together(estimator, network, layout)
+        index = _fitting.split(len(rows), estimator.validation_fraction, seed)
+        found, step_means = learn_moments(estimator, rows, layout, index[0])
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed)
+        stored = store.load() if store is not None else None
+        unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
+        scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
+        if step_means is not None:
+            scaler = dataclasses.replace(scaler, mean=step_means)
+        wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
+        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
+        if stored is not None:
+            codec.scaler = stored_scaler(stored[1], scaler.mode)
+        codec.module = codec.build(seed).to(device)
+        if stored is not None and stored[0].get("finished"):
+            facts, tensors = stored
+            codec.module.load_state_dict(
+                {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
+            )
+            codec.module.eval()
+            return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
+        if store is not None:
+            store.tensors |= scaler_tensors(codec.scaler)
+        scaled = codec.scaled(rows, device)
+    loop = _fitting.run(
+        estimator,
+        codec.module,
+        objective.losses,
+        objective.epoch_end,
+        scaled,
+        index,
+        seed=seed,
+        device=device,
+        store=store,
+        stored=stored,
+        meetings=codec.meetings,
+        **({"eval_rows": codec.block()} if codec.sequences else {}),
+    )
+    with codec.in_threads(256):
+        measured = report(codec, scaled, index, seed=seed, epochs=len(loop.history))
+    if store is not None:
+        facts = {"finished": True, "history": loop.history, "report": dict(measured)}
+        store.save(facts, codec.tensors())
+    return Fitted(codec, seed, loop.history, measured)
+
+
+def read(
+    estimator: Any, X: Any, method: str, *, wants: str | None, fitted: Codec | None = None
+) -> tuple[Tensor | DatasetRows, inputs.Layout]:
+    """Return unscaled rows and their layout, which must be the one of ``fitted`` where that is given.
+
+    Parameters
+    ----------
+    estimator : Autoencoder
+    X : array-like, pictures, sequences or Dataset
+    method : str
+        For messages.
+    wants : {None, "images", "sequences"}
+        What the network takes and nothing else.
+    fitted : Codec, optional
+    """
+    name = type(estimator).__name__
+    where = f"{name}.{method}"
+    if inputs.is_dataset(X):
+        if "sequences" in (wants, estimator.kind):
+            raise DataError(f"{where}: a dataset is not read as sequences. Pass a list of arrays (time_i, channels).")
+        layout = inputs.dataset_layout(X, where)
+        rows: Tensor | DatasetRows = DatasetRows(X, None, torch.device("cpu"))
+    elif (kind := inputs.read_kind(X, estimator.kind, wants)) == "sequences":
+        channels = fitted.layout.shape[1] if fitted is not None and fitted.sequences else None
+        rows, layout = padded.read_padded(X, where, missing=estimator.missing, channels=channels)
+    elif kind == "images":
+        rows, layout = inputs.read_pictures(X, where)
+    else:
+        rows, layout = inputs.read_table(estimator, X, where, reset=fitted is None)
+    if fitted is None:
+        if layout.kind != "table" or inputs.is_dataset(X):
+            vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a named table
+        return rows, layout
+    if layout.kind == fitted.layout.kind == "sequences":
+        _refuse_longer(where, method, rows, fitted)
+    elif layout.shape != fitted.layout.shape:
+        raise DataError(
+            f"{where}: X has rows of shape {layout.user_shape}, but {name} was fitted on rows of shape "
+            f"{fitted.layout.user_shape}. Pass rows of that shape."
+        )
+    if layout.kind == "images" and isinstance(rows, Tensor):
+        _refuse_other_range(where, rows, uint8=layout.uint8, fitted=fitted)
+    return rows, layout
+
+
+def _check_together(estimator: Any, network: Network, layout: inputs.Layout) -> None:
+    """Raise where rows of this layout and the network, or a parameter, do not go together."""
+    name = type(estimator).__name__
+    if layout.kind == "sequences" and not network.sequences_only:
+        raise ParameterError(
+            f"{name}: kind='sequences' needs a recurrent network, got network={type(network).__name__}. Pass "
+            "network='lstm' or 'gru'."
+        )
+    if layout.kind != "sequences" and estimator.missing != "refuse":
+        raise ParameterError(
+            f"{name}: missing='mask' is for sequences, got rows of kind {layout.kind!r}. Fill the values "
+            "(sklearn.impute.SimpleImputer), or pass sequences and network='lstm'."
+        )
+    network.check(layout.shape)
+
+
+def _refuse_longer(where: str, method: str, rows: Any, fitted: Codec) -> None:
+    """Raise where a method decodes, and a sequence is longer than any that the decoder was trained on."""
+    most = fitted.layout.shape[0]
+    if method in _ENCODES_ONLY or rows.shape[1] <= most:
+        return
+    known = lengths(rows)
+    first = int((known > most).nonzero()[0, 0])
+    raise DataError(
+        f"{where}: X[{first}] has {int(known[first])} steps, but the decoder was fitted on at most {most} and writes "
+        "no more. Cut longer sequences into pieces; transform takes them as they are."
+    )
+
+
+def _refuse_other_range(where: str, rows: Tensor, *, uint8: bool, fitted: Codec) -> None:
+    """Raise where pictures are in [0, 1] for a model fitted on 0 to 255, or the other way round."""
+    wide, highest = float(fitted.scaler.mean.max()) > 1.0, float(rows.max())
+    if uint8 and highest > 1.0 and not wide:
+        raise DataError(
+            f"{where}: X is uint8 (0 to 255), but the model was fitted on values in [0, 1]. Pass X / 255.0."
+        )
+    if not uint8 and 0.0 < highest <= 1.0 and wide:
+        raise DataError(
+            f"{where}: X has floats up to {highest:g}, but the model was fitted on 0 to 255. Pass the uint8 pictures, "
+            "or X * 255."
+        )
+
+
+def learn_moments(
+    estimator: Any, rows: Tensor | DatasetRows, layout: inputs.Layout, index: Tensor
+) -> tuple[scaling.Moments, Tensor | None]:
+    """Return the moments of the training rows, and of sequences, whose moments are per channel, the mean by step."""
+    if layout.kind == "sequences" and isinstance(rows, Tensor):
+        return padded.moments(rows, index, f"{type(estimator).__name__}.fit")
+    return scaling.moments(training_blocks(rows, index)), None
+
+
+def training_blocks(rows: Tensor | DatasetRows, index: Tensor) -> Iterator[Tensor]:
+    """Yield unscaled training rows; without a copy where every row is one."""
+    if isinstance(rows, Tensor):
+        size = max(1, _CACHED // max(1, rows[0].numel()))
+        yield from rows.split(size) if len(index) == len(rows) else (rows[i] for i in index.split(size))
+    else:
+        yield from (rows.take(i) for i in index.split(BLOCK))
+
+
+def open_checkpoint(
+    estimator: Any,
+    folder: str | Path | None,
+    rows: Tensor | DatasetRows,
+    layout: inputs.Layout,
+    found: scaling.Moments,
+    seed: int | None,
+) -> Checkpoint | None:
+    """Return the checkpoint of this job, or None where no folder is given."""
+    if folder is None:
+        return None
+    # A dataset may be larger than memory: its moments and first row stand for its content.
+    if not isinstance(folder, (str, Path)):
+        raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
+    parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
+    data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
+    return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
+
+
+def report(
+    codec: Codec,
+    rows: TensorRows | DatasetRows,
+    index: tuple[Tensor, Tensor],
+    *,
+    seed: int,
+    epochs: int,
+) -> FitReport:
+    """Measure on held-out rows, or on training rows where none are held out."""
+    train, valid = index
+    place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
+    held_out = len(valid) >= FEWEST_HELD_OUT  # a verdict on a handful of rows says nothing
+    pool, seen = valid if held_out else train, len(train) * epochs
+    measured = _spread(pool, measured_rows(len(pool), seen))
+    work = codec.work_per_row() * seen
+    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, work))
+    return measure(
+        codec.module,
+        codec.build(seed).to(codec.device).eval(),
+        lambda net, x: codec.encode(x, net),
+        lambda net, z: codec.decode(z, net),
+        _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else [])),
+        rows.take(measured.to(place)),
+        codec.scaler(codec.scaler.mean[None])[0].to(codec.device),
+        rows.take(sample.to(place)),
+        latent_dim=codec.latent_dim,
+        held_out=held_out,
+    )
+
+
+def _spread(index: Tensor, most: int) -> Tensor:
+    """Return at most ``most`` of ``index``, evenly spread."""
+    if len(index) <= most:
+        return index
+    return index[torch.linspace(0, len(index) - 1, most).long()]

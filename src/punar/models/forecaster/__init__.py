@@ -1,0 +1,1 @@
+"""What follows in a series."""

@@ -1,0 +1,183 @@
+"""One fit of a forecasting model: read, find season and context, split in time, fit the linear part, train, report."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from punar.baselines.linear_autoregression import fit_linear
+from punar.cells import Cell
+from punar.core.params import Rule, check_params, either, integer, none, one_of
+from punar.core.runtime import pick_device, threads
+from punar.data.panel import Panel, read_panel
+from punar.data.season import find_season
+from punar.data.windows import Windows, default_context, filled, split_in_time
+from punar.errors import DataError, ParameterError
+from punar.models import assemble
+from punar.models.forecaster import report as _forecast_report
+from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
+from punar.models.recurrent.fit import Fitted, design_of, losses_of, settings, train_module
+from punar.preparations.histories import Histories
+from punar.tasks.forecasting import Forecasting
+from punar.training import job as _fitting
+from punar.training.checkpoint import Checkpoint
+
+_RULES: dict[str, Rule] = {
+    "horizon": integer(1),
+    "context": either(none(), integer(1)),
+    "season": either(one_of("auto"), integer(1)),
+    "relative_to": one_of(*RELATIVE_TO),
+}
+_INNER = 0.2  # of the training windows choose the linear part's penalty
+# Windows that the penalty is fitted and checked on, others that train, those held out, and those of no use.
+_FITS, _CHECKS, _TRAINS, _HELD_OUT, _UNUSED = range(5)
+_SAMPLE = 4096  # windows from which the usual size of targets is learned
+
+
+def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
+    """Fit a forecasting model.
+
+    Parameters
+    ----------
+    estimator : SequenceModel
+        Its general parameters are checked.
+    X : array-like
+        See :func:`punar.data.panel.read_panel`.
+    checkpoint : path or None
+    """
+    where = f"{type(estimator).__name__}.fit"
+    task = _task(estimator)
+    cell = assemble.part(estimator, "cell", "cells", Cell)
+    device = pick_device(estimator.device)
+    seed, seed_to_write = _fitting.resolve_seed(estimator.random_state, checkpoint)
+    panel = read_panel(
+        X,
+        where,
+        id_column=estimator.id_column,
+        time_column=estimator.time_column,
+        missing=estimator.missing,
+    )
+    horizon = int(task.horizon or 0)
+    histories, season = _histories(estimator, panel, horizon, where)
+    split = [
+        split_in_time(len(x) - histories.context - horizon + 1, horizon, float(estimator.validation_fraction))
+        for x in panel.items
+    ]
+    windows, role = _windows(histories, panel, horizon, season, split)
+    train, valid = (role < _HELD_OUT).nonzero()[:, 0], (role == _HELD_OUT).nonzero()[:, 0]
+    with threads(1):  # the same sums in the same order, whatever the caller's number of threads
+        linear = fit_linear(windows, train, *((role == r).nonzero()[:, 0] for r in (_FITS, _CHECKS)))
+        some = train[torch.linspace(0, len(train) - 1, min(len(train), _SAMPLE)).long()]
+        task.learn_rows((windows.future(some) - base(estimator.relative_to, linear, windows, some)).numpy(), where)
+    rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
+    chosen = settings(estimator, histories.domain, cell)
+    design = design_of(estimator, chosen, histories, task.outputs)
+    module = design.build(cell, seed).to(device)
+    # The untrained network adds nothing: training begins at the forecast that it is to improve.
+    nn.init.zeros_(module.head.weight)
+    nn.init.zeros_(module.head.bias)
+    store = None
+    if checkpoint is not None:
+        data = {"content": _content(panel), "series": len(panel)}
+        store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
+    loop = train_module(chosen, module, losses_of(task), rows, (train, valid), seed=seed, device=device, store=store)
+    forecaster = Forecaster(
+        module=module.cpu().eval(),
+        histories=histories,
+        task=task,
+        season=season,
+        relative_to=estimator.relative_to,
+        linear=linear,
+        tail=Tail.of(panel, histories, max(histories.context, season)),
+        calibration=np.zeros((0, horizon, panel.channels, len(task.levels)), np.float32),
+        held_out=[held for _, held in split],
+        panel=panel,
+    )
+    name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
+    report, calibration = _forecast_report.of_fit(forecaster, windows, train, valid, panel, split, name)
+    forecaster.calibration = calibration
+    return Fitted(
+        cell, design, forecaster.module, histories, task, loop.history, report, seed, {"forecaster": forecaster}
+    )
+
+
+def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
+    """Raise where a forecasting model is given targets or weights."""
+    where = f"{type(estimator).__name__}.fit"
+    if y is not None:
+        raise DataError(f"{where}: task='forecasting' takes no y: what is to be forecast are the series themselves.")
+    if sample_weight is not None:
+        raise ParameterError(f"{where}: sample_weight is not for task='forecasting'.")
+
+
+def _task(estimator: Any) -> Forecasting:
+    """Return the task with the estimator's horizon and quantiles, or those of a task that is passed as an object."""
+    owner = type(estimator).__name__
+    given = estimator.task if isinstance(estimator.task, Forecasting) else Forecasting()
+    task = Forecasting(
+        given.horizon if estimator.horizon is None else estimator.horizon,
+        given.quantiles if estimator.quantiles is None else estimator.quantiles,
+    )
+    if task.horizon is None:
+        raise ParameterError(f"{owner}: task='forecasting' needs horizon=, the number of steps to forecast.")
+    task.check(owner)
+    check_params(estimator, {k: r for k, r in _RULES.items() if k != "horizon"})
+    if estimator.class_weight is not None:
+        raise ParameterError(f"{owner}: class_weight is for task='classification'.")
+    if estimator.kind not in (None, "series"):
+        raise ParameterError(f"{owner}: task='forecasting' reads series, not kind={estimator.kind!r}.")
+    return task
+
+
+def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[Histories, int]:
+    """Return the input facts and the season."""
+    facts = Histories(
+        channels=panel.channels,
+        context=1,
+        names=panel.names,
+        missing=estimator.missing,
+        scaled=estimator.scaling != "none",
+        id_column=estimator.id_column,
+        time_column=estimator.time_column,
+    )
+    facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
+    season = find_season([filled(x) for x in panel.items]) if estimator.season == "auto" else int(estimator.season)
+    if estimator.context is None:
+        context = default_context(min(map(len, panel.items)), horizon, season)
+    else:
+        context = int(estimator.context)
+        told = f"context={context} and horizon={horizon}"
+        facts.refuse_short(panel, context + horizon, told, where)
+    return replace(facts, context=context), season
+
+
+def _windows(
+    histories: Histories, panel: Panel, horizon: int, season: int, split: list[tuple[int, int]]
+) -> tuple[Windows, Tensor]:
+    """Return the windows of training and those held out behind them, and what each is for."""
+    context, origins, roles = histories.context, [], []
+    for x, (trained, held_out) in zip(panel.items, split, strict=True):
+        last = len(x) - horizon  # one behind the last origin that has a whole horizon after it
+        origins.append(np.r_[np.arange(context - 1, context - 1 + trained), np.arange(last - held_out, last)])
+        fits, checks = split_in_time(trained, horizon, _INNER)
+        roles += [_FITS] * fits + [_TRAINS] * (trained - fits - checks) + [_CHECKS] * checks + [_HELD_OUT] * held_out
+    windows = histories.windows(panel.items, horizon, season, origins)
+    role = torch.tensor(roles)
+    if windows.masked:
+        every = torch.arange(len(windows))
+        blank = torch.cat([windows.future(some).isnan().flatten(1).all(1) for some in every.split(_SAMPLE)])
+        # A window with nothing behind it teaches nothing, unless all are so.
+        role[blank] = _UNUSED if bool((~blank & (role < _HELD_OUT)).any()) else role[blank]
+    return windows, role
+
+
+def _content(panel: Panel) -> str:
+    digest = hashlib.blake2b(repr(panel.ids).encode(), digest_size=16)
+    for item in panel.items:
+        digest.update(f"{item.shape}".encode() + np.ascontiguousarray(item).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""A recurrent network with a head."""

@@ -1,0 +1,96 @@
+"""The network of a sequence model: embed, recurrent stack, pool, head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from punar.cells import POOLINGS, Cell, Pool, Stack, build_encoder, check_design, lengths_of, pooled, steps_of
+from punar.core.runtime import mix, seeded
+
+__all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
+_BUILD = 200  # stream of the seed
+_MOST = 2**24  # outputs of a stored model
+
+
+@dataclass(frozen=True)
+class Design:
+    """Sizes and choices from which a :class:`SequenceModule` follows, as JSON values.
+
+    Attributes
+    ----------
+    width : int
+        Numbers per step that the stack sees: of a prepared step, or of an embedded token.
+    tokens : int or None
+        Size of the vocabulary; None where steps are numbers.
+    hidden_size, num_layers : int
+    bidirectional, layer_norm : bool
+    dropout : float
+    pooling : {"last", "mean", "max", "attention"}
+    outputs : int
+        Width of the head.
+    """
+
+    width: int
+    tokens: int | None
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+    layer_norm: bool
+    dropout: float
+    pooling: str
+    outputs: int
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Design:
+        """Rebuild from :meth:`facts`, trusting nothing; ValueError, KeyError or TypeError where it is not that."""
+        design = cls(**facts)
+        check_design(asdict(design))
+        if type(design.outputs) is not int or not 1 <= design.outputs <= _MOST:
+            raise ValueError(f"outputs must be an integer in [1, {_MOST}], found {design.outputs}")
+        return design
+
+    def facts(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+    def build(self, cell: Cell, seed: int | None = None) -> SequenceModule:
+        """Return an untrained module, the same for the same seed; ``None`` takes torch's stream as it is."""
+        if seed is not None:
+            with seeded(mix(seed, _BUILD)):
+                return self.build(cell)
+        encoder = build_encoder(cell, self.facts())
+        head = nn.Linear(encoder.stack.output_width, self.outputs)
+        return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, head)
+
+
+class SequenceModule(nn.Module):
+    """What a :class:`punar.SequenceModel` trains.
+
+    Attributes
+    ----------
+    embed : Values or Words
+        A batch's steps -> steps (n, t, d).
+    stack : Stack
+    pool : Pool
+    head : nn.Linear
+    """
+
+    def __init__(self, embed: nn.Module, stack: Stack, pool: Pool, dropout: float, head: nn.Linear) -> None:
+        super().__init__()
+        self.embed = embed
+        self.stack = stack
+        self.pool = pool
+        self.dropout = nn.Dropout(dropout)
+        self.head = head
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return raw outputs, (n, outputs)."""
+        return self.head(self.dropout(self.features(batch)))
+
+    def features(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the pooled state, (n, hidden size times directions)."""
+        return pooled(self.embed, self.stack, self.pool, steps_of(batch), lengths_of(batch))

@@ -1,0 +1,160 @@
+"""Sequences of several lengths as the loop takes them: prepared once, batched by length, padded at the last moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from punar.data.steps import padded_to
+from punar.preparations import Batch
+
+# Batches that are sorted among themselves: enough that neighbours are equally long, few enough that order is random.
+_POOL = 50
+_MOST_NUMBERS = 2**24  # states in memory in one pass without gradients
+
+
+@dataclass(frozen=True)
+class Mini:
+    """A batch.
+
+    Attributes
+    ----------
+    batch : Batch
+        Named tensors for the network.
+    target : Tensor of shape (n, ...)
+    weight : Tensor of shape (n,) or None
+    """
+
+    batch: Batch
+    target: Tensor
+    weight: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+class SequenceRows:
+    """Prepared sequences with their targets.
+
+    Parameters
+    ----------
+    prepared : sequence of Tensor
+        Steps (t, d), float32, or token ids (t,), int64.
+    target : Tensor of shape (n, ...)
+    weight : Tensor of shape (n,) or None
+    device : torch.device
+
+    Attributes
+    ----------
+    lengths : Tensor of int64, (n,)
+        On the CPU.
+    """
+
+    def __init__(self, prepared: Sequence[Tensor], target: Tensor, weight: Tensor | None, device: torch.device) -> None:
+        self.lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
+        self._longest = int(self.lengths.max())
+        self._words = prepared[0].dim() == 1
+        # One block, and a step of zeros behind it that padding points to: a batch is a single gather.
+        behind = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
+        self._steps = torch.cat([*prepared, behind]).to(device)
+        self._starts = (self.lengths.cumsum(0) - self.lengths).to(device)
+        self._lengths = self.lengths.to(device)
+        self._target, self._device = target.to(device), device
+        self._weight = None if weight is None else weight.to(device)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def take(self, index: Tensor) -> Mini:
+        """Return the sequences at ``index`` as one batch on the device, padded to its longest or a little more."""
+        padded = padded_to(int(self.lengths[index].max()), self._longest)
+        index = index.to(self._device)
+        lengths = self._lengths[index]
+        step = torch.arange(padded, device=self._device)
+        at = self._starts[index].unsqueeze(1) + step
+        own = step < lengths.unsqueeze(1)
+        at = torch.where(own, at, len(self._steps) - 1)
+        steps = self._steps[at]
+        batch = {"input_ids": steps, "attention_mask": own.long()} if self._words else {"values": steps}
+        if not self._words:
+            batch["lengths"] = lengths
+        weight = None if self._weight is None else self._weight[index]
+        return Mini(batch, self._target[index], weight)
+
+    def steps(self, i: int) -> Tensor:
+        """Return one sequence's steps."""
+        start = int(self._starts[i])
+        return self._steps[start : start + int(self.lengths[i])]
+
+    @property
+    def tokens(self) -> int:
+        """One more than the largest token there is."""
+        return int(self._steps.max()) + 1
+
+    def statistics(self, index: Tensor) -> Tensor:
+        """Return what a row of a table would keep of each sequence, (n, 6 d) on the CPU, in float32.
+
+        Mean, deviation, minimum, maximum, first and last value of each channel.
+        """
+        size = max(1, _MOST_NUMBERS // (8 * self._longest * self._steps[0].numel()))  # some copies at a time
+        return torch.cat([self._statistics(some) for some in index.split(size)])
+
+    def _statistics(self, index: Tensor) -> Tensor:
+        lengths = self.lengths[index]
+        ends = lengths.cumsum(0)
+        first = (self._starts[index.to(self._device)].cpu() - ends + lengths).repeat_interleave(lengths)
+        x = self._steps[(first + torch.arange(int(ends[-1]))).to(self._device)].cpu()
+
+        def each(values: Tensor, reduce: str) -> Tensor:
+            return torch.segment_reduce(values, reduce, lengths=lengths)
+
+        mean = each(x, "mean")
+        deviation = each((x - mean.repeat_interleave(lengths, 0)).square(), "mean").sqrt()
+        return torch.cat([mean, deviation, each(x, "min"), each(x, "max"), x[ends - lengths], x[ends - 1]], 1)
+
+    def typical(self, index: Tensor) -> Tensor:
+        """Return the one of these rows whose length is the median, as an index of one row."""
+        return sorted_by_length(self.lengths, index)[len(index) // 2].reshape(1)
+
+    def arrange(self, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+        """Return shuffled rows in an order whose batches hold rows of about one length; see :func:`by_length`."""
+        return by_length(self.lengths, order, batch_size, generator)
+
+
+def by_length(lengths: Tensor, order: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    """Return ``order`` rearranged so that rows of one batch are of about one length.
+
+    The shuffled rows are sorted by length inside pools of 50 batches, cut into batches, and the batches shuffled. Rows
+    that fill no whole batch are the last of ``order`` and stay last: chosen by chance, not the longest.
+
+    Parameters
+    ----------
+    lengths : Tensor of shape (n,)
+        Of every row.
+    order : Tensor of int64
+        Shuffled rows.
+    batch_size : int
+    generator : torch.Generator
+    """
+    full = len(order) // batch_size * batch_size
+    known = lengths[order]
+    if full == 0 or bool((known == known[0]).all()):
+        return order
+    body, pool = order[:full], _POOL * batch_size
+    ordered = [part[lengths[part].sort(stable=True).indices] for part in body.split(pool)]
+    batches = torch.cat(ordered).reshape(-1, batch_size)
+    batches = batches[torch.randperm(len(batches), generator=generator)]
+    return torch.cat([batches.reshape(-1), order[full:]])
+
+
+def sorted_by_length(lengths: Tensor, index: Tensor) -> Tensor:
+    """Return ``index`` by rising length, for passes in which order does not matter."""
+    return index[lengths[index].sort(stable=True).indices]
+
+
+def rows_per_pass(longest: int, width: int) -> int:
+    """Return how many sequences a pass without gradients takes at once: at most 1,024, and no more than memory has."""
+    return max(1, min(1024, _MOST_NUMBERS // max(1, longest * width)))

@@ -1,0 +1,122 @@
+"""Backbone and head as one module that keeps what is frozen frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.backbones import Plan
+from punar.core.replay import replayed
+from punar.models.transfer.freezing import set_trainable
+from punar.models.transfer.lora import freeze_all_but_lora
+
+
+class Transfer(nn.Module):
+    """A backbone with a linear head.
+
+    Parameters
+    ----------
+    backbone : nn.Module
+        The source library's module, without its classifier.
+    head : nn.Linear
+    plan : Plan
+    trainable : frozenset of int
+        Positions of the trained stages. The others are frozen: parameters, buffers and mode.
+    batch_norm : bool
+        Whether batch norms of trained stages use and update the statistics of batches.
+
+    Attributes
+    ----------
+    boundary : int
+        How many leading stages are frozen for good, so that their output may be computed once.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, head: nn.Linear, plan: Plan, trainable: frozenset[int], *, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self._plan = plan
+        self._batch_norm = batch_norm
+        self.boundary = min(trainable, default=len(plan.stages))
+        self.thaw(trainable)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The plan holds functions that cannot be pickled: whoever unpickles gives it back (`planned`).
+        return {k: v for k, v in vars(self).items() if k != "_plan"}
+
+    def planned(self, plan: Plan) -> None:
+        """Take the plan after unpickling."""
+        self._plan = plan
+
+    def thaw(self, trainable: frozenset[int]) -> None:
+        """Make exactly these stages trainable, and set every module's mode accordingly."""
+        self._trainable = trainable
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Transfer:
+        """Set training mode for what is trained; the frozen part stays in eval mode."""
+        super().train(mode)
+        set_trainable(self.backbone, self._plan.stages, self._trainable)
+        freeze_all_but_lora(self.backbone)
+        self.head.requires_grad_(True)
+        if not mode:
+            self.backbone.train(False)
+        elif not self._batch_norm:
+            for module in self.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.training = False
+        return self
+
+    def forward(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Tensor:
+        """Return raw outputs, (n, outputs).
+
+        Parameters
+        ----------
+        batch : mapping of str to Tensor
+        value : Tensor, optional
+            The output of the stages below the boundary for this batch, computed before; then ``batch`` gives shapes.
+        """
+        if value is None:
+            return self.head(self.features(batch))
+        if self.boundary == len(self._plan.stages):
+            return self.head(value)
+        with replayed(self.backbone, self._plan.stages, self.boundary, value):
+            return self.head(self.features(batch))
+
+    def features(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return what the head sees, (n, width)."""
+        return self._plan.forward(self.backbone, batch)
+
+
+def linear_head(width: int, outputs: int, weight: Tensor | None = None, bias: Tensor | None = None) -> nn.Linear:
+    """Return a head with given weights, or one that answers 0 to everything."""
+    head = nn.Linear(width, outputs)
+    with torch.no_grad():
+        head.weight.zero_() if weight is None else head.weight.copy_(weight)
+        head.bias.zero_() if bias is None else head.bias.copy_(bias)
+    return head
+
+
+def rates(
+    module: Transfer, stages: int, decay: float, parameters: Sequence[Sequence[nn.Parameter]]
+) -> dict[int, float]:
+    """Return each parameter's factor on the learning rate: 1 for the head, falling by ``decay`` per stage below it.
+
+    Parameters
+    ----------
+    module : Transfer
+    stages : int
+        How many stages there are.
+    decay : float in (0, 1]
+    parameters : sequence of sequence of nn.Parameter
+        By stage.
+    """
+    found = {id(p): 1.0 for p in module.head.parameters()}
+    for at, group in enumerate(parameters):
+        found |= {id(p): decay ** (stages - at) for p in group}
+    return found

@@ -1,0 +1,27 @@
+"""What a preparation makes of an item: tensors for the network, and the way back to the user's coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One prepared piece of an item; most items give one, a long text several.
+
+    Attributes
+    ----------
+    tensor : Tensor
+        What :meth:`Preparation.prepare` gives: uint8 (c, h, w), int64 token ids (t,), float32 steps (t, d), ...
+    trace : Tensor or None
+        From the network's coordinates back to the user's. Of texts and series int64 (t, 4), for each token or step:
+        the number of the word or step in the item (-1: none, a special token), where it begins and ends (characters
+        of the text, or of the word where words were given), and 1 where this sample answers for it: each word belongs
+        to one token of one sample. Of pictures float64 (2, 3), which maps (x, y, 1) of the prepared picture to pixels
+        of the original. Of sounds float64 (1,), seconds per sample.
+    """
+
+    tensor: Tensor
+    trace: Tensor | None = None

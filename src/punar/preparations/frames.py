@@ -1,0 +1,153 @@
+"""Recordings as recurrent networks read them: log-mel frames, one every 10 ms."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from punar.data.decode import read_rate
+from punar.preparations import _spectrum
+from punar.preparations._preparation import Batch, Preparation, naming
+from punar.preparations.series import check_steps, collate_steps, learned_scaling
+from punar.preparations.sounds import Sounds
+
+_STEP = 8
+_HIGHEST_RATE = 16_000  # speech has little above 8 kHz
+_LOWEST_RATE = 4_000
+_QUIETEST = -80.0  # decibels; below is a silent room's own noise
+
+
+@dataclass(frozen=True)
+class Frames(Preparation):
+    """Input facts of a recurrent network that reads sound.
+
+    An item is what :class:`punar.preparations.sounds.Sounds` takes: a path, samples at ``rate``, or a pair
+    (samples, rate). A step is 10 log10 of the mel power of a 25 ms window every 10 ms, relative to the recording's
+    loudest point and at least -80, scaled per band: how loud somebody speaks, and how far from the microphone, does not
+    count.
+
+    Parameters
+    ----------
+    rate : int, default=16000
+        Samples per second that every recording is brought to.
+    n_mels : int, default=40
+    shift, scale : tuple of float
+        Learned on training frames; empty leaves decibels.
+    longest : int
+        Frames of the longest recording that was trained on.
+    max_length : int or None
+        Most frames of a recording; what follows is cut off.
+    """
+
+    rate: int = _HIGHEST_RATE
+    n_mels: int = 40
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    longest: int = 0
+    max_length: int | None = None
+
+    domain: ClassVar[str] = "audio"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Frames:
+        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
+        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        made = cls(**found)
+        if type(made.rate) is not int or not _LOWEST_RATE <= made.rate <= _HIGHEST_RATE:
+            raise ValueError(f"rate must be an integer from {_LOWEST_RATE} to {_HIGHEST_RATE}, found {made.rate!r}")
+        check_steps(made.n_mels, made.shift, made.scale, made.longest, made.max_length)
+        return made
+
+    @classmethod
+    def for_items(cls, items: Sequence[Any], where: str, *, n_mels: int, max_length: int | None = None) -> Frames:
+        """Return the facts of training recordings, before scaling.
+
+        The rate is the lowest among them, at most 16 kHz: bands that only some recordings have would tell how a
+        recording was made, not what it says. Samples without a rate count as 16 kHz.
+
+        Parameters
+        ----------
+        items : sequence
+        where : str
+        n_mels : int
+        max_length : int or None
+        """
+        rates = [_HIGHEST_RATE]
+        for i, item in enumerate(items):
+            with naming(f"{where}: {cls().name(item, i)}"):
+                rates.append(rate_of(item))
+        return cls(max(_LOWEST_RATE, min(rates)), n_mels, max_length=max_length)
+
+    def learned(self, frames: Sequence[Tensor], scaling: str) -> Frames:
+        """Return the facts with the scaling of training frames.
+
+        Parameters
+        ----------
+        frames : sequence of Tensor of shape (t, n_mels)
+            Prepared without scaling.
+        scaling : {"auto", "standard", "none"}
+            "auto" and "standard" bring each band to mean 0 and deviation 1 over all frames.
+        """
+        facts = replace(self, longest=max(map(len, frames)))
+        if scaling == "none":
+            return facts
+        shift, scale = learned_scaling([f.numpy() for f in frames], "standard")
+        return replace(facts, shift=shift, scale=scale)
+
+    @property
+    def width(self) -> int:
+        """Numbers per frame."""
+        return self.n_mels
+
+    def check(self, X: Any, where: str) -> Sequence[Any]:
+        """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
+        return self._sounds.check(X, where)
+
+    def content(self, item: Any) -> bytes:
+        """Return a file's bytes, or rate, shape, type and numbers of an array."""
+        return self._sounds.content(item)
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return float32 frames (t, ``n_mels``), t >= 1."""
+        level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
+        return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
+
+    def scaled(self, frames: Tensor) -> Tensor:
+        """Return frames (t, ``n_mels``) in decibels by the learned scaling."""
+        return (frames - torch.tensor(self.shift)) / torch.tensor(self.scale) if self.shift else frames
+
+    def bucket(self, prepared: Tensor) -> int:
+        """Return the number of frames rounded up to a multiple of 8."""
+        return -(-len(prepared) // _STEP) * _STEP
+
+    def blank(self, bucket: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(max(bucket, 1), self.n_mels)
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
+        """Return {"values": float32 (n, t, ``n_mels``), "lengths": int64 (n,)}."""
+        return collate_steps(prepared, bucket)
+
+    @property
+    def _sounds(self) -> Sounds:
+        return Sounds(rate=self.rate)
+
+
+def rate_of(item: Any) -> int:
+    """Return a recording's own samples per second; samples without one count as 16 kHz.
+
+    Raises
+    ------
+    BadItem
+        The file cannot be read.
+    """
+    if isinstance(item, (str, os.PathLike)):
+        return read_rate(Path(item))
+    return int(item[1]) if isinstance(item, tuple) else _HIGHEST_RATE

@@ -1,0 +1,153 @@
+"""Series as a forecasting network reads them: the last steps of each, relative to where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.data.decode import BadItem
+from punar.data.panel import Panel, read_panel
+from punar.data.windows import Windows, spread
+from punar.errors import DataError
+from punar.preparations._preparation import Batch, Preparation
+from punar.preparations.series import collate_steps
+
+_MOST = 2**24
+
+
+@dataclass(frozen=True)
+class Histories(Preparation):
+    """Input facts of a forecasting network.
+
+    Parameters
+    ----------
+    channels : int
+    context : int
+        Steps that the network sees.
+    names : tuple of str
+        Of the channels, where they came from a table.
+    missing : {"refuse", "mask"}, default="refuse"
+        Whether NaN is an error, or takes the value before it, with a flag per channel that says what was observed.
+    scaled : bool, default=True
+        Whether each series is divided by how far it moves inside a window.
+    id_column, time_column : str or None
+        Of tables.
+    """
+
+    channels: int
+    context: int
+    names: tuple[str, ...] = ()
+    missing: str = "refuse"
+    scaled: bool = True
+    id_column: str | None = None
+    time_column: str | None = None
+
+    domain: ClassVar[str] = "history"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Histories:
+        """Rebuild from :meth:`facts`, trusting nothing; ValueError or TypeError where it is not that."""
+        found: Any = {f.name: facts[f.name] for f in fields(cls)}
+        found = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+        made = cls(**found)
+        if not all(type(n) is int and 1 <= n <= _MOST for n in (made.channels, made.context)):
+            raise ValueError(f"channels and context must be integers in [1, {_MOST}]")
+        if made.names and (len(made.names) != made.channels or not all(isinstance(n, str) for n in made.names)):
+            raise ValueError("names must be a text per channel")
+        if made.missing not in ("refuse", "mask") or type(made.scaled) is not bool:
+            raise ValueError("missing must be 'refuse' or 'mask', scaled true or false")
+        if not all(c is None or isinstance(c, str) for c in (made.id_column, made.time_column)):
+            raise ValueError("id_column and time_column must be texts")
+        return made
+
+    @property
+    def width(self) -> int:
+        """Numbers per prepared step."""
+        return self.channels * (2 if self.missing == "mask" else 1)
+
+    def read(self, X: Any, where: str) -> Panel:
+        """Return what X holds, checked; see :func:`punar.data.panel.read_panel`.
+
+        Raises
+        ------
+        DataError
+            Also for a series shorter than the context.
+        """
+        panel = read_panel(
+            X,
+            where,
+            names=self.names,
+            channels=self.channels,
+            id_column=self.id_column if hasattr(X, "columns") else None,
+            time_column=self.time_column if hasattr(X, "columns") else None,
+            missing=self.missing,
+        )
+        self.refuse_short(panel, self.context, f"context={self.context}", where)
+        return panel
+
+    @staticmethod
+    def refuse_short(panel: Panel, least: int, what: str, where: str) -> None:
+        """Raise where a series has fewer than ``least`` steps."""
+        for i, item in enumerate(panel.items):
+            if len(item) < least:
+                raise DataError(
+                    f"{where}: {panel.named(i)} has length {len(item)}; {what} needs at least {least} steps. Drop it, "
+                    "or fit with a smaller context or horizon."
+                )
+
+    def windows(
+        self, items: Sequence[np.ndarray], horizon: int, season: int, origins: Sequence[np.ndarray] | None = None
+    ) -> Windows:
+        """Return windows that end with each series, or at ``origins``.
+
+        What a window is divided by is known at its origin: training sees what :meth:`punar.SequenceModel.predict` would
+        have seen.
+        """
+        ends = [np.array([len(x) - 1]) for x in items] if origins is None else origins
+        scale = [
+            spread(x, self.context, at + 1) if self.scaled else np.ones((len(at), self.channels))
+            for x, at in zip(items, ends, strict=True)
+        ]
+        return Windows(items, self.context, horizon, season, np.concatenate(scale), ends)
+
+    def steps(self, windows: Windows, index: Tensor) -> Tensor:
+        """Return windows as the network reads them, float32 (n, context, ``width``)."""
+        values = windows.past(index).float()
+        if self.missing == "mask":
+            values = torch.cat([values, windows.seen(index).float()], dim=2)
+        return values
+
+    # -- as a preparation ---------------------------------------------------------------------------------------
+
+    def check(self, X: Any, where: str) -> list[np.ndarray]:
+        """Return the series, (t, channels)."""
+        return self.read(X, where).items
+
+    def content(self, item: Any) -> bytes:
+        """Return shape and numbers."""
+        values = np.ascontiguousarray(item, dtype=np.float64)
+        return f"{values.shape}".encode() + values.tobytes()
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return the last ``context`` steps, float32 (context, ``width``)."""
+        found = self.steps(self.windows([np.asarray(item, np.float64)], 1, 1), torch.tensor([0]))[0]
+        if not bool(torch.isfinite(found).all()):
+            raise BadItem("its values are so large that they overflow")
+        return found
+
+    def bucket(self, prepared: Tensor) -> int:
+        """Return the context."""
+        return self.context
+
+    def blank(self, bucket: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(self.context, self.width)
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
+        """Return {"values": float32 (n, context, ``width``), "lengths": int64 (n,)}."""
+        return collate_steps(prepared, bucket)

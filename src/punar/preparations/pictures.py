@@ -1,0 +1,244 @@
+"""Pictures as pretrained networks read them: decoded, turned, made RGB, resized, cropped, normalised."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from punar.data.decode import BadItem, open_picture, reason_of, to_rgb, upright
+from punar.errors import DataError, DataTypeError, shown
+from punar.preparations._preparation import Batch, Preparation
+
+_LARGEST = 4096  # pixels a side; the largest pretrained networks read 1024
+_RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
+
+
+@dataclass(frozen=True)
+class Pictures(Preparation):
+    """Input facts of a picture network.
+
+    Parameters
+    ----------
+    size : (height, width)
+        Pixels that the network reads.
+    mean, std : tuple of float
+        Per channel, of pixels in [0, 1].
+    crop : float in (0, 1]
+        Share of the resized picture's shorter side that the centre crop keeps; 1 resizes to ``size`` without a crop
+        where the picture is square.
+    interpolation : {"bilinear", "bicubic", "nearest"}
+    channels : {1, 3}
+    smallest : int
+        Smallest side that the architecture takes.
+    any_size : bool
+        Whether it takes other sizes than ``size``.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    crop: float = 0.875
+    interpolation: str = "bilinear"
+    channels: int = 3
+    smallest: int = 32
+    any_size: bool = True
+
+    domain: ClassVar[str] = "vision"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Pictures:
+        """Rebuild from :meth:`facts`."""
+        given: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls)}
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        made = cls(**found)
+        made._check_facts()
+        return made
+
+    def _check_facts(self) -> None:
+        """Raise ValueError where facts, which may come from a folder that nobody vouches for, cannot be used."""
+        sizes = isinstance(self.size, tuple) and [type(v) is int and 0 < v <= _LARGEST for v in self.size] == [True] * 2
+        colours = [isinstance(v, tuple) and len(v) == self.channels and all(map(_is_finite, v)) for v in self._colours]
+        if not (
+            sizes
+            and self.channels in (1, 3)
+            and all(colours)
+            and min(self.std) > 0
+            and _is_finite(self.crop)
+            and 0.01 <= self.crop <= 1
+            and isinstance(self.interpolation, str)
+            and self.interpolation in _RESAMPLING
+            and type(self.smallest) is int
+            and isinstance(self.any_size, bool)
+        ):
+            raise ValueError(f"these are no input facts of a picture network: {shown(self.facts(), 300)}")
+
+    @property
+    def _colours(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self.mean, self.std
+
+    def check(self, X: Any, where: str) -> Sequence[Any]:
+        """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
+        if isinstance(X, (str, os.PathLike)):
+            raise DataTypeError(f"{where}: X must be a list of paths, pictures or an array of them, got one path: [X].")
+        items = _as_sequence(X, where)
+        if len(items) == 0:
+            raise DataError(f"{where}: Found X with 0 sample(s) while a minimum of 1 is required.")
+        for i, item in enumerate(items):
+            if isinstance(item, (str, os.PathLike)):
+                if not Path(item).is_file():
+                    raise DataError(f"{where}: X[{i}] must be an existing picture file, got {shown(str(item))}.")
+            elif not isinstance(item, Image.Image):
+                _check_array(item, f"{where}: X[{i}]")
+        return items
+
+    def content(self, item: Any) -> bytes:
+        """Return a file's bytes, or shape, type and numbers of an array."""
+        if isinstance(item, (str, os.PathLike)):
+            try:
+                return Path(item).read_bytes()
+            except OSError as error:
+                raise BadItem(f"it cannot be read ({error.strerror or error})") from None
+        if isinstance(item, Image.Image):
+            item = np.asarray(upright(item))
+        array = np.ascontiguousarray(item)
+        return f"{array.shape}{array.dtype}".encode() + array.tobytes()
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return uint8 (channels, height, width) of the facts' size."""
+        picture = self._open(item)
+        try:
+            return self._fit(picture)
+        except BadItem:
+            raise
+        # Pillow decodes late: a damaged file shows here, with any exception.
+        except Exception as error:
+            raise BadItem(reason_of(error)) from None
+        finally:
+            if picture is not item:
+                picture.close()
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int = 0) -> Batch:
+        """Return {"pixels": float32 (n, channels, height, width)}, normalised."""
+        return {"pixels": self.normalise(torch.stack(list(prepared)))}
+
+    def blank(self, bucket: int = 0) -> Tensor:
+        """Return a black picture."""
+        return torch.zeros(self.channels, *self.size, dtype=torch.uint8)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Return uint8 pixels (n, c, h, w) as the network wants them, float32."""
+        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
+        scale = 1.0 / (255.0 * torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1))
+        # In place: a batch is large, and each pass over it counts.
+        return pixels.to(torch.float32).sub_(255.0 * mean).mul_(scale)
+
+    def _open(self, item: Any) -> Image.Image:
+        if isinstance(item, (str, os.PathLike)):
+            try:
+                return open_picture(Path(item))
+            except BadItem as error:
+                raise BadItem(str(error)) from None
+        if isinstance(item, Image.Image):
+            return item
+        return _from_array(np.asarray(item))
+
+    def _fit(self, picture: Image.Image) -> Tensor:
+        height, width = self.size
+        short = min(picture.size)
+        # One axis decides the scale, so that shapes keep their proportions; the crop takes the middle.
+        edge = math.floor(max(height, width) / self.crop)
+        if picture.format == "JPEG" and short > 4 * edge:
+            picture.draft("RGB", (2 * edge, 2 * edge))
+        try:
+            picture = to_rgb(upright(picture))
+        except BadItem as error:
+            raise BadItem(str(error)) from None
+        if self.channels == 1:
+            picture = picture.convert("L")
+        if self.crop == 1 and picture.size == (width, height):
+            return _pixels(picture)
+        picture = picture.resize(_resized(picture.size, edge), Image.Resampling(_RESAMPLING[self.interpolation]))
+        left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
+        picture = picture.crop((left, top, left + width, top + height))
+        return _pixels(picture)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _pixels(picture: Image.Image) -> Tensor:
+    pixels = np.array(picture, dtype=np.uint8)
+    # Turned around by NumPy: torch would wake its threads, which spin on the cores that compute the features.
+    return torch.from_numpy(pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def _resized(size: tuple[int, int], edge: int) -> tuple[int, int]:
+    """Return (width, height) whose shorter side is ``edge``; very long pictures are squeezed to 8 : 1."""
+    width, height = size
+    if width <= height:
+        return edge, min(int(edge * height / width), 8 * edge)
+    return min(int(edge * width / height), 8 * edge), edge
+
+
+def _as_sequence(X: Any, where: str) -> Sequence[Any]:
+    if isinstance(X, torch.Tensor):
+        X = X.numpy(force=True)
+    if isinstance(X, np.ndarray):
+        if X.dtype.kind in "OU":
+            return list(X.ravel()) if X.ndim == 1 else _refuse_table(X, where)
+        if X.ndim in (3, 4):
+            return list(X)
+        return _refuse_table(X, where)
+    unordered = isinstance(X, (Mapping, Set))
+    if unordered or hasattr(X, "columns") or not (hasattr(X, "__len__") and hasattr(X, "__iter__")):
+        raise DataTypeError(
+            f"{where}: X must be a list of paths, PIL images or arrays (h, w) or (h, w, c), or one array of them, "
+            f"got {type(X).__name__}."
+        )
+    return [x.numpy(force=True) if isinstance(x, torch.Tensor) else x for x in X]
+
+
+def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
+    raise DataError(
+        f"{where}: pictures must be an array (n, height, width) or (n, height, width, channels), or a list of paths; "
+        f"got shape {X.shape}. Reshape your data: X.reshape(-1, height, width)."
+    )
+
+
+def _check_array(item: Any, where: str) -> None:
+    if not isinstance(item, np.ndarray):
+        raise DataTypeError(f"{where} must be a path, a PIL image or an array, got {shown(item)}.")
+    if item.ndim not in (2, 3) or (item.ndim == 3 and item.shape[2] not in (1, 3, 4)) or 0 in item.shape:
+        raise DataError(f"{where} must have shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), got {item.shape}.")
+    if item.dtype == np.uint8 or item.dtype == bool:
+        return
+    if item.dtype.kind not in "fui":
+        raise DataTypeError(f"{where} must hold numbers, got {item.dtype}.")
+    low, high = float(item.min()), float(item.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError(f"{where} contains NaN or infinity; pixels must be finite.")
+    top = 1.0 if item.dtype.kind == "f" else 255.0
+    if low < 0 or high > top:
+        raise DataError(
+            f"{where} has values from {low:g} to {high:g}; {item.dtype} pixels must be in [0, {top:g}]. "
+            "Scale them: uint8 in [0, 255] or float in [0, 1]."
+        )
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.dtype.kind == "f" or array.dtype == bool:
+        array = np.round(array * 255.0)
+    array = array.astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    return Image.fromarray(array)

@@ -1,0 +1,247 @@
+"""Series of numbers as recurrent networks read them: scaled steps, with a flag beside what may be missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.data import sequences
+from punar.data.decode import BadItem
+from punar.data.scaling import Moments, learn_scaler, shares_one_unit
+from punar.errors import DataError
+from punar.preparations._preparation import Batch, Preparation
+
+MISSING = ("refuse", "mask")
+SCALINGS = ("auto", "standard", "none")
+_STEP = 8
+_ONE_UNIT_RATIO = 10.0  # of the largest and the smallest deviation
+_BLOCK = 16_384  # steps
+_MANY = 8  # channels: rows of pictures and spectra have as many
+_MOST = 2**31  # of any size in a stored model
+_FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
+
+
+@dataclass(frozen=True)
+class Series(Preparation):
+    """Input facts of a network that reads series.
+
+    An item is an array of numbers (t, channels), or (t,) for one channel.
+
+    Parameters
+    ----------
+    channels : int
+    names : tuple of str
+        Of the channels, where they came from a table.
+    missing : {"refuse", "mask"}, default="refuse"
+        Whether NaN is an error, or becomes 0 after scaling with a flag per channel that says what was observed.
+    shift, scale : tuple of float
+        A step becomes ``(x - shift) / scale``, per channel; empty leaves it as it is.
+    longest : int
+        Steps of the longest item that was trained on.
+    max_length : int or None
+        Most steps of an item; what follows is cut off.
+    id_column, time_column : str or None
+        Of long tables.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> facts = Series.learn([np.array([[0.0], [2.0]]), np.array([[4.0]])], scaling="standard")
+    >>> facts.prepare(np.array([[2.0]]))
+    tensor([[0.]])
+    """
+
+    channels: int
+    names: tuple[str, ...] = ()
+    missing: str = "refuse"
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    longest: int = 0
+    max_length: int | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+
+    domain: ClassVar[str] = "series"
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Series:
+        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
+        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
+        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        made = cls(**found)
+        texts = [*made.names, *(c for c in (made.id_column, made.time_column) if c is not None)]
+        if made.missing not in MISSING or not all(isinstance(text, str) for text in texts):
+            raise ValueError("missing must be one of its values, and columns must be text")
+        if made.names and len(made.names) != made.channels:
+            raise ValueError(f"there must be a name for each of {made.channels} channels, found {len(made.names)}")
+        check_steps(made.channels, made.shift, made.scale, made.longest, made.max_length)
+        return made
+
+    @classmethod
+    def learn(cls, items: Sequence[np.ndarray], *, scaling: str = "auto", **facts: Any) -> Series:
+        """Return the facts of training items.
+
+        Parameters
+        ----------
+        items : sequence of ndarray of shape (t, channels)
+        scaling : {"auto", "standard", "none"}, default="auto"
+            "standard" brings each channel to mean 0 and deviation 1 over all observed steps. "auto" does so too, but
+            divides channels that share one unit (pixels, counts, deviations within a factor of ten) by one deviation,
+            so that rare ones are not blown up. "none" leaves the numbers.
+        **facts
+            The other parameters.
+        """
+        channels = items[0].shape[1]
+        facts = {"channels": channels, "longest": max(map(len, items)), **facts}
+        if scaling == "none":
+            return cls(**facts)
+        shift, scale = learned_scaling(items, scaling)
+        return cls(**facts, shift=shift, scale=scale)
+
+    @property
+    def width(self) -> int:
+        """Numbers per prepared step."""
+        return self.channels * (2 if self.missing == "mask" else 1)
+
+    def unscaled(self) -> Series:
+        """Return the same facts without scaling."""
+        return replace(self, shift=(), scale=())
+
+    def check(self, X: Any, where: str) -> list[np.ndarray]:
+        """Return arrays (t, channels); see :class:`Preparation`.
+
+        Raises
+        ------
+        DataError
+            Also for infinity, for NaN under ``missing="refuse"``, and for another number of channels.
+        """
+        found = self._read(X, where)
+        sequences.check_values(found, where, channels=self.channels, missing=self.missing)
+        return found.items
+
+    def targets(self, X: Any, y: Any, where: str) -> Any:
+        """Return ``y`` in the order of the items: of a long table, it may be a Series or a mapping by id."""
+        return sequences.matched(y, self._read(X, where), where) if hasattr(X, "columns") else y
+
+    def _read(self, X: Any, where: str) -> sequences.Sequences:
+        return sequences.read_series(X, where, names=self.names, id_column=self.id_column, time_column=self.time_column)
+
+    def content(self, item: Any) -> bytes:
+        """Return shape, type and numbers."""
+        values = np.ascontiguousarray(item)
+        return f"{values.shape}{values.dtype}".encode() + values.tobytes()
+
+    def prepare(self, item: Any) -> Tensor:
+        """Return float32 (t, ``width``): scaled values, and under "mask" the flags of observed ones behind them."""
+        values = np.asarray(item, dtype=np.float64)[: self.max_length]
+        if self.shift:
+            with np.errstate(over="ignore"):
+                values = (values - np.asarray(self.shift)) / np.asarray(self.scale)
+        if self.missing == "mask":
+            observed = ~np.isnan(values)
+            values = np.concatenate([np.where(observed, values, 0.0), observed], axis=1)
+        if not np.abs(values).max(initial=0.0) < _FARTHEST:
+            raise BadItem("its values are so far from those of the training that they overflow; check their units")
+        return torch.from_numpy(values.astype(np.float32))
+
+    def bucket(self, prepared: Tensor) -> int:
+        """Return the number of steps rounded up to a multiple of 8."""
+        return -(-len(prepared) // _STEP) * _STEP
+
+    def blank(self, bucket: int) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(max(bucket, 1), self.width)
+
+    def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
+        """Return {"values": float32 (n, t, ``width``), "lengths": int64 (n,)}, t the bucket or the longest item."""
+        return collate_steps(prepared, bucket)
+
+
+def check_steps(width: int, shift: Any, scale: Any, longest: int, max_length: int | None) -> None:
+    """Raise ValueError or TypeError where stored facts of steps are no such."""
+    sizes = [width, longest, *([] if max_length is None else [max_length])]
+    if not all(type(n) is int and 0 <= n <= _MOST for n in sizes) or width < 1 or max_length == 0:
+        raise ValueError(f"widths and lengths must be integers up to {_MOST}, found {sizes}")
+    if not (isinstance(shift, tuple) and isinstance(scale, tuple) and len(shift) == len(scale) in (0, width)):
+        raise ValueError(f"shift and scale must hold a number for each of {width} channels, or none")
+    numbers = [*shift, *scale]
+    if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers) or not all(v > 0 for v in scale):
+        raise ValueError("shift and scale must be finite, and scale above 0")
+
+
+def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:
+    """Return steps of several lengths with zeros behind them, and the lengths."""
+    lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
+    values = torch.zeros(len(prepared), max(bucket, int(lengths.max())), prepared[0].shape[1])
+    for row, steps in enumerate(prepared):
+        values[row, : len(steps)] = steps
+    return {"values": values, "lengths": lengths}
+
+
+def learned_scaling(items: Sequence[np.ndarray], scaling: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return shift and scale per channel over every observed step of ``items``; NaN does not count."""
+    found = _moments(items)
+    mode = ("global" if _share_one_unit(found) else "standard") if scaling == "auto" else scaling
+    scaler = learn_scaler(found, mode, unit_range=False, pictures=False)
+    shape = found.mean.shape
+    return tuple(scaler.shift.expand(shape).tolist()), tuple(scaler.scale.expand(shape).tolist())
+
+
+def _share_one_unit(found: Moments) -> bool:
+    """Return whether channels look as if they were measured in one unit.
+
+    Stricter than for tables, whose many columns vouch for each other: a rainfall and a flag, both zero at times, do not
+    share a unit.
+    """
+    deviation = found.deviation[found.deviation > 0]
+    if len(deviation) < 2 or float(deviation.max()) <= _ONE_UNIT_RATIO * float(deviation.min()):
+        return True
+    return len(found.deviation) >= _MANY and shares_one_unit(found)
+
+
+def _moments(items: Sequence[np.ndarray]) -> Moments:
+    """Two passes, because a long series with a large offset loses its variance in one."""
+    width = items[0].shape[1]
+    count, total = np.zeros(width), np.zeros(width)
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for values in _blocks(items):
+            seen = ~np.isnan(values)
+            count += seen.sum(0)
+            total += np.where(seen, values, 0.0).sum(0)
+            low = np.minimum(low, np.where(seen, values, np.inf).min(0))
+            high = np.maximum(high, np.where(seen, values, -np.inf).max(0))
+        mean, squares = total / np.maximum(count, 1), np.zeros(width)
+        for values in _blocks(items):
+            squares += np.square(np.where(np.isnan(values), mean, values) - mean).sum(0)
+    if not np.isfinite(squares).all():
+        channel = int((~np.isfinite(squares)).argmax())
+        raise DataError(
+            f"X has values whose squares overflow, in channel {channel} up to {high[channel]:g}. Divide the data by a "
+            "constant first."
+        )
+    never = count == 0
+    low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
+    variance = squares / np.maximum(count, 1)
+    one, two, three, four = (torch.from_numpy(v) for v in (mean, variance, low, high))
+    return Moments(1, one, two, three, four, binary=False)
+
+
+def _blocks(items: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield the steps of many short items at once, as float64."""
+    some: list[np.ndarray] = []
+    steps = 0
+    for item in items:
+        some.append(np.asarray(item, dtype=np.float64))
+        steps += len(item)
+        if steps >= _BLOCK:
+            yield np.concatenate(some)
+            some, steps = [], 0
+    if some:
+        yield np.concatenate(some)

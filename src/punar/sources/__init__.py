@@ -1,0 +1,1 @@
+"""What a person names on the command line becomes data: one file per format."""

@@ -1,0 +1,208 @@
+"""Comma- and tab-separated text, looked through once for what pandas would repair in silence."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from punar.errors import DataError, shown
+from punar.sources._columns import check_names
+from punar.sources._memory import check_room, size_text
+from punar.sources._table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A line longer than this is no table's: 784 pixels take 3 kB, 100,000 genes 1 MB.
+_LONGEST_LINE = 16_000_000
+
+_MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]
+
+
+def read_csv(path: Path, *, separator: str, header: bool | None, target: str | None) -> Table:
+    """Return the table in a csv or tsv file.
+
+    Parameters
+    ----------
+    path : Path
+    separator : str
+        Comma or tab; a file that plainly uses another one is read with that, and a note says so.
+    header : bool or None
+        Whether line 1 holds names; None looks at it.
+    target : str or None
+        Read as text, so that labels keep their spelling.
+
+    Raises
+    ------
+    DataError
+        Not text, not UTF-8, ragged, without names, empty, or larger than memory.
+    """
+    size = path.stat().st_size
+    check_room(6 * size, str(path), "Convert it to parquet or npy, or take fewer rows.")
+    first = _first_line(path)
+    notes = []
+    other = next((s for s in (";", "\t", ",", "|") if s in first), separator)
+    if separator not in first and other != separator:
+        notes.append(f"the columns are separated by {_spoken(other)}, not by {_spoken(separator)}; read so")
+        separator = other
+    names, rows, blank = _scan(path, separator)
+    has_names = _has_header(names, header, path)
+    if not has_names:
+        notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(names)}'")
+    if blank:
+        notes.append(f"{blank} blank line{'s' if blank > 1 else ''} skipped")
+    data_rows = rows - has_names
+    columns = names if has_names else [f"column {i}" for i in range(1, len(names) + 1)]
+    unnamed_index = has_names and len(columns) > 1 and not columns[0].strip() and bool(data_rows)
+    if unnamed_index:
+        columns = ["column 1", *columns[1:]]
+    check_names(columns, str(path))
+    frame = _parse(path, separator, columns, has_names, target)
+    if unnamed_index:
+        if not _counts_rows(frame["column 1"]):
+            check_names(["", *columns[1:]], str(path))
+        frame = frame.drop(columns="column 1")
+        notes.append("column 1 has no name and only counts the rows; left out")
+
+    def line_of(row: int) -> str:
+        return f"line {_line_number(path, separator, row + has_names)}"
+
+    return Table(frame, notes, line_of)
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        raw = file.readline(_LONGEST_LINE)
+    if not raw.removeprefix(b"\xef\xbb\xbf").strip():
+        if path.stat().st_size == len(raw):
+            raise DataError(f"{path}: the file is empty; a line of column names and at least one row are needed.")
+        raise DataError(f"{path}: line 1 is blank; it must hold the column names. Remove the blank line.")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise DataError(f"{path}: this is UTF-16 text; the file must be UTF-8. Save it again as 'CSV UTF-8'.")
+    if b"\0" in raw:
+        raise DataError(f"{path}: this is not text (line 1 holds zero bytes), whatever its name says.")
+    if len(raw) == _LONGEST_LINE:
+        raise DataError(
+            f"{path}: line 1 is longer than {size_text(_LONGEST_LINE)}; a table has one row per line. Is it a csv file?"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _not_utf8(path) from None
+
+
+def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, strict=True, skipinitialspace=True)
+        try:
+            for fields in reader:
+                yield reader.line_num, fields
+        except csv.Error as error:
+            raise DataError(
+                f"{path}, line {reader.line_num}: {error}. A quote that is not closed, or stands inside a "
+                "field, does this; inside quotes write it twice."
+            ) from None
+        except UnicodeDecodeError:
+            raise _not_utf8(path) from None
+
+
+def _scan(path: Path, separator: str) -> tuple[list[str], int, int]:
+    """Return the fields of line 1, how many records there are, and how many lines are blank."""
+    names: list[str] = []
+    rows = blank = 0
+    for line, fields in _records(path, separator):
+        if not fields:
+            blank += 1
+        elif not names:
+            names, rows = [f.strip() for f in fields], 1
+        elif len(fields) != len(names):
+            raise DataError(
+                f"{path}, line {line}: {len(fields)} field{'s' if len(fields) > 1 else ''} where line 1 has "
+                f"{len(names)}; every line must have the same number. It begins "
+                f"{shown(separator.join(fields[:3]), 60)}. Put quotes around text that holds the separator."
+            )
+        else:
+            rows += 1
+    return names, rows, blank
+
+
+def _line_number(path: Path, separator: str, record: int) -> int:
+    """Return the line in the file where a record ends; quoted line breaks make the two differ."""
+    seen = -1
+    for line, fields in _records(path, separator):
+        seen += bool(fields)
+        if seen == record:
+            return line
+    return record + 1
+
+
+def _has_header(names: Sequence[str], header: bool | None, path: Path) -> bool:
+    if header is not None:
+        return header
+    numbers = [_number(n) for n in names]
+    if any(n is None for n in numbers):
+        return True
+    # 0, 1, 2, ... and 2019, 2020, ... are column names that pandas and people write.
+    if len(numbers) > 1 and all(b - a == 1 for a, b in pairwise(numbers)):  # type: ignore[operator]
+        return True
+    raise DataError(
+        f"{path}, line 1: column names are needed, but there are only numbers ({', '.join(names[:4])}"
+        f"{', …' if len(names) > 4 else ''}). Add a line of names, or say that there is none: --no-header, "
+        "header=False (or --header, header=True, if these are the names)."
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    values = column.tolist()
+    return values == list(range(len(values))) or values == list(range(1, len(values) + 1))
+
+
+def _parse(path: Path, separator: str, columns: list[str], has_names: bool, target: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        return pd.read_csv(
+            path,
+            sep=separator,
+            encoding="utf-8-sig",
+            names=columns,
+            header=0 if has_names else None,
+            index_col=False,
+            dtype={target: str} if target in columns else None,
+            # A class may well be called "NA" or "None"; in a column of numbers they say that there is none.
+            keep_default_na=False,
+            na_values={name: [""] if name == target else _MISSING for name in columns},
+            skipinitialspace=True,
+            low_memory=False,
+        )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
+        raise DataError(f"{path}: it cannot be read as a table: {error}.") from None
+
+
+def _not_utf8(path: Path) -> DataError:
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                found = raw[error.start : error.start + 4]
+                return DataError(
+                    f"{path}, line {number}: the file must be UTF-8 text, but byte {error.start} of this "
+                    f"line is not ({shown(found)}). Save it again as 'CSV UTF-8'; if it is not a text file, "
+                    "its name is wrong."
+                )
+    return DataError(f"{path}: the file must be UTF-8 text. Save it again as 'CSV UTF-8'.")
+
+
+def _spoken(separator: str) -> str:
+    return {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}.get(separator, shown(separator))

@@ -1,0 +1,70 @@
+"""Metrics of answers, with intervals by resampling items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.tasks._targets import Targets
+
+_DRAWS = 1000
+
+
+def bootstrap(count: int, measure: Callable[[np.ndarray], float], level: float, seed: int) -> tuple[float, float]:
+    """Return the percentile interval of a metric over resampled items (Efron and Tibshirani, 1993).
+
+    Parameters
+    ----------
+    count : int
+        How many items there are.
+    measure : callable
+        ``measure(index)`` -> the metric of these items.
+    level : float in (0, 1)
+    seed : int
+    """
+    generator = np.random.default_rng(seed)
+    found = [measure(generator.integers(0, count, count)) for _ in range(_DRAWS if count > 1 else 0)]
+    if not found:
+        return -np.inf, np.inf
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+class RowsMeter:
+    """A metric of rows of raw outputs, kept and measured together.
+
+    Parameters
+    ----------
+    measure : callable
+        ``measure(raw, target)`` -> float; both have a row per item.
+    """
+
+    def __init__(self, measure: Callable[[Tensor, Tensor], float]) -> None:
+        self._measure = measure
+        self._raw: list[Tensor] = []
+        self._target: list[Tensor] = []
+
+    def add(self, answers: Sequence[Any], targets: Targets) -> None:
+        """Count rows of raw outputs beside their targets."""
+        target = targets.columns["y"]
+        assert isinstance(target, Tensor)
+        self._raw.append(torch.stack(list(answers)))
+        self._target.append(target)
+
+    def value(self) -> float:
+        """Return the metric; larger is better."""
+        return self._measure(torch.cat(self._raw), torch.cat(self._target))
+
+    def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
+        """Return an interval of the metric, by resampling items."""
+        raw, target = torch.cat(self._raw), torch.cat(self._target)
+
+        def measure(index: np.ndarray) -> float:
+            some = torch.from_numpy(index)
+            return self._measure(raw[some], target[some])
+
+        return bootstrap(len(target), measure, level, seed)

@@ -1,0 +1,55 @@
+"""Targets as a task encodes them: named tensors, item by item."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What a task learned of y.
+
+    Attributes
+    ----------
+    columns : mapping of str to Tensor or sequence of Tensor
+        By name: one tensor whose first axis is the item, or a tensor for each item where they differ in shape (a tag
+        per token, the boxes of a picture). All are of one length.
+
+    Examples
+    --------
+    >>> targets = Targets({"tags": [torch.tensor([0, 1]), torch.tensor([1, 1, 0])]})
+    >>> len(targets), targets.item(1)["tags"].tolist(), len(targets.take(torch.tensor([1])))
+    (2, [1, 1, 0], 1)
+    """
+
+    columns: Mapping[str, Tensor | Sequence[Tensor]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def item(self, i: int) -> dict[str, Tensor]:
+        """Return one item's targets by name."""
+        return {name: column[i] for name, column in self.columns.items()}
+
+    def take(self, index: Tensor) -> Targets:
+        """Return the targets of some items, in the order of ``index``."""
+        wanted = index.tolist()
+        return Targets(
+            {k: c[index] if isinstance(c, Tensor) else [c[i] for i in wanted] for k, c in self.columns.items()}
+        )
+
+    def digest(self) -> str:
+        """Return a hash of names and numbers, for fingerprints."""
+        found = hashlib.blake2b(digest_size=16)
+        for name, column in sorted(self.columns.items()):
+            whole = isinstance(column, Tensor)
+            for value in [column] if isinstance(column, Tensor) else column:
+                flat = value.detach().cpu().contiguous()
+                found.update(f"{name}{whole}{tuple(flat.shape)}{flat.dtype}".encode())
+                found.update(flat.reshape(-1).view(torch.uint8).numpy().data if flat.numel() else b"")
+        return found.hexdigest()

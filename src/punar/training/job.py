@@ -1,0 +1,203 @@
+"""The path from rows to a trained module, shared by the estimators: split, seed, checkpoint, loop, report."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+import punar
+from punar.core import plugins
+from punar.core.params import Rule, boolean, either, instance, integer, none, number, one_of, random_state
+from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
+from punar.data.rows import DatasetRows, TensorRows
+from punar.errors import CheckpointError, ModelFolderError
+from punar.stored import describable
+from punar.training import checkpoint as checkpoints
+from punar.training import optimisers
+from punar.training.checkpoint import Checkpoint
+from punar.training.loop import Loop
+from punar.training.progress import Progress
+
+_SPLIT, _MEASURE = 100, 101  # streams of the seed
+
+# Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
+_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
+
+TRAINING_RULES: dict[str, Rule] = {
+    "epochs": integer(1),
+    "batch_size": either(one_of("auto"), integer(1)),
+    "learning_rate": number(0, open_low=True),
+    "optimizer": one_of(*optimisers.NAMES),
+    "schedule": one_of(*optimisers.SCHEDULES),
+    "weight_decay": number(0),
+    "gradient_clip": either(none(), number(0, open_low=True)),
+    "validation_fraction": number(0, 1, open_high=True),
+    "early_stopping": boolean(),
+    "patience": integer(1),
+    "device": either(instance(str, text="a device name"), instance(torch.device, text="a torch.device")),
+    "random_state": random_state(),
+    "verbose": either(boolean(), integer(0)),
+    "strict": boolean(),
+}
+
+
+def split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return training and validation indices; fewer than one validation row means none.
+
+    >>> train, valid = split(100, 0.1, seed=0)
+    >>> len(train), len(valid), len(split(5, 0.1, seed=0)[1])
+    (90, 10, 0)
+    """
+    count = min(int(n * fraction), n - 1)
+    if count < 1:
+        return torch.arange(n), torch.arange(0)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(mix(seed, _SPLIT)))
+    return order[count:].sort().values, order[:count].sort().values
+
+
+def auto_batch_size(n: int) -> int:
+    """Return a power of two near n / 50, from 16 to 256: enough steps per epoch on few rows, less overhead on many.
+
+    >>> [auto_batch_size(n) for n in (10, 150, 1797, 20_000)]
+    [16, 16, 32, 256]
+    """
+    size = 16
+    while size < 256 and size * 75 < n:
+        size *= 2
+    return size
+
+
+def run(
+    estimator: Any,
+    module: nn.Module,
+    losses: Callable[..., dict[str, Tensor]],
+    epoch_end: Callable[..., None] | None,
+    rows: TensorRows | DatasetRows,
+    index: tuple[Tensor, Tensor],
+    *,
+    seed: int,
+    device: torch.device,
+    store: Checkpoint | None,
+    stored: tuple[dict[str, Any], dict[str, Tensor]] | None,
+    meetings: int = 1,
+    **further: Any,
+) -> Loop:
+    """Train ``module`` with the estimator's training parameters and return the finished loop.
+
+    Parameters
+    ----------
+    estimator : object
+        Has the parameters of ``TRAINING_RULES``.
+    module, losses, epoch_end, rows, seed, device
+        See :class:`punar.training.loop.Loop`.
+    index : tuple of Tensor
+        Training and validation indices.
+    store : Checkpoint or None
+    stored : tuple or None
+        What ``store.load()`` returned.
+    meetings : int, default=1
+        How often threads wait for each other in one pass of a layer: once for each step of a sequence.
+    **further
+        ``epoch_begin``, ``rate_of`` and ``eval_rows`` of the loop.
+    """
+    train, valid = index
+    size = auto_batch_size(len(train)) if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
+    place = device if isinstance(rows, TensorRows) else torch.device("cpu")
+    count, side_by_side = torch.get_num_threads(), lanes()
+    if stored is not None:
+        count, side_by_side = stored[0]["threads"], stored[0].get("lanes", 1)
+    elif device.type == "cpu":
+        typical = getattr(rows, "typical", None)  # of rows that differ in length
+        row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
+        work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
+        count = choose_threads(3 * min(size, len(train)) * work // meetings)
+    if store is not None:
+        store.facts |= {"seed": seed, "threads": count, "lanes": side_by_side}
+    loop = Loop(
+        module,
+        losses,
+        rows,
+        train.to(place),
+        valid.to(place),
+        epochs=int(estimator.epochs),
+        batch_size=size,
+        optimizer=estimator.optimizer,
+        schedule=estimator.schedule,
+        learning_rate=float(estimator.learning_rate),
+        weight_decay=float(estimator.weight_decay),
+        gradient_clip=estimator.gradient_clip,
+        patience=int(estimator.patience) if estimator.early_stopping and len(valid) else None,
+        seed=seed,
+        device=device,
+        epoch_end=epoch_end,
+        progress=Progress(int(estimator.epochs), int(estimator.verbose)),
+        checkpoint=store,
+        **further,
+    )
+    if stored is not None:
+        loop.restore(*stored)
+    with threads(count), in_lanes(side_by_side):
+        loop.train()
+    return loop
+
+
+@contextlib.contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Put the estimator back as it was where the block raises: an earlier fit survives a failed one."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def fingerprint(estimator: BaseEstimator, data: dict[str, Any], seed: int | None) -> dict[str, Any]:
+    """Return what makes a job this job: data, parameters and versions."""
+    try:
+        params = plugins.to_dict(describable(estimator, seed or 0))["params"]
+    except ModelFolderError as error:
+        raise CheckpointError(f"checkpoint= needs parameters that can be written down: {error}") from None
+    kept = {k: json.dumps(v, sort_keys=True) for k, v in params.items() if k not in _NOT_IN_FINGERPRINT}
+    versions = {"punar": punar.__version__, "torch": torch.__version__, "machine": platform.machine()}
+    return {"data": data, "parameters": kept, "versions": versions}
+
+
+def resolve_seed(state: Any, folder: str | Path | None) -> tuple[int, int | None]:
+    """Return the job's seed, and the seed to write into the fingerprint (None where random_state is None or an int).
+
+    With ``random_state=None`` a checkpoint's own drawn seed is taken up again.
+    """
+    if state is None and folder is not None:
+        stored = checkpoints.read_meta(folder)
+        if stored is not None and isinstance(stored["facts"].get("seed"), int):
+            return stored["facts"]["seed"], None
+    seed = draw_seed(state)
+    return seed, seed if isinstance(state, np.random.RandomState) else None
+
+
+def mean_loss(
+    losses: Callable[..., dict[str, Tensor]], seed: int, block: int = 2048
+) -> Callable[[nn.Module, Tensor], float]:
+    """Return a function that gives the summed loss terms on rows, at full progress and with fixed noise."""
+
+    def measure(module: nn.Module, rows: Tensor) -> float:
+        generator = torch.Generator(device=rows.device).manual_seed(mix(seed, _MEASURE))
+        total = 0.0
+        with torch.no_grad():
+            for batch in rows.split(block):
+                terms = losses(module, batch, progress=1.0, generator=generator)
+                total += sum(float(v) for v in terms.values()) * len(batch)
+        return total / len(rows)
+
+    return measure
