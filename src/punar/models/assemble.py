@@ -106,6 +106,7 @@ class needs_objective_with:
         self._name = name
 
     def __call__(self, method: Callable[..., Any]) -> Any:
+        """Return the method as a descriptor."""
         name = self._name
 
         class Descriptor:

@@ -1,5 +1,6 @@
 """Mel spectra with torch alone. Slaney (1998), Auditory Toolbox, for the mel scale; Radford et al. (2022) for
-Whisper's normalisation."""
+Whisper's normalisation.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-
+"""Facts become pages, drawings and tables; plain dicts only."""

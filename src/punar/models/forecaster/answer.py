@@ -90,6 +90,7 @@ def score(estimator: Any, X: Any) -> float:
 
 
 def forecaster_of(estimator: Any, method: str) -> Forecaster:
+    """Return what a forecasting fit left behind."""
     fitted = estimator._known()
     found = fitted.extra.get("forecaster")
     if found is None:
