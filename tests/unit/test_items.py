@@ -242,13 +242,13 @@ def test_what_no_backbone_reads_is_refused(values):
 
 
 def test_unreadable_items_are_counted_named_and_left_out(photos, monkeypatch):
-    from punar.sources import _images as images
+    from punar.data import decode
 
     (photos / "cat" / "0.png").write_bytes(b"no picture")
     whole = (photos / "dog" / "1.png").read_bytes()
     (photos / "dog" / "1.png").write_bytes(whole[: len(whole) // 2])
     picture(photos / "dog" / "bomb.png", side=70)
-    monkeypatch.setattr(images, "_MOST_PIXELS", 64 * 64)
+    monkeypatch.setattr(decode, "_MOST_PIXELS", 64 * 64)
     found = read_items(photos)
     assert len(found) == 7
     left = leave_out_unreadable(found)

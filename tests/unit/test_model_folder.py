@@ -194,7 +194,7 @@ def test_not_a_path():
 KILLED = """
 import os, sys, torch
 from pathlib import Path
-from punar.core import model_folder
+from punar.stored import _model_folder as model_folder
 from punar.errors import ModelFolderError
 root = Path(sys.argv[1])
 torch.set_num_threads(1)

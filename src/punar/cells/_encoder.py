@@ -12,6 +12,7 @@ from punar.cells._cell import Cell
 from punar.cells._stack import Stack
 
 POOLINGS = ("last", "mean", "max", "attention")
+_MODES = (*POOLINGS, "steps")
 _MOST = 2**24  # of any size in a stored model
 
 
@@ -59,7 +60,7 @@ def build_encoder(cell: Cell, design: Mapping[str, Any]) -> Encoder:
     design : mapping
         JSON values: ``width`` of a step, size of the vocabulary ``tokens`` (None where steps are numbers),
         ``hidden_size``, ``num_layers``, ``bidirectional``, ``layer_norm``, ``dropout`` and ``pooling``, one of
-        "last", "mean", "max" and "attention". What else it holds is not used.
+        "last", "mean", "max", "attention" and "steps". What else it holds is not used.
 
     Raises
     ------
@@ -91,8 +92,8 @@ def check_design(design: Mapping[str, Any]) -> None:
         raise ValueError(f"sizes must be integers in [1, {_MOST}], found {sizes}")
     if not all(type(design[name]) is bool for name in ("bidirectional", "layer_norm")):
         raise ValueError("bidirectional and layer_norm must be true or false")
-    if design["pooling"] not in POOLINGS or type(design["dropout"]) is not float or not 0 <= design["dropout"] < 1:
-        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)} and dropout a number in [0, 1)")
+    if design["pooling"] not in _MODES or type(design["dropout"]) is not float or not 0 <= design["dropout"] < 1:
+        raise ValueError(f"pooling must be one of {', '.join(_MODES)} and dropout a number in [0, 1)")
 
 
 def steps_of(batch: Mapping[str, Tensor]) -> Tensor:
@@ -142,12 +143,12 @@ class Words(nn.Module):
 
 
 class Pool(nn.Module):
-    """One vector per sequence from the states of its steps; steps behind its end do not count.
+    """One vector per sequence from the states of its steps; steps after its end do not count.
 
     Parameters
     ----------
-    mode : {"last", "mean", "max", "attention"}
-        "last" is the stack's own second answer: nothing is left to do. "attention" weighs steps by
+    mode : {"last", "mean", "max", "attention", "steps"}
+        With "last" the stack already returns the last state. "steps" keeps every state. "attention" weighs steps by
         softmax(v · tanh(W h + b)) (Yang et al. 2016); it begins as the mean.
     width : int
     """
@@ -161,9 +162,11 @@ class Pool(nn.Module):
             nn.init.zeros_(self.query.weight)
 
     def forward(self, out: Tensor, lengths: Tensor) -> Tensor:
-        """Return (n, width) from states (n, t, width) and lengths (n,)."""
+        """Return (n, width) from states (n, t, width) and lengths (n,); the states themselves for "steps"."""
+        if self.mode == "steps":
+            return out
         if self.mode == "mean":
-            return out.sum(1) / lengths.to(out.dtype).unsqueeze(1)  # states behind the end are zero
+            return out.sum(1) / lengths.to(out.dtype).unsqueeze(1)  # states after the end are zero
         behind = torch.arange(out.shape[1], device=out.device) >= lengths.unsqueeze(1)
         if self.mode == "max":
             return out.masked_fill(behind.unsqueeze(2), -torch.inf).amax(1)

@@ -20,7 +20,7 @@ from punar.errors import DamagedModelError, DataError, shown
 from punar.models import assemble
 from punar.models.codec.fit import fit, read
 from punar.models.codec.model import BLOCK, Codec, as_damage
-from punar.models.codec.report import FitReport
+from punar.training.report import FitReport
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.training import job as _fitting

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from punar.backbones import Body, Plan, Stage
+from punar.backbones import Body, Plan, Stage, View
 from punar.core.replay import captured
 from punar.core.runtime import available_cores, count_work
 from punar.data.decode import BadItem
@@ -40,6 +40,13 @@ def features(plan: Plan, layers: Sequence[Stage] = (), pooling: str = "default")
         return torch.cat([_pooled(found[name], batch, plan, pooling) for name in names], 1)
 
     return compute
+
+
+def shown(view: View) -> Compute:
+    """Return a function that gives what a view shows of each item, one tensor with the items first."""
+    if view.form == "tokens":
+        return lambda module, batch: view.compute(module, batch).values
+    return view.compute
 
 
 def boundary(plan: Plan, stages: int) -> Compute:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from punar.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from punar.preparations._preparation import Batch as Batch
-    from punar.preparations._preparation import Preparation as Preparation
-    from punar.preparations._preparation import naming as naming
-    from punar.preparations._preparation import prepare_all as prepare_all
+    from punar.preparations._augment import AUGMENTATIONS as AUGMENTATIONS, Variant as Variant, augment as augment
+    from punar.preparations._preparation import Batch as Batch, Preparation as Preparation, naming as naming, prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
+    from punar.preparations._samples import SampleOf as SampleOf
 
 _HOME = {
+    "AUGMENTATIONS": "_augment",
     "Batch": "_preparation",
     "Preparation": "_preparation",
     "Sample": "_sample",
+    "SampleOf": "_samples",
+    "Variant": "_augment",
+    "augment": "_augment",
     "naming": "_preparation",
     "prepare_all": "_preparation",
 }

@@ -36,7 +36,7 @@ _PRESETS = {
     "strong": _Preset((0.5, 1.1), 0.12, 15.0, 0.3, True),
     "strong_no_mirror": _Preset((0.5, 1.1), 0.12, 15.0, 0.3, False),
 }
-NAMES = tuple(_PRESETS)
+AUGMENTATIONS = tuple(_PRESETS)
 
 
 def augment(pixels: Tensor, preset: str, generator: torch.Generator) -> Tensor:
@@ -74,7 +74,7 @@ def augment(pixels: Tensor, preset: str, generator: torch.Generator) -> Tensor:
 
 
 @dataclass(frozen=True)
-class View(Preparation):
+class Variant(Preparation):
     """A preparation whose pictures are changed at random, always in the same way for the same picture.
 
     Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ from punar.core.params import Rule, boolean, either, instance, integer, none, nu
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
 from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import CheckpointError, ModelFolderError
+from punar.preparations import Preparation
 from punar.stored import describable
+from punar.tasks import Targets
 from punar.training import checkpoint as checkpoints
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
 from punar.training.progress import Progress
 
-_SPLIT, _MEASURE = 100, 101  # streams of the seed
+_MEASURE = 101  # stream of the seed
 
 # Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
 _NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
@@ -48,20 +51,6 @@ TRAINING_RULES: dict[str, Rule] = {
     "verbose": either(boolean(), integer(0)),
     "strict": boolean(),
 }
-
-
-def split(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return training and validation indices; fewer than one validation row means none.
-
-    >>> train, valid = split(100, 0.1, seed=0)
-    >>> len(train), len(valid), len(split(5, 0.1, seed=0)[1])
-    (90, 10, 0)
-    """
-    count = min(int(n * fraction), n - 1)
-    if count < 1:
-        return torch.arange(n), torch.arange(0)
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(mix(seed, _SPLIT)))
-    return order[count:].sort().values, order[:count].sort().values
 
 
 def auto_batch_size(n: int) -> int:
@@ -87,7 +76,6 @@ def run(
     seed: int,
     device: torch.device,
     store: Checkpoint | None,
-    stored: tuple[dict[str, Any], dict[str, Tensor]] | None,
     meetings: int = 1,
     **further: Any,
 ) -> Loop:
@@ -102,14 +90,14 @@ def run(
     index : tuple of Tensor
         Training and validation indices.
     store : Checkpoint or None
-    stored : tuple or None
-        What ``store.load()`` returned.
+        Continued where it holds a job's state, and saved at the end: a finished folder returns the model at once.
     meetings : int, default=1
         How often threads wait for each other in one pass of a layer: once for each step of a sequence.
     **further
         ``epoch_begin``, ``rate_of`` and ``eval_rows`` of the loop.
     """
     train, valid = index
+    stored = None if store is None else store.load()
     size = auto_batch_size(len(train)) if isinstance(estimator.batch_size, str) else int(estimator.batch_size)
     place = device if isinstance(rows, TensorRows) else torch.device("cpu")
     count, side_by_side = torch.get_num_threads(), lanes()
@@ -147,7 +135,20 @@ def run(
         loop.restore(*stored)
     with threads(count), in_lanes(side_by_side):
         loop.train()
+    if store is not None:
+        store.save(*loop.state())
     return loop
+
+
+def content(preparation: Preparation, items: Sequence[Any], targets: Targets, weight: Tensor | None) -> str:
+    """Return a hash of what a fit reads: items, targets and weights."""
+    digest = hashlib.blake2b(digest_size=16)
+    for item in items:
+        digest.update(hashlib.blake2b(preparation.content(item), digest_size=16).digest())
+    digest.update(targets.digest().encode())
+    if weight is not None:
+        digest.update(weight.numpy().tobytes())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

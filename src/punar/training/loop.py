@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -22,7 +22,9 @@ from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
 from punar.training.progress import Progress
 
-Losses = Callable[..., dict[str, Tensor]]
+# A term is a mean over the batch's rows, or a pair of a mean and how much the batch weighs among others.
+Term = Tensor | tuple[Tensor, float]
+Losses = Callable[..., Mapping[str, Term]]
 
 # Streams of the seed, one for each use.
 _ORDER, _TRAIN, _VALID, _EPOCH_END = range(4)
@@ -35,8 +37,9 @@ class Loop:
     ----------
     module : nn.Module
     losses : callable
-        ``losses(module, batch, progress=..., generator=...)`` -> named scalar terms whose sum is minimised. The
-        generator is its only randomness, dropout included.
+        ``losses(module, batch, progress=..., generator=...)`` -> named scalar means whose sum is minimised, each alone
+        or with what the batch weighs (tokens, pixels; by default its rows). The generator is its only randomness,
+        dropout included.
     rows : TensorRows or DatasetRows
         Rows with ``arrange(order, batch_size, generator)`` say themselves which of the shuffled rows share a batch.
     train_index, valid_index : Tensor of int64
@@ -118,7 +121,7 @@ class Loop:
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.steps_run = 0  # in this process; what a resumed run did not have to do again
-        self._totals: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}  # by term: the weighted sum, and the weights
         self._best: dict[str, Tensor] = {}
         self._best_loss = math.inf
         self._stale = 0
@@ -188,9 +191,9 @@ class Loop:
             self._seed_step(_EPOCH_END, 0)
             self._epoch_end(self.module, progress=progress, generator=self._generator)
         entry: dict[str, float] = {"epoch": self.epoch + 1}
-        _write_terms(entry, "train", self._totals, len(self._train_index))
+        _write_terms(entry, "train", self._totals)
         if len(self._valid_index):
-            _write_terms(entry, "valid", self._validate(), len(self._valid_index))
+            _write_terms(entry, "valid", self._validate())
         entry["learning_rate"] = self._learning_rate * optimisers.rate(self._schedule, progress)
         now = time.perf_counter()
         self._seconds += now - self._clock
@@ -305,23 +308,25 @@ class Loop:
         self._progress.note(texts.RESUMED.format(folder=self._folder, epoch=self.epoch + 1, step=self.step))
 
 
-def _total(terms: dict[str, Tensor]) -> Tensor:
-    values = list(terms.values())
+def _total(terms: Mapping[str, Term]) -> Tensor:
+    values = [value if isinstance(value, Tensor) else value[0] for value in terms.values()]
     total = values[0]
     for value in values[1:]:
         total = total + value
     return total
 
 
-def _accumulate(totals: dict[str, Tensor], terms: dict[str, Tensor], count: int) -> None:
-    """Add each term's sum over the batch, on the device, in double precision where the device has it."""
-    for name, value in terms.items():
+def _accumulate(totals: dict[str, Tensor], terms: Mapping[str, Term], count: int) -> None:
+    """Add each term's sum over the batch and its weight, on the device, in double precision where the device has it."""
+    for name, term in terms.items():
+        value, weight = (term, float(count)) if isinstance(term, Tensor) else term
         wide = value.detach() if value.device.type == "mps" else value.detach().double()
-        totals[name] = totals[name] + wide * count if name in totals else wide * count
+        pair = torch.stack([wide * weight, torch.full_like(wide, weight)])
+        totals[name] = totals[name] + pair if name in totals else pair
 
 
-def _write_terms(entry: dict[str, float], split: str, totals: dict[str, Tensor], count: int) -> None:
-    means = {name: float(total) / count for name, total in totals.items()}
+def _write_terms(entry: dict[str, float], split: str, totals: dict[str, Tensor]) -> None:
+    means = {name: float(total) / max(float(weight), 1e-300) for name, (total, weight) in totals.items()}
     entry[f"{split}_loss"] = sum(means.values())
     if len(means) > 1:
         entry |= {f"{split}_{name}": value for name, value in means.items()}

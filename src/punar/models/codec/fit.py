@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from punar.core.runtime import pick_device, threads
+from punar.data.splits import split
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.steps import lengths
@@ -57,7 +58,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
         rows, layout = read(estimator, X, "fit", wants=wants)
         _check_together(estimator, network, layout)
-        index = _fitting.split(len(rows), estimator.validation_fraction, seed)
+        index = split(len(rows), float(estimator.validation_fraction), seed)
         found, step_means = learn_moments(estimator, rows, layout, index[0])
         store = open_checkpoint(estimator, folder, rows, layout, found, written_seed)
         stored = store.load() if store is not None else None
@@ -90,7 +91,6 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         seed=seed,
         device=device,
         store=store,
-        stored=stored,
         meetings=codec.meetings,
         **({"eval_rows": codec.block()} if codec.sequences else {}),
     )

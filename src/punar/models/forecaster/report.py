@@ -10,7 +10,7 @@ from torch import Tensor
 
 from punar.data.panel import Panel
 from punar.data.windows import Windows
-from punar.models.codec.report import MOST_ROWS, FitReport
+from punar.training.report import MOST_ROWS, FitReport
 from punar.models.forecaster.model import Forecaster
 from punar.texts import fit as fit_texts
 from punar.texts import forecasting as texts

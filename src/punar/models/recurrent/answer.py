@@ -1,62 +1,70 @@
-"""What a fitted sequence model answers: prepared, run sorted by length, back in order."""
+"""What a fitted sequence model answers: items prepared, run, and put into the task's terms."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from punar.core.runtime import as_usual, pick_device
 from punar.data import sequences
 from punar.errors import DataTypeError
-from punar.models.recurrent.fit import raw_of
+from punar.models.recurrent.fit import Fitted
+from punar.models.recurrent.passes import answers_of, states_of
 from punar.models.recurrent.rows import SequenceRows
+from punar.models.samples import Samples
 from punar.preparations import prepare_all
 
 
-def raw(estimator: Any, X: Any, method: str, *, features: bool = False) -> Tensor:
-    """Return raw outputs, or pooled states, of each item, on the CPU.
+def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
+    """Return an encoded answer for each item, and the items.
 
     Parameters
     ----------
     estimator : SequenceModel
-        Fitted.
+    fitted : Fitted
+        Of the estimator.
     X : array-like
         As for fit.
     method : str
         For messages.
-    features : bool, default=False
     """
-    fitted, where = estimator._fitted, f"{type(estimator).__name__}.{method}"
+    with as_usual(), torch.no_grad():
+        items, samples, rows = _read(estimator, fitted, X, method)
+        module = fitted.module.to(pick_device(estimator.device))
+        every = torch.arange(len(items))
+        return answers_of(fitted.task, module, rows, samples, every, items), items
+
+
+def states(estimator: Any, fitted: Fitted, X: Any, method: str) -> list[Tensor]:
+    """Return what the head sees of each sample: (width,), or (t, width) where each step has an answer."""
+    with as_usual(), torch.no_grad():
+        _, _, rows = _read(estimator, fitted, X, method)
+        module = fitted.module.to(pick_device(estimator.device))
+        return states_of(module, rows, torch.arange(len(rows)))
+
+
+def matched(estimator: Any, fitted: Fitted, X: Any, y: Any, where: str) -> Any:
+    """Return targets in the order of the items that X holds."""
+    preparation: Any = fitted.preparation
+    if getattr(preparation, "id_column", None) is None or not hasattr(X, "columns"):
+        return y
+    found = sequences.read_series(
+        X, where, names=preparation.names, id_column=preparation.id_column, time_column=preparation.time_column
+    )
+    return sequences.matched(y, found, where)
+
+
+def _read(
+    estimator: Any, fitted: Fitted, X: Any, method: str
+) -> tuple[Sequence[Any], Samples, SequenceRows]:
+    where = f"{type(estimator).__name__}.{method}"
     if X is None:
         raise DataTypeError(f"{where}: X is needed for task={estimator.task!r}, got None.")
-    with as_usual(), torch.no_grad():
-        items = fitted.preparation.check(X, where)
-        device = pick_device(estimator.device)
-        prepared = prepare_all(fitted.preparation, items, where)
-        rows = SequenceRows(prepared, torch.zeros(len(prepared)), None, device)
-        module = fitted.module.to(device)
-        return raw_of(module, rows, torch.arange(len(rows)), features=features)
-
-
-def score(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """Return accuracy or R² of the predictions for X."""
-    from sklearn.metrics import accuracy_score, r2_score
-
-    fitted = estimator._known()
-    where = f"{type(estimator).__name__}.score"
-    if getattr(fitted.preparation, "id_column", None) is not None and hasattr(X, "columns"):
-        found = sequences.read_series(
-            X,
-            where,
-            names=fitted.preparation.names,
-            id_column=fitted.preparation.id_column,
-            time_column=fitted.preparation.time_column,
-        )
-        y = sequences.matched(y, found, where)
-    # scikit-learn takes a column of objects for an unknown kind of target.
-    y = np.asarray(np.asarray(y).tolist()) if np.asarray(y).dtype == object else y
-    metric = r2_score if fitted.task.estimator_type == "regressor" else accuracy_score
-    return float(metric(y, estimator.predict(X), sample_weight=sample_weight))
+    items = fitted.preparation.check(X, where)
+    samples = Samples.of(fitted.task, fitted.preparation, items, where)
+    known = samples.known
+    prepared = prepare_all(fitted.preparation, items, where) if known is None else [s.tensor for s in known]
+    return items, samples, SequenceRows(prepared, None, None, pick_device(estimator.device))

@@ -1,36 +1,38 @@
-"""One fit of a sequence model that classifies or gives numbers: read, split, learn the preparation, train, report."""
+"""One fit of a sequence model: read, split, learn the preparation, train, report."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from punar.cells import Cell
-from punar.core.runtime import choose_threads, count_work, drawing_from, mix, pick_device, threads
+from punar.core.runtime import drawing_from, pick_device
 from punar.data import sequences
+from punar.data.splits import split
 from punar.errors import DataError, ParameterError
-from punar.models.codec.report import FitReport
-from punar.models.recurrent import report as _sequence_report
+from punar.models import assemble
+from punar.models.measure import Measured
+from punar.models.recurrent import report as reports
 from punar.models.recurrent.module import Design, SequenceModule
+from punar.models.recurrent.passes import answers_of
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
-from punar.models.transfer.rows import keep_classes, row_weights
-from punar.preparations import Preparation, prepare_all
-from punar.preparations import _vocabulary as vocabulary
+from punar.models.samples import Placed, Samples
+from punar.models.weights import item_weights
+from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
-from punar.tasks import Targets, Task
-from punar.training import job as _fitting
+from punar.tasks import Task, Term
+from punar.texts import fit as texts
+from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
-
-_SPLIT = 102  # stream of the seed
+from punar.training.loop import Loop
+from punar.training.report import FitReport
+from punar.training.settings import resolve
 
 # What "auto" stands for, by what is read (measured: docs/sequences.md). An embedding soon knows each training text
 # by heart, which dropping whole words prevents; a word is spoken somewhere in a recording, not at its end.
@@ -60,8 +62,6 @@ class Fitted:
     history : list of dict
     report : FitReport
     seed : int
-    extra : dict
-        What a task of its own kind keeps beside these (forecasting).
     """
 
     cell: Cell
@@ -72,64 +72,71 @@ class Fitted:
     history: list[dict[str, float]]
     report: FitReport
     seed: int
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
-def fit(estimator: Any, cell: Cell, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
     """Fit a sequence model.
 
     Parameters
     ----------
     estimator : SequenceModel
         Checked.
-    cell, task : Cell, Task
-        Clones; the task learns the targets.
+    task : Task
+        A clone; it learns the targets.
     X, y, sample_weight
         As the user passed them.
     checkpoint : path or None
     """
-    where = f"{type(estimator).__name__}.fit"
-    device = pick_device(estimator.device)
-    seed, seed_to_write = _fitting.resolve_seed(estimator.random_state, checkpoint)
-    found = read(estimator, X, where)
-    target = task.learn(sequences.matched(y, found, where), where).columns["y"]
-    if len(target) != len(found):
+    where, device = f"{type(estimator).__name__}.fit", pick_device(estimator.device)
+    cell = assemble.part(estimator, "cell", "cells", Cell)
+    seed, seed_to_write = jobs.resolve_seed(estimator.random_state, checkpoint)
+    found = read(estimator, task, X, where)
+    targets = task.learn(sequences.matched(y, found, where), where, found.items)
+    if len(targets) != len(found):
         raise DataError(
-            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, y {len(target)}."
+            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
+            f"y {len(targets)}."
         )
-    weight = row_weights(task, target, estimator.class_weight, sample_weight, where)
-    # An item of weight 0 is as good as absent, and must not decide when to stop.
-    counted = torch.arange(len(target)) if weight is None else weight.nonzero().flatten()
-    train, valid = (counted[i] for i in split(task, target[counted], float(estimator.validation_fraction), seed))
-    preparation, prepared = prepare(estimator, found, train, where)
-    rows = SequenceRows(prepared, target, weight, device)
-    chosen = settings(estimator, preparation.domain, cell)
-    design = design_of(estimator, chosen, preparation, task.outputs)
-    module = design.build(cell, seed).to(device)
+    weight = item_weights(task, targets, estimator.class_weight, sample_weight, where)
+    train, valid = split(
+        len(targets), float(estimator.validation_fraction), seed, strata=task.strata(targets), weight=weight
+    )
+    preparation, samples, prepared = prepare(estimator, task, found, train, where)
+    rows = SequenceRows(
+        prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
+    )
+    chosen = settings(estimator, task, preparation.domain, cell)
+    design = design_of(estimator, task, chosen, preparation)
+    module = design.build(cell, seed, task.build).to(device)
     store = None
     if checkpoint is not None:
-        data = {"content": _content(preparation, found.items, target, weight), "rows": len(found)}
-        store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    loop = train_module(chosen, module, losses_of(task), rows, (train, valid), seed=seed, device=device, store=store)
+        data = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
+        store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
+    index = samples.index(train), samples.index(valid)
+    loop = train_module(chosen, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
     measured, held_out = (valid, True) if len(valid) else (train, False)
-    report = _sequence_report.of_training(
-        task,
-        raw_of(module, rows, measured[: _sequence_report.MOST_ROWS]),
-        target[measured],
-        held_out=held_out,
-        linear=_sequence_report.linear_answers(task, preparation, rows, target, weight, train, measured, seed),
-        kind=found.kind,
+    measured = measured[: reports.MOST_ROWS]
+    which, rows_from = (texts.WHICH_HELD_OUT, "held_out") if held_out else (texts.WHICH_TRAINING, "training")
+    answers = Measured(
+        answers_of(task, module, rows, samples, measured, found.items), measured, which, rows_from
     )
+    rivals = reports.rivals(task, preparation, rows, found.items, targets, weight, train, measured, seed)
+    report = reports.of_training(task, answers, targets, rivals=rivals, kind=found.kind)
     return Fitted(cell, design, module.cpu().eval(), preparation, task, loop.history, report, seed)
 
 
-def read(estimator: Any, X: Any, where: str) -> sequences.Sequences:
+def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
     """Return what X holds, by the estimator's ``kind`` or by content."""
     kind = estimator.kind or sequences.kind_of(X, where)
+    domain = {"texts": "text", "sounds": "audio", "series": "series"}[kind]
+    if domain not in task.domains:
+        raise ParameterError(
+            f"{where}: X is read as {kind}, and the task {type(task).__name__} is for {', '.join(task.domains)}."
+        )
     if kind != "series" and (estimator.id_column is not None or estimator.time_column is not None):
         raise ParameterError(f"{where}: id_column and time_column are for tables of numbers, got {kind}.")
     if kind == "texts":
-        return sequences.Sequences(kind, list(vocabulary.as_texts(X, where)))
+        return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
     found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
@@ -137,30 +144,21 @@ def read(estimator: Any, X: Any, where: str) -> sequences.Sequences:
     return found
 
 
-def split(task: Task, target: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Return training and validation indices, stratified where there are classes."""
-    n, groups = len(target), task.strata(Targets({"y": target}))
-    count = int(n * fraction)
-    fewest = 0 if groups is None else min(count, n - count)
-    if groups is None or fewest < len(np.unique(groups)) or np.bincount(groups).min() < 2:
-        return keep_classes(*_fitting.split(n, fraction, seed), groups)
-    state = mix(seed, _SPLIT) % 2**32
-    train, valid = train_test_split(np.arange(n), test_size=count, stratify=groups, random_state=state)
-    return torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(valid))
-
-
-def prepare(estimator: Any, found: sequences.Sequences, train: Tensor, where: str) -> tuple[Preparation, list[Tensor]]:
-    """Return how items are prepared, learned from those that are trained on, and all items prepared."""
+def prepare(
+    estimator: Any, task: Task, found: sequences.Sequences, train: Tensor, where: str
+) -> tuple[Preparation, Samples, list[Tensor]]:
+    """Return how items are prepared, learned from those that are trained on, their samples, and all prepared."""
     some = [found.items[i] for i in train.tolist()]
     cut = None if estimator.max_length is None else int(estimator.max_length)
     if found.kind == "sounds":
         plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
         frames = prepare_all(plain, found.items, where)
         facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
-        return facts, [facts.scaled(f) for f in frames]
+        return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
-        preparation = vocabulary.learn(some, int(estimator.vocabulary_size), cut)
+        # Where each word has an answer, pieces of words tell what a word that was never seen may be.
+        preparation = learn_vocabulary(some, int(estimator.vocabulary_size), cut, pieces=task.view != "vector")
     else:
         preparation = Series.learn(
             some,
@@ -171,56 +169,59 @@ def prepare(estimator: Any, found: sequences.Sequences, train: Tensor, where: st
             id_column=estimator.id_column,
             time_column=estimator.time_column,
         )
-    return preparation, prepare_all(preparation, found.items, where)
+    samples = Samples.of(task, preparation, found.items, where)
+    if samples.known is not None:
+        return preparation, samples, [sample.tensor for sample in samples.known]
+    return preparation, samples, prepare_all(preparation, found.items, where)
 
 
-def design_of(estimator: Any, chosen: SimpleNamespace, preparation: Preparation, outputs: int) -> Design:
+def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: Preparation) -> Design:
     """Return the sizes of the network for what the preparation gives, with :func:`settings` ``chosen``."""
-    tokens = vocabulary.size(preparation) if preparation.domain == "text" else None
+    tokens = vocabulary_size(preparation) if preparation.domain == "text" else None
     width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
     return Design(
         width=int(width),
         tokens=tokens,
         hidden_size=int(estimator.hidden_size),
         num_layers=int(estimator.num_layers),
-        bidirectional=bool(estimator.bidirectional),
+        bidirectional=bool(chosen.bidirectional),
         layer_norm=bool(estimator.layer_norm),
         dropout=float(chosen.dropout),
         pooling=chosen.pooling,
-        outputs=outputs,
+        outputs=task.outputs,
     )
 
 
-def losses_of(task: Task) -> Callable[..., dict[str, Tensor]]:
+def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
     """Return the loss that the loop minimises."""
 
-    def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> dict[str, Tensor]:
+    def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         with drawing_from(generator):
-            raw = module(mini.batch)
-        return {task.loss_name: task.loss(raw, mini.target, mini.weight)}
+            return task.losses(
+                module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator
+            )
 
     return losses
 
 
 def train_module(
     chosen: SimpleNamespace,
-    module: nn.Module,
-    losses: Callable[..., dict[str, Tensor]],
+    module: SequenceModule,
+    losses: Callable[..., Mapping[str, Term]],
     rows: Any,
     index: tuple[Tensor, Tensor],
     *,
     seed: int,
     device: torch.device,
     store: Checkpoint | None,
-) -> Any:
+) -> Loop:
     """Train, from the checkpoint where there is one, and return the finished loop.
 
     Parameters
     ----------
     chosen : SimpleNamespace
         From :func:`settings`.
-    module : nn.Module
-        With ``stack``.
+    module : SequenceModule
     losses : callable
     rows : SequenceRows
         Or others with ``lengths``, ``take`` and ``arrange``.
@@ -230,8 +231,7 @@ def train_module(
         As for :func:`punar.training.job.run`.
     """
     train, valid = index
-    stored = None if store is None else store.load()
-    loop = _fitting.run(
+    return jobs.run(
         chosen,
         module,
         losses,
@@ -241,59 +241,30 @@ def train_module(
         seed=seed,
         device=device,
         store=store,
-        stored=stored,
-        eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),  # type: ignore[union-attr, arg-type]
+        eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),
     )
-    if store is not None:
-        store.save(*loop.state())
-    return loop
 
 
-def settings(estimator: Any, domain: str, cell: Cell) -> SimpleNamespace:
-    """Return the estimator's training parameters, dropout and pooling, with "auto" made a value.
+def settings(estimator: Any, task: Task, domain: str, cell: Cell) -> SimpleNamespace:
+    """Return the estimator's training parameters, dropout, pooling and direction, with "auto" made a value.
 
     Parameters
     ----------
     estimator : SequenceModel
+    task : Task
     domain : {"series", "text", "audio", "history"}
         Of the preparation.
     cell : Cell
     """
-    found = {name: getattr(estimator, name) for name in (*_fitting.TRAINING_RULES, "dropout", "pooling")}
-    for name, value in _AUTO[domain].items():
-        if isinstance(found[name], str) and found[name] == "auto":
-            found[name] = value
-            if name == "learning_rate":
-                value = value if cell.gates else _AUTO_UNGATED.get(domain, value)
-                # Wider states move more for the same change of each weight.
-                found[name] = value * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)
-    return SimpleNamespace(**found)
-
-
-@torch.no_grad()
-def raw_of(module: SequenceModule, rows: SequenceRows, index: Tensor, *, features: bool = False) -> Tensor:
-    """Return raw outputs, or pooled states, of some rows in their order, on the CPU.
-
-    Rows run by rising length, so that little is padded.
-    """
-    module.eval()
-    rank = rows.lengths[index].sort(stable=True).indices
-    size = rows_per_pass(int(rows.lengths.max()), module.stack.output_width)
-    run = module.features if features else module
-    typical = rows.take(rows.typical(index)).batch
-    work = count_work(module, lambda: module(typical))
-    with threads(choose_threads(min(size, len(index)) * work)):
-        found = torch.cat([run(rows.take(some).batch).float().cpu() for some in index[rank].split(size)])
-    answers = torch.empty_like(found)
-    answers[rank] = found
-    return answers
-
-
-def _content(preparation: Preparation, items: Sequence[Any], target: Tensor, weight: Tensor | None) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for item in items:
-        digest.update(hashlib.blake2b(preparation.content(item), digest_size=16).digest())
-    digest.update(target.numpy().tobytes())
-    if weight is not None:
-        digest.update(weight.numpy().tobytes())
-    return digest.hexdigest()
+    auto = dict(_AUTO[domain])
+    rate = auto["learning_rate"] if cell.gates else _AUTO_UNGATED.get(domain, auto["learning_rate"])
+    # Wider states move more for the same change of each weight.
+    auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)
+    # A step's label hangs on what follows as much as on what went before; a vector has seen all of it.
+    steps = task.view != "vector"
+    auto["bidirectional"] = steps
+    names: Sequence[str] = (*jobs.TRAINING_RULES, "dropout", "pooling", "bidirectional")
+    chosen = resolve(estimator, names, auto)
+    if steps:
+        chosen.pooling = "steps"
+    return chosen

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
+from punar.backbones import View
 from punar.cells import POOLINGS, Cell, Pool, Stack, build_encoder, check_design, lengths_of, pooled, steps_of
 from punar.core.runtime import mix, seeded
 
 __all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
 _BUILD = 200  # stream of the seed
+BuildHead = Callable[[View, int | None], nn.Module]
 _MOST = 2**24  # outputs of a stored model
 
 
@@ -29,7 +31,8 @@ class Design:
     hidden_size, num_layers : int
     bidirectional, layer_norm : bool
     dropout : float
-    pooling : {"last", "mean", "max", "attention"}
+    pooling : {"last", "mean", "max", "attention", "steps"}
+        "steps" keeps the state of every step.
     outputs : int
         Width of the head.
     """
@@ -57,14 +60,24 @@ class Design:
         """Return the fields as JSON values."""
         return asdict(self)
 
-    def build(self, cell: Cell, seed: int | None = None) -> SequenceModule:
-        """Return an untrained module, the same for the same seed; ``None`` takes torch's stream as it is."""
+    def build(self, cell: Cell, seed: int | None = None, head: BuildHead | None = None) -> SequenceModule:
+        """Return an untrained module, the same for the same seed; ``None`` takes torch's stream as it is.
+
+        Parameters
+        ----------
+        cell : Cell
+        seed : int, optional
+        head : callable, optional
+            A task's :meth:`punar.tasks.Task.build`; by default a linear map.
+        """
         if seed is not None:
             with seeded(mix(seed, _BUILD)):
-                return self.build(cell)
+                return self.build(cell, None, head)
         encoder = build_encoder(cell, self.facts())
-        head = nn.Linear(encoder.stack.output_width, self.outputs)
-        return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, head)
+        width = encoder.stack.output_width
+        view = View("tokens" if self.pooling == "steps" else "vector", (width,), SequenceModule.features)
+        layer = nn.Linear(width, self.outputs) if head is None else head(view, None)
+        return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, layer)
 
 
 class SequenceModule(nn.Module):
@@ -76,10 +89,10 @@ class SequenceModule(nn.Module):
         A batch's steps -> steps (n, t, d).
     stack : Stack
     pool : Pool
-    head : nn.Linear
+    head : nn.Module
     """
 
-    def __init__(self, embed: nn.Module, stack: Stack, pool: Pool, dropout: float, head: nn.Linear) -> None:
+    def __init__(self, embed: nn.Module, stack: Stack, pool: Pool, dropout: float, head: nn.Module) -> None:
         super().__init__()
         self.embed = embed
         self.stack = stack
@@ -88,9 +101,9 @@ class SequenceModule(nn.Module):
         self.head = head
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return raw outputs, (n, outputs)."""
+        """Return raw outputs, (n, outputs), or (n, t, outputs) where each step has an answer."""
         return self.head(self.dropout(self.features(batch)))
 
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return the pooled state, (n, hidden size times directions)."""
+        """Return the pooled state, (n, hidden size times directions), or the states of every step, (n, t, ...)."""
         return pooled(self.embed, self.stack, self.pool, steps_of(batch), lengths_of(batch))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,53 +11,74 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from punar.models.codec.report import MOST_ROWS, FitReport
+from punar.training.report import MOST_ROWS, FitReport
+from punar.models.measure import Measured, beside_constant, score_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import Preparation
 from punar.tasks import Targets, Task
-from punar.texts import fit as fit_texts
 from punar.texts import sequences as texts
 
 _STRENGTH = 10.0  # of logistic regression on tf-idf; the usual 1 is too strong a penalty on rows of length 1
 
 
 def of_training(
-    task: Task, raw: Tensor, target: Tensor, *, held_out: bool, linear: Tensor | None, kind: str
+    task: Task, measured: Measured, targets: Targets, *, rivals: Mapping[str, Sequence[Any]], kind: str
 ) -> FitReport:
-    """Report on the first rows of ``target``, as many as ``raw`` has.
+    """Report on held-out items, or on training items where none are held out.
 
     Parameters
     ----------
     task : Task
-    raw : Tensor of shape (n, outputs)
+    measured : Measured
         The network's answers.
-    target : Tensor of shape (m, ...), m >= n
-    held_out : bool
-        Whether these rows were kept out of the training.
-    linear : Tensor of shape (n, outputs) or None
-        From :func:`linear_answers`.
+    targets : Targets
+        Of all items.
+    rivals : mapping of str to sequence
+        From :func:`rivals`: answers for the same items.
     kind : {"series", "texts", "sounds"}
     """
-    target, n = target[: len(raw)], len(raw)
-    which, rows_from = (fit_texts.WHICH_HELD_OUT, "held_out") if held_out else (fit_texts.WHICH_TRAINING, "training")
-    score = task.measure(raw, target)
-    constant = task.measure(task.constant_row(target).expand(n, -1), target)
-    learned = score > constant + 1e-9
-    words: dict[str, Any] = {"metric": task.metric, "model": score, "constant": constant, "rows": n, "which": which}
-    text = texts.LEARNED if learned else texts.DID_NOT_LEARN
-    report = FitReport(
-        {k: v for k, v in words.items() if k != "which"}
-        | {"rows_from": rows_from, "learned": learned, "linear": None, "verdict": text.format(**words)}
-    )
-    if linear is None:
-        return report
-    report["linear"] = task.measure(linear, target)
+    report = beside_constant(task, measured, targets, texts.LEARNED, texts.DID_NOT_LEARN)
+    report["linear"] = None
     # One standard error of a difference of two shares of the same rows, at most.
-    noise, lead = 1.0 / math.sqrt(n), score - report["linear"]
-    verdict = texts.BEATS_LINEAR if lead > noise else texts.LOSES_TO_LINEAR if lead < -noise else texts.EQUALS_LINEAR
-    what = texts.BAG if kind == "texts" else texts.STATISTICS
-    report["verdict"] += verdict.format(linear=report["linear"], what=what)
+    noise, some = 1.0 / math.sqrt(report["rows"]), targets.take(measured.items[:MOST_ROWS])
+    for name, answers in rivals.items():
+        score = report[name] = score_of(task, answers, some)
+        lead = report["model"] - score
+        verdict = texts.BEATS_LINEAR if lead > noise else texts.LOSES_TO_LINEAR if lead < -noise else texts.EQUALS_LINEAR
+        what = texts.RIVALS[name] if name in texts.RIVALS else texts.BAG if kind == "texts" else texts.STATISTICS
+        report["verdict"] += verdict.format(linear=score, what=what)
     return report
+
+
+def rivals(
+    task: Task,
+    preparation: Preparation,
+    rows: SequenceRows,
+    items: Sequence[Any],
+    targets: Targets,
+    weight: Tensor | None,
+    train: Tensor,
+    measured: Tensor,
+    seed: int,
+) -> dict[str, Sequence[Any]]:
+    """Return the answers of simpler models of the same training items for the items that are measured.
+
+    Parameters
+    ----------
+    task : Task
+    preparation : Preparation
+    rows : SequenceRows
+    items : sequence
+    targets, weight : Targets, Tensor
+        Of all items.
+    train, measured : Tensor of int64
+    seed : int
+    """
+    target = targets.columns.get("y")
+    if task.view != "vector" or not isinstance(target, Tensor):
+        return {}
+    found = linear_answers(task, preparation, rows, target, weight, train, measured, seed)
+    return {} if found is None else {"linear": list(found)}
 
 
 def linear_answers(

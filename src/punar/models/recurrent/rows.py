@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from punar.data.steps import padded_to
+from punar.models.samples import Placed
 from punar.preparations import Batch
 
 # Batches that are sorted among themselves: enough that neighbours are equally long, few enough that order is random.
@@ -24,16 +25,19 @@ class Mini:
     ----------
     batch : Batch
         Named tensors for the network.
-    target : Tensor of shape (n, ...)
+    target : mapping of str to Tensor
     weight : Tensor of shape (n,) or None
+    count : int
+        Sequences.
     """
 
     batch: Batch
-    target: Tensor
+    target: Mapping[str, Tensor]
     weight: Tensor | None
+    count: int
 
     def __len__(self) -> int:
-        return len(self.target)
+        return self.count
 
 
 class SequenceRows:
@@ -43,7 +47,8 @@ class SequenceRows:
     ----------
     prepared : sequence of Tensor
         Steps (t, d), float32, or token ids (t,), int64.
-    target : Tensor of shape (n, ...)
+    placed : Placed or None
+        Their targets; None where only answers are wanted.
     weight : Tensor of shape (n,) or None
     device : torch.device
 
@@ -53,16 +58,18 @@ class SequenceRows:
         On the CPU.
     """
 
-    def __init__(self, prepared: Sequence[Tensor], target: Tensor, weight: Tensor | None, device: torch.device) -> None:
+    def __init__(
+        self, prepared: Sequence[Tensor], placed: Placed | None, weight: Tensor | None, device: torch.device
+    ) -> None:
         self.lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
         self._longest = int(self.lengths.max())
         self._words = prepared[0].dim() == 1
-        # One block, and a step of zeros behind it that padding points to: a batch is a single gather.
+        # One block, and a step of zeros after it that padding points to: a batch is a single gather.
         behind = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
         self._steps = torch.cat([*prepared, behind]).to(device)
         self._starts = (self.lengths.cumsum(0) - self.lengths).to(device)
         self._lengths = self.lengths.to(device)
-        self._target, self._device = target.to(device), device
+        self._placed, self._device = placed, device
         self._weight = None if weight is None else weight.to(device)
 
     def __len__(self) -> int:
@@ -82,7 +89,8 @@ class SequenceRows:
         if not self._words:
             batch["lengths"] = lengths
         weight = None if self._weight is None else self._weight[index]
-        return Mini(batch, self._target[index], weight)
+        target = {} if self._placed is None else self._placed.take(index.cpu(), batch)
+        return Mini(batch, {k: v.to(self._device) for k, v in target.items()}, weight, len(index))
 
     def steps(self, i: int) -> Tensor:
         """Return one sequence's steps."""

@@ -14,7 +14,7 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.codec.model import as_damage
-from punar.models.codec.report import FitReport
+from punar.training.report import FitReport
 from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations import Preparation

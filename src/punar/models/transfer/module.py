@@ -8,21 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from punar.backbones import Plan
+from punar.backbones import Plan, View
 from punar.core.replay import replayed
 from punar.models.transfer.freezing import set_trainable
 from punar.models.transfer.lora import freeze_all_but_lora
 
 
 class Transfer(nn.Module):
-    """A backbone with a linear head.
+    """A backbone, one of its views, and a head.
 
     Parameters
     ----------
     backbone : nn.Module
         The source library's module, without its classifier.
-    head : nn.Linear
+    head : nn.Module
+        What the view shows -> raw outputs.
     plan : Plan
+    view : View
+        Of the plan.
     trainable : frozenset of int
         Positions of the trained stages. The others are frozen: parameters, buffers and mode.
     batch_norm : bool
@@ -35,23 +38,31 @@ class Transfer(nn.Module):
     """
 
     def __init__(
-        self, backbone: nn.Module, head: nn.Linear, plan: Plan, trainable: frozenset[int], *, batch_norm: bool
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        plan: Plan,
+        view: View,
+        trainable: frozenset[int],
+        *,
+        batch_norm: bool,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self._plan = plan
+        self._view = view
         self._batch_norm = batch_norm
         self.boundary = min(trainable, default=len(plan.stages))
         self.thaw(trainable)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The plan holds functions that cannot be pickled: whoever unpickles gives it back (`planned`).
-        return {k: v for k, v in vars(self).items() if k != "_plan"}
+        # Plan and view hold functions that cannot be pickled: whoever unpickles gives them back (`planned`).
+        return {k: v for k, v in vars(self).items() if k not in ("_plan", "_view")}
 
-    def planned(self, plan: Plan) -> None:
-        """Take the plan after unpickling."""
-        self._plan = plan
+    def planned(self, plan: Plan, form: str) -> None:
+        """Take the plan after unpickling, and the form of the view."""
+        self._plan, self._view = plan, plan.view(form)
 
     def thaw(self, trainable: frozenset[int]) -> None:
         """Make exactly these stages trainable, and set every module's mode accordingly."""
@@ -72,8 +83,8 @@ class Transfer(nn.Module):
                     module.training = False
         return self
 
-    def forward(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Tensor:
-        """Return raw outputs, (n, outputs).
+    def forward(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Any:
+        """Return raw outputs.
 
         Parameters
         ----------
@@ -81,25 +92,22 @@ class Transfer(nn.Module):
         value : Tensor, optional
             The output of the stages below the boundary for this batch, computed before; then ``batch`` gives shapes.
         """
+        return self.head(self.shown(batch, value))
+
+    def shown(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Any:
+        """Return what the head sees: what the view shows of the batch, from ``value`` on where that is given."""
         if value is None:
-            return self.head(self.features(batch))
-        if self.boundary == len(self._plan.stages):
-            return self.head(value)
+            return self._view.compute(self.backbone, batch)
         with replayed(self.backbone, self._plan.stages, self.boundary, value):
-            return self.head(self.features(batch))
-
-    def features(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return what the head sees, (n, width)."""
-        return self._plan.forward(self.backbone, batch)
+            return self._view.compute(self.backbone, batch)
 
 
-def linear_head(width: int, outputs: int, weight: Tensor | None = None, bias: Tensor | None = None) -> nn.Linear:
-    """Return a head with given weights, or one that answers 0 to everything."""
-    head = nn.Linear(width, outputs)
+def set_head(head: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    """Give a linear head the weights that a closed form found."""
+    assert isinstance(head, nn.Linear)
     with torch.no_grad():
-        head.weight.zero_() if weight is None else head.weight.copy_(weight)
-        head.bias.zero_() if bias is None else head.bias.copy_(bias)
-    return head
+        head.weight.copy_(weight)
+        head.bias.copy_(bias)
 
 
 def rates(

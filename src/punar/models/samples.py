@@ -1,0 +1,148 @@
+"""Items as samples, and targets in the samples' coordinates: what a loop indexes.
+
+Most items give one sample. A task that answers for tokens reads a long text in several windows; then the loop's rows
+are windows, the split is by item, and the answers of an item's windows are merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from punar.data.decode import BadItem
+from punar.errors import DataError
+from punar.preparations import Preparation, Sample, SampleOf
+from punar.tasks import Targets, Task, VectorTask
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Which item each sample belongs to.
+
+    Attributes
+    ----------
+    item : Tensor of int64, (s,)
+        The item of each sample, rising.
+    known : sequence of Sample or None
+        The samples; None where each item is one that is prepared when it is needed.
+    part : Tensor of int64, (s,)
+        The sample's number within its item.
+    """
+
+    item: Tensor
+    known: Sequence[Sample] | None = None
+    part: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @classmethod
+    def of(cls, task: Task, preparation: Preparation, items: Sequence[Any], where: str) -> Samples:
+        """Return the samples of items, read now where the task asks for more than the items' vectors.
+
+        Raises
+        ------
+        DataError
+            An item that cannot be prepared, by name.
+        """
+        if task.view == "vector":
+            return cls(torch.arange(len(items)))
+        found: list[Sample] = []
+        counts = []
+        for i, item in enumerate(items):
+            try:
+                own = preparation.samples(item)
+            except BadItem as error:
+                raise DataError(f"{where}: {preparation.name(item, i)}: {error}.") from None
+            found += own
+            counts.append(len(own))
+        owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
+        part = torch.cat([torch.arange(count) for count in counts]) if counts else torch.empty(0, dtype=torch.int64)
+        return cls(owner, found, part)
+
+    def read_as(self, preparation: Preparation, items: Sequence[Any]) -> tuple[Preparation, Sequence[Any]]:
+        """Return a preparation and its items, one for each sample."""
+        if self.known is None or not preparation.several:
+            return preparation, items
+        pairs = zip(self.item.tolist(), self.part.tolist(), strict=True)
+        return SampleOf(preparation), [(items[i], k) for i, k in pairs]
+
+    def index(self, items: Tensor) -> Tensor:
+        """Return the samples of some items, in the items' order."""
+        if self.known is None:
+            return items
+        counts = torch.bincount(self.item, minlength=int(items.max()) + 1 if len(items) else 0)
+        starts = counts.cumsum(0) - counts
+        pairs = zip(starts[items].tolist(), counts[items].tolist(), strict=True)
+        found = [torch.arange(start, start + count) for start, count in pairs]
+        return torch.cat(found) if found else torch.empty(0, dtype=torch.int64)
+
+    def traces(self, index: Tensor) -> list[Tensor | None]:
+        """Return the way back to the user's coordinates of some samples."""
+        if self.known is None:
+            return [None] * len(index)
+        return [self.known[i].trace for i in index.tolist()]
+
+    def merged(self, task: Task, parts: Sequence[Any], index: Tensor, items: Sequence[Any]) -> list[Any]:
+        """Return an encoded answer for each item from the answers for its samples.
+
+        Parameters
+        ----------
+        task : Task
+        parts : sequence
+            For each sample of ``index``.
+        index : Tensor of int64
+            From :meth:`index`: the samples of an item follow each other.
+        items : sequence
+            All items.
+        """
+        if self.known is None:
+            return [task.merge([part], items[i]) for i, part in zip(index.tolist(), parts, strict=True)]
+        found: list[Any] = []
+        owners = self.item[index].tolist()
+        start = 0
+        for at in range(1, len(owners) + 1):
+            if at == len(owners) or owners[at] != owners[start]:
+                found.append(task.merge(parts[start:at], items[owners[start]]))
+                start = at
+        return found
+
+
+class Placed:
+    """Targets in the samples' coordinates, batch by batch.
+
+    Parameters
+    ----------
+    task : Task
+        It has learned the targets.
+    targets : Targets
+        One per item.
+    samples : Samples
+    """
+
+    def __init__(self, task: Task, targets: Targets, samples: Samples) -> None:
+        self._task, self._targets, self._samples = task, targets, samples
+        self._whole = isinstance(task, VectorTask)
+        self._each: list[dict[str, Tensor]] = []
+        if not self._whole:
+            known = samples.known or [Sample(torch.empty(0))] * len(samples)
+            pairs = zip(samples.item.tolist(), known, strict=True)
+            self._each = [task.place(targets.item(i), sample) for i, sample in pairs]
+
+    def take(self, index: Tensor, batch: Any) -> dict[str, Tensor]:
+        """Return the targets of some samples as one batch, on the CPU."""
+        if self._whole:
+            # One item is one sample, and a row is a row.
+            return dict(self._targets.take(self._samples.item[index]).columns)  # type: ignore[arg-type]
+        return self._task.collate([self._each[i] for i in index.tolist()], batch)
+
+    def columns(self, index: Tensor) -> dict[str, Any]:
+        """Return the placed targets of some samples by name, as :meth:`punar.tasks.Task.start` takes them."""
+        if self._whole:
+            return dict(self._targets.take(self._samples.item[index]).columns)
+        some = [self._each[i] for i in index.tolist()]
+        return {name: [each[name] for each in some] for name in (some[0] if some else {})}

@@ -1,0 +1,81 @@
+"""What a fitted transfer model answers: features from the frozen engine, a head, the task's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from punar.core.runtime import as_usual, available_cores, pick_device, threads
+from punar.features import cache as caches
+from punar.features import frozen
+from punar.models.samples import Samples
+from punar.models.transfer.fit import Fitted
+from punar.texts import fit as texts
+from punar.training.row_progress import RowProgress
+
+
+def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
+    """Return an encoded answer for each item, and the items.
+
+    Parameters
+    ----------
+    estimator : TransferLearner
+    fitted : Fitted
+        Of the estimator.
+    X : sequence
+        As for fit.
+    method : str
+        For messages.
+    """
+    where, task = f"{type(estimator).__name__}.{method}", fitted.task
+    items = fitted.body.plan.preparation.check(X, where)
+    samples = Samples.of(task, fitted.body.plan.preparation, items, where)
+    shown = _shown(estimator, fitted, items, samples, where)
+    head: nn.Module = fitted.module.head.to(pick_device(estimator.device))
+    every = torch.arange(len(samples))
+    parts: list[Any] = []
+    with as_usual(), torch.no_grad():
+        if isinstance(shown, Tensor):
+            parts = task.answer(lambda _: _run(head, shown), {}, samples.traces(every))
+        else:
+            for i, each in enumerate(shown):
+                parts += task.answer(lambda _, row=each: _run(head, row[None]), {}, samples.traces(every[i : i + 1]))
+    return samples.merged(task, parts, every, items), items
+
+
+def features(estimator: Any, fitted: Fitted, X: Any, method: str) -> Tensor | list[Tensor]:
+    """Return what the head sees of each item: (n, width), or for tokens (t, width) for each sample."""
+    where = f"{type(estimator).__name__}.{method}"
+    items = fitted.body.plan.preparation.check(X, where)
+    return _shown(estimator, fitted, items, Samples.of(fitted.task, fitted.body.plan.preparation, items, where), where)
+
+
+def _run(head: nn.Module, shown: Tensor) -> Tensor:
+    device = next(head.parameters()).device
+    found: Tensor = head(shown.to(device)).cpu()
+    return found
+
+
+def _shown(
+    estimator: Any, fitted: Fitted, items: Sequence[Any], samples: Samples, where: str
+) -> Tensor | list[Tensor]:
+    body, device, tokens = fitted.body, pick_device(estimator.device), fitted.task.view != "vector"
+    preparation, pieces = samples.read_as(body.plan.preparation, items)
+    body.module.to(device).eval()
+    view = body.plan.view(fitted.task.view)
+    with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(estimator.verbose)) as progress:
+        engine = frozen.engine(
+            body,
+            frozen.shown(view),
+            {"stage": None} | ({"view": view.form} if tokens else {}),
+            items=pieces,
+            device=device,
+            cache=caches.check(estimator.cache, where),
+            per_bucket=tokens,
+            preparation=preparation,
+        )
+        rows = engine.rows(pieces, where=where, progress=progress)
+    return [rows.row(i) for i in range(len(rows))] if tokens else rows.tensor()

@@ -1,0 +1,180 @@
+"""What one fit of a transfer model is about: items, targets, weights, the backbone, and what is remembered of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from punar.backbones import View, build, freeze, resolve
+from punar.core.runtime import available_cores, draw_seed, pick_device, threads
+from punar.data.splits import split
+from punar.errors import DataError, ParameterError
+from punar.features import cache as caches
+from punar.features import frozen
+from punar.features.engine import Rows
+from punar.models.samples import Placed, Samples
+from punar.models.transfer.freezing import trainable_stages
+from punar.models.weights import item_weights
+from punar.preparations import Preparation
+from punar.tasks import LinearHead, Targets, Task
+from punar.texts import fit as texts
+from punar.training import job as jobs
+from punar.training.checkpoint import Checkpoint
+from punar.training.row_progress import RowProgress
+
+
+class Job:
+    """The items, targets and parts of one fit.
+
+    Parameters
+    ----------
+    estimator : TransferLearner
+        Checked.
+    task : Task
+        A clone; it learns the targets.
+    X, y, sample_weight
+        As the user passed them.
+    checkpoint : path or None
+        Where a seed that was drawn before is taken up again.
+    """
+
+    def __init__(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> None:
+        self.estimator, self.task, self.where = estimator, task, f"{type(estimator).__name__}.fit"
+        self.device = pick_device(estimator.device)
+        self.cache = caches.check(estimator.cache, type(estimator).__name__)
+        scratch = estimator.strategy == "scratch"
+        recipe = resolve(estimator.backbone, None if scratch else estimator.weights, type(estimator).__name__)
+        seed, _ = jobs.resolve_seed(estimator.random_state, checkpoint)
+        self.seed = draw_seed(seed)
+        self.body = build(recipe, seed=self.seed)
+        freeze(self.body.module)
+        self.body.module.to(self.device)
+        self.preparation = self.body.plan.preparation
+        self._check_together()
+        self.items = self.preparation.check(X, self.where)
+        self.targets = task.learn(self.preparation.targets(X, y, self.where), self.where, self.items)
+        if len(self.targets) != len(self.items):
+            raise DataError(
+                f"{self.where}: Found input variables with inconsistent numbers of samples: X has {len(self.items)}, "
+                f"y {len(self.targets)}."
+            )
+        self.weight = item_weights(task, self.targets, estimator.class_weight, sample_weight, self.where)
+        self.samples = Samples.of(task, self.preparation, self.items, self.where)
+        self.skipped: dict[int, str] = {}
+
+    def _check_together(self) -> None:
+        """Refuse a task, a backbone and settings that do not fit each other."""
+        domain, owner = self.preparation.domain, type(self.estimator).__name__
+        if domain not in self.task.domains:
+            raise ParameterError(
+                f"{owner}: this backbone reads {domain}, the task {type(self.task).__name__} is for "
+                f"{', '.join(self.task.domains)}. Take another backbone or task."
+            )
+        if self.estimator.augment is not None and domain != "vision":
+            raise ParameterError(f"{self.where}: augment is for pictures; this backbone reads {domain}.")
+
+    @property
+    def view(self) -> View:
+        """What the head sees of the backbone."""
+        return self.body.plan.view(self.task.view)
+
+    @property
+    def stages(self) -> frozenset[int]:
+        """The stages that are trained."""
+        stages, strategy = self.body.plan.stages, self.estimator.strategy
+        if strategy == "scratch":
+            return frozenset(range(len(stages)))
+        if strategy == "feature_extraction":
+            return frozenset()
+        return trainable_stages(stages, self.estimator.unfreeze, type(self.estimator).__name__)
+
+    def read_as(self) -> tuple[Preparation, Sequence[Any]]:
+        """Return how samples are prepared, and an item for each of them."""
+        return self.samples.read_as(self.preparation, self.items)
+
+    def remembered(self, at: int | None, change: Callable[[Preparation], Preparation] | None = None) -> Rows:
+        """Return the output of the first ``at`` stages for every sample, or for None what the head sees.
+
+        Items that cannot be read are left out of the job, where the estimator says so.
+        """
+        plan, tokens = self.body.plan, self.task.view != "vector"
+        compute = frozen.boundary(plan, at) if at is not None else frozen.shown(self.view)
+        preparation, items = self.read_as()
+        what: dict[str, Any] = {"stage": None if at is None else plan.stages[at - 1].modules[-1]}
+        if at is None and tokens:
+            what["view"] = self.task.view
+        engine = frozen.engine(
+            self.body,
+            compute,
+            what,
+            items=items,
+            device=self.device,
+            cache=self.cache,
+            per_bucket=(at is not None or tokens) and self.preparation.domain != "vision",
+            preparation=preparation if change is None else change(preparation),
+        )
+        said = texts.FEATURES if at is None else texts.FROZEN
+        with threads(available_cores()), RowProgress(said, int(self.estimator.verbose)) as progress:
+            rows = engine.rows(items, where=self.where, on_error=self.estimator.on_error, progress=progress)
+        self._keep(rows)
+        return rows
+
+    def _keep(self, rows: Rows) -> None:
+        """Leave out the items that could not be read."""
+        if not rows.bad:
+            return
+        # Where an item has several samples each was prepared before: only whole items can be bad here.
+        self.skipped |= rows.bad
+        index, classes = torch.tensor(rows.kept), _classes(self.task, self.targets)
+        self.items = [self.items[i] for i in rows.kept]
+        self.targets = self.targets.take(index)
+        self.weight = None if self.weight is None else self.weight[index]
+        self.samples = Samples.of(self.task, self.preparation, self.items, self.where)
+        if _classes(self.task, self.targets) < classes:
+            raise DataError(f"{self.where}: after leaving out {len(rows.bad)} unreadable items a class has none left.")
+
+    def split(self) -> tuple[Tensor, Tensor]:
+        """Return training and validation items."""
+        fraction = float(self.estimator.validation_fraction)
+        return split(
+            len(self.items), fraction, self.seed, strata=self.task.strata(self.targets), weight=self.weight
+        )
+
+    def sample_weight(self) -> Tensor | None:
+        """Return the weight of each sample: its item's."""
+        return None if self.weight is None else self.weight[self.samples.item]
+
+    def placed(self) -> Placed:
+        """Return the targets in the samples' coordinates."""
+        return Placed(self.task, self.targets, self.samples)
+
+    def fit_head(self, features: Tensor | Sequence[Tensor], index: Tensor, placed: Placed) -> LinearHead:
+        """Fit the head on the features of some samples, on one thread: more lose on matrices of this size."""
+        weights = self.sample_weight()
+        weight = None if weights is None else weights[index].numpy().astype(np.float64)
+        if weight is not None and weight.sum() <= 0:
+            raise DataError(
+                f"{self.where}: all items to train on have weight 0 and others are held out. Lower validation_fraction."
+            )
+        some = features[index] if isinstance(features, Tensor) else [features[i] for i in index.tolist()]
+        return self.task.start(some, placed.columns(index), weight, self.seed)
+
+    def checkpoint(self, folder: Any) -> Checkpoint | None:
+        """Return the checkpoint of this job, or None where no folder is given."""
+        if folder is None:
+            return None
+        data = {
+            "content": jobs.content(self.preparation, self.items, self.targets, self.weight),
+            "rows": len(self.items),
+            "weights": self.body.hash,
+        }
+        return Checkpoint(folder, jobs.fingerprint(self.estimator, data, self.seed))
+
+
+def _classes(task: Task, targets: Targets) -> int:
+    strata = task.strata(targets)
+    return 0 if strata is None else len(np.unique(strata))
