@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from punar.preparations._preparation import naming as naming
     from punar.preparations._preparation import prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
+    from punar.preparations._samples import SampleOf as SampleOf
 
 _HOME = {
     "Batch": "_preparation",
     "Preparation": "_preparation",
     "Sample": "_sample",
+    "SampleOf": "_samples",
     "naming": "_preparation",
     "prepare_all": "_preparation",
 }

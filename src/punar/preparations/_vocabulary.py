@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from punar.errors import MissingExtraError
@@ -50,7 +51,7 @@ def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
     """
     built = _splitter()
     counts: Counter[str] = Counter()
-    for text in texts:
+    for text in chain.from_iterable([item] if isinstance(item, str) else item for item in texts):
         # A lone surrogate is no text; it is refused where the text is prepared, with its name.
         clean = text.encode("utf-8", "replace").decode()
         counts.update(word for word, _ in built.pre_tokenizer.pre_tokenize_str(built.normalizer.normalize_str(clean)))
