@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from punar.preparations._preparation import Batch as Batch, Preparation as Preparation, naming as naming, prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
     from punar.preparations._samples import SampleOf as SampleOf
+    from punar.preparations._vocabulary import as_texts as as_texts, learn_vocabulary as learn_vocabulary, vocabulary_size as vocabulary_size
 
 _HOME = {
     "AUGMENTATIONS": "_augment",
@@ -19,9 +20,12 @@ _HOME = {
     "Sample": "_sample",
     "SampleOf": "_samples",
     "Variant": "_augment",
+    "as_texts": "_vocabulary",
     "augment": "_augment",
+    "learn_vocabulary": "_vocabulary",
     "naming": "_preparation",
     "prepare_all": "_preparation",
+    "vocabulary_size": "_vocabulary",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazily(__name__, _HOME)

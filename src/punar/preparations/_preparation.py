@@ -18,6 +18,7 @@ from torch import Tensor
 from punar.core.runtime import available_cores
 from punar.data.decode import BadItem
 from punar.errors import DataError
+from punar.preparations._sample import Sample
 
 Batch = dict[str, Tensor]
 
@@ -28,10 +29,13 @@ class Preparation(ABC):
 
     Attributes
     ----------
-    domain : {"vision", "text", "audio", "series"}
+    domain : {"vision", "text", "audio", "series", "table", "history"}
+    several : bool, default=False
+        Whether one item may give several samples, as a text longer than the network's input does.
     """
 
     domain: ClassVar[str]
+    several: ClassVar[bool] = False
 
     @abstractmethod
     def check(self, X: Any, where: str) -> Sequence[Any]:
@@ -62,6 +66,18 @@ class Preparation(ABC):
         BadItem
             It cannot be decoded.
         """
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the pieces in which the network reads an item, with the way back to its coordinates; one at least.
+
+        The first one's tensor is what :meth:`prepare` gives.
+
+        Raises
+        ------
+        BadItem
+            It cannot be decoded.
+        """
+        return [Sample(self.prepare(item), None)]
 
     def bucket(self, prepared: Tensor) -> int:
         """Return the padded length of an item: items of one bucket share batches. Depends on the item alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from punar.errors import MissingExtraError
@@ -27,7 +28,7 @@ def as_texts(X: Any, where: str) -> Sequence[str]:
     return list(Sentences("", _NO_CUT).check(X, where))
 
 
-def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
+def learn_vocabulary(texts: Sequence[str], most: int, max_length: int | None, *, pieces: bool = False) -> Sentences:
     """Return a preparation with the words of ``texts``.
 
     Text is brought to Unicode's NFC and to lower case, and split at white space and around punctuation; letters keep
@@ -50,7 +51,7 @@ def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
     """
     built = _splitter()
     counts: Counter[str] = Counter()
-    for text in texts:
+    for text in chain.from_iterable([item] if isinstance(item, str) else item for item in texts):
         # A lone surrogate is no text; it is refused where the text is prepared, with its name.
         clean = text.encode("utf-8", "replace").decode()
         counts.update(word for word, _ in built.pre_tokenizer.pre_tokenize_str(built.normalizer.normalize_str(clean)))
@@ -60,7 +61,7 @@ def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
     return Sentences(_splitter(words).to_str(), max_length or _NO_CUT, pad_id=0)
 
 
-def size(preparation: Preparation) -> int:
+def vocabulary_size(preparation: Preparation) -> int:
     """Return how many tokens a preparation's vocabulary has.
 
     Raises

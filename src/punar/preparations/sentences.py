@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -13,8 +14,12 @@ from torch import Tensor
 from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError, MissingExtraError, shown
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._sample import Sample
+from punar.preparations._traces import traces, word_spans
+from punar.preparations._windows import overlap
 
 _STEP = 8
+_WORDS = (list, tuple)
 _LONGEST = 10_000_000
 
 
@@ -22,12 +27,16 @@ _LONGEST = 10_000_000
 class Sentences(Preparation):
     """Input facts of a text network.
 
+    An item is a text, or a list or tuple of words; all items of one call are of one kind. A list's words keep their
+    bounds: no token of the network crosses them.
+
     Parameters
     ----------
     tokenizer : str
         JSON text of a ``tokenizers.Tokenizer``. What it says of truncation and padding is not used.
     max_length : int
-        Most tokens of one item, special ones included; what follows is cut off.
+        Most tokens that the network reads at once, special ones included. :meth:`prepare` cuts off what follows,
+        :meth:`samples` reads it in further windows.
     pad_id : int, default=0
         Token that fills up shorter items of a batch; never attended to.
 
@@ -48,6 +57,7 @@ class Sentences(Preparation):
     pad_id: int = 0
 
     domain: ClassVar[str] = "text"
+    several: ClassVar[bool] = True
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Sentences:
@@ -62,7 +72,7 @@ class Sentences(Preparation):
         return made
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
-        """Return the texts as a list; see :class:`Preparation`."""
+        """Return the texts, or the lists of words, as a list; see :class:`Preparation`."""
         if isinstance(X, (str, bytes)):
             raise DataTypeError(f"{where}: X must be a list of texts, got one text: pass a list, [X].")
         if hasattr(X, "columns") or getattr(X, "ndim", 1) != 1 or not hasattr(X, "__len__"):
@@ -74,40 +84,85 @@ class Sentences(Preparation):
         items = list(X)
         if not items:
             raise DataError(f"{where}: Found X with 0 sample(s) while a minimum of 1 is required.")
+        kind = list if isinstance(items[0], _WORDS) else str
         for i, item in enumerate(items):
-            if isinstance(item, str):
-                continue
-            missing = item is None or item != item or type(item).__name__ == "NAType"
-            if missing:
-                raise DataTypeError(
-                    f"{where}: X[{i}] is missing ({shown(item)}); every item must be text. Drop the row, "
-                    "or fill it with ''."
-                )
-            raise DataTypeError(f"{where}: X[{i}] must be text, got {shown(item)} ({type(item).__name__}).")
+            _check_item(item, f"{where}: X[{i}]", kind)
         return items
 
     def content(self, item: Any) -> bytes:
-        """Return the text in UTF-8."""
-        return str(item).encode("utf-8", "surrogatepass")
+        """Return a text in UTF-8; words between bytes that UTF-8 never has."""
+        if isinstance(item, _WORDS):
+            return b"".join(b"\xff" + _utf8(word) for word in item)
+        return _utf8(str(item))
 
     def prepare(self, item: Any) -> Tensor:
         """Return int64 token ids (t,), 1 <= t <= ``max_length``."""
+        return self._ids(self._encoded(item))
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the item in windows of ``max_length`` tokens, each with its special tokens.
+
+        Neighbouring windows share about a quarter of their tokens. A word belongs to the window in which its first
+        piece lies furthest from a cut. A word of which the tokenizer makes nothing has no row in any trace.
+
+        Raises
+        ------
+        BadItem
+            It is no text, or ``max_length`` leaves no room beside the special tokens.
+        """
+        windows = self._windows(item)
+        spans = None if isinstance(item, _WORDS) else word_spans(windows, str(item))
+        return [Sample(self._ids(w), trace) for w, trace in zip(windows, traces(windows, spans), strict=True)]
+
+    def words(self, item: Any) -> list[tuple[int, int]]:
+        """Return where each word of a text begins and ends, in characters; its number is the one that traces give.
+
+        A word of which the tokenizer makes nothing, or of white space alone, is an empty span. Of a list of words, a
+        span is the whole word.
+        """
+        if isinstance(item, _WORDS):
+            return [(0, len(word)) for word in item]
+        spans = word_spans(self._windows(item), str(item))
+        found: list[tuple[int, int]] = []
+        for word in range(max(spans, default=-1) + 1):
+            end = found[-1][1] if found else 0
+            found.append(spans.get(word, (end, end)))
+        return found
+
+    def _encoded(self, item: Any) -> Any:
+        words = isinstance(item, _WORDS)
+        built = _built(self.tokenizer, self.max_length, words)
         try:
-            ids = _built(self.tokenizer, self.max_length).encode(str(item)).ids
+            return built.encode(list(item), is_pretokenized=True) if words else built.encode(str(item))
         except (UnicodeEncodeError, TypeError):
             raise BadItem("it holds half of a character (a lone surrogate), which is not text") from None
+
+    def _windows(self, item: Any) -> list[Any]:
+        encoded = self._encoded(item)
+        if not encoded.overflowing:
+            return [encoded]
+        special = _built(self.tokenizer, self.max_length, isinstance(item, _WORDS)).num_special_tokens_to_add(False)
+        if special >= self.max_length:
+            raise BadItem(f"max_length={self.max_length} leaves no room beside {special} special tokens")
+        return [encoded, *encoded.overflowing]
+
+    def _ids(self, encoded: Any) -> Tensor:
         # Without special tokens an empty text has no token at all, and nothing to average.
-        return torch.tensor(ids or [self.pad_id], dtype=torch.int64)
+        return torch.tensor(encoded.ids or [self.pad_id], dtype=torch.int64)
 
     def pieces(self, item: Any) -> list[tuple[str, bool]]:
         """Return the text behind each token of :meth:`prepare`, as it stands in the item, and whether it is known.
 
         Special tokens, which stand for no text, have their name; an empty text has one piece, which is empty.
         """
-        built, text = _built(self.tokenizer, self.max_length), str(item)
-        found, unknown = built.encode(text), getattr(built.model, "unk_token", None)
-        parts = zip(found.offsets, found.tokens, strict=True)
-        return [(text[a:b] if b > a else token, token != unknown) for (a, b), token in parts] or [("", True)]
+        found = self._encoded(item)
+        unknown = getattr(_built(self.tokenizer, self.max_length, False).model, "unk_token", None)
+        words = item if isinstance(item, _WORDS) else None
+        pieces = []
+        for (a, b), token, word in zip(found.offsets, found.tokens, found.word_ids, strict=True):
+            text = str(item) if words is None else words[word or 0]
+            pieces.append((text[a:b] if b > a else token, token != unknown))
+        return pieces or [("", True)]
 
     def blank(self, bucket: int) -> Tensor:
         """Return an item of nothing but padding."""
@@ -128,17 +183,62 @@ class Sentences(Preparation):
         return {"input_ids": ids, "attention_mask": mask}
 
 
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _check_item(item: Any, where: str, kind: type) -> None:
+    """Raise where an item is neither text nor words, or is not of the first item's ``kind``."""
+    if isinstance(item, _WORDS):
+        if kind is str:
+            raise DataTypeError(f"{where} is a list of words, but X[0] is a text; pass all items in one form.")
+        if len(item) == 0:
+            raise DataError(f"{where} has no words; every list needs one at least. Drop the row.")
+        for j, word in enumerate(item):
+            if isinstance(word, str) and word:
+                continue
+            rule = "is missing" if _is_missing(word) else "must be a word, a text that is not empty"
+            raise DataTypeError(f"{where}[{j}] {rule}, got {shown(word)} ({type(word).__name__}).")
+        return
+    if isinstance(item, str):
+        if kind is list:
+            raise DataTypeError(f"{where} is a text, but X[0] is a list of words; pass all items in one form.")
+        return
+    if _is_missing(item):
+        raise DataTypeError(
+            f"{where} is missing ({shown(item)}); every item must be text. Drop the row, or fill it with ''."
+        )
+    raise DataTypeError(f"{where} must be text, got {shown(item)} ({type(item).__name__}). Lists of words do as well.")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    return isinstance(value, float) and value != value
+
+
 # Kept outside the instances, so that they stay plain values: equal, hashable, cheap to pickle.
-@functools.lru_cache(maxsize=8)
-def _built(text: str, max_length: int) -> Any:
+@functools.lru_cache(maxsize=16)
+def _built(text: str, max_length: int, words: bool) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError:
         raise MissingExtraError("Texts need the package tokenizers: pip install 'punar[text]'") from None
     try:
-        built = Tokenizer.from_str(text)
+        built = Tokenizer.from_str(_with_prefix(text) if words else text)
     except Exception as error:  # tokenizers raises plain Exception
         raise DataError(f"The tokenizer cannot be built from its JSON text: {shown(str(error), 200)}.") from None
     built.no_padding()
-    built.enable_truncation(max_length)
+    room = max_length - built.num_special_tokens_to_add(False)
+    built.enable_truncation(max_length, stride=max(overlap(room), 0))
     return built
+
+
+def _with_prefix(text: str) -> str:
+    """Return a tokenizer's JSON text that reads a word as it reads one after a space, not as the rest of a word."""
+    facts = json.loads(text)
+    split = facts.get("pre_tokenizer") or {}
+    for part in [split, *split.get("pretokenizers", [])]:
+        if part.get("type") == "ByteLevel":
+            part["add_prefix_space"] = True
+    return json.dumps(facts)

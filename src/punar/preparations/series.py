@@ -16,6 +16,8 @@ from punar.data.decode import BadItem
 from punar.data.scaling import Moments, learn_scaler, shares_one_unit
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._sample import Sample
+from punar.preparations._windows import owners, starts
 
 MISSING = ("refuse", "mask")
 SCALINGS = ("auto", "standard", "none")
@@ -45,7 +47,8 @@ class Series(Preparation):
     longest : int
         Steps of the longest item that was trained on.
     max_length : int or None
-        Most steps of an item; what follows is cut off.
+        Most steps that the network reads at once. :meth:`prepare` cuts off what follows, :meth:`samples` reads it in
+        further windows.
     id_column, time_column : str or None
         Of long tables.
 
@@ -68,6 +71,7 @@ class Series(Preparation):
     time_column: str | None = None
 
     domain: ClassVar[str] = "series"
+    several: ClassVar[bool] = True
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Series:
@@ -138,8 +142,23 @@ class Series(Preparation):
         return f"{values.shape}{values.dtype}".encode() + values.tobytes()
 
     def prepare(self, item: Any) -> Tensor:
-        """Return float32 (t, ``width``): scaled values, and under "mask" the flags of observed ones behind them."""
-        values = np.asarray(item, dtype=np.float64)[: self.max_length]
+        """Return float32 (t, ``width``): scaled values, then under "mask" the flags of observed ones."""
+        return self._scaled(np.asarray(item)[: self.max_length])
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the item in windows of ``max_length`` steps; each step belongs to one of them, a missing one too."""
+        steps = self._scaled(item)
+        window = self.max_length or max(len(steps), 1)
+        owner = owners(len(steps), window)
+        found = []
+        for k, start in enumerate(starts(len(steps), window)):
+            at = np.arange(start, min(start + window, len(steps)))
+            trace = np.stack([at, at, at + 1, owner[at] == k], axis=1).astype(np.int64)
+            found.append(Sample(steps[start : start + window], torch.from_numpy(trace)))
+        return found
+
+    def _scaled(self, item: Any) -> Tensor:
+        values = np.asarray(item, dtype=np.float64)
         if self.shift:
             with np.errstate(over="ignore"):
                 values = (values - np.asarray(self.shift)) / np.asarray(self.scale)

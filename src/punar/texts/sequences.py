@@ -12,6 +12,7 @@ EQUALS_LINEAR = " A linear model on {what} gives {linear:.3f}: no clear differen
 STATISTICS = "each channel's mean, deviation, extremes, first and last value"
 BAG = "the words without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."
+RIVALS: dict[str, str] = {}  # by the name of a rival in the report, for tasks that have rivals of their own
 PREDICTING = "predictions"
 
 # Autoencoders of series on the command line.

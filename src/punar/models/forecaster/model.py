@@ -168,4 +168,4 @@ class ForecastRows:
         index = index.cpu()
         target = self._windows.future(index) - base(self._relative_to, self._linear, self._windows, index)
         batch = batch_of(self._histories, self._windows, index, self._device)
-        return Mini(batch, self._task.encoded(target).to(self._device), None)
+        return Mini(batch, {"y": self._task.encoded(target).to(self._device)}, None, len(index))
