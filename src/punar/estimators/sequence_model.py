@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import ClassifierTags, RegressorTags, Tags
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
@@ -17,35 +17,19 @@ from punar.cells import Cell
 from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.errors import DamagedModelError, NotSupportedError
-from punar.estimators._forecast_face import Forecasts
+from punar.errors import DamagedModelError
+from punar.estimators._forecasting import ForecastMethods, carrier
+from punar.estimators._tasked import estimator_type, gives_probabilities, tagged
 from punar.models import assemble
-from punar.models.forecaster import answer as _forecast_predict
-from punar.models.forecaster import fit as _forecast_job
-from punar.models.forecaster import store as _forecast_store
-from punar.models.recurrent import answer as _sequence_predict
-from punar.models.recurrent import fit as _sequence_job
-from punar.models.recurrent import store as _sequence_store
-from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.module import POOLINGS
 from punar.preparations import Preparation
 from punar.preparations.series import MISSING, SCALINGS
 from punar.tasks import Task
 from punar.texts import sequences as texts
-from punar.training import job as _fitting
-
-_FORECASTING = "forecasting"
+from punar.training import job as jobs
 
 
-def _gives_probabilities(estimator: SequenceModel) -> bool:
-    if estimator._kind() != "classifier":
-        raise NotSupportedError(
-            f"{type(estimator).__name__}.predict_proba is for classification, not task={estimator.task!r}."
-        )
-    return True
-
-
-class SequenceModel(Forecasts, BaseEstimator):
+class SequenceModel(ForecastMethods, BaseEstimator):
     """Classify, predict numbers from or forecast sequences of unequal length with a recurrent network.
 
     Sequences are series of numbers, texts (words become vectors that are learned) or recordings (log-mel frames).
@@ -58,7 +42,8 @@ class SequenceModel(Forecasts, BaseEstimator):
     hidden_size : int, default=64
         Units of each layer and direction.
     num_layers : int, default=1
-    bidirectional : bool, default=False
+    bidirectional : bool or "auto", default="auto"
+        Read each sequence from both ends. "auto" does where each step or token has a label.
         Also read from the end; not for forecasts of what is not known yet.
     dropout : "auto" or float in [0, 1), default="auto"
         On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, else 0.
@@ -144,10 +129,10 @@ class SequenceModel(Forecasts, BaseEstimator):
     """
 
     _RULES: ClassVar = {
-        **_fitting.TRAINING_RULES,
+        **jobs.TRAINING_RULES,
         "hidden_size": integer(1),
         "num_layers": integer(1, 64),
-        "bidirectional": boolean(),
+        "bidirectional": either(one_of("auto"), boolean()),
         "dropout": either(one_of("auto"), number(0, 1, open_high=True)),
         "learning_rate": either(one_of("auto"), number(0, open_low=True)),
         "layer_norm": boolean(),
@@ -170,7 +155,7 @@ class SequenceModel(Forecasts, BaseEstimator):
         hidden_size: int = 64,
         *,
         num_layers: int = 1,
-        bidirectional: bool = False,
+        bidirectional: bool | str = "auto",
         dropout: float | str = "auto",
         layer_norm: bool = False,
         pooling: str = "auto",
@@ -269,20 +254,15 @@ class SequenceModel(Forecasts, BaseEstimator):
         punar.errors.ParameterError, DataError, CheckpointError, TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
-        cell = assemble.part(self, "cell", "cells", Cell)
-        cell.check()
-        with _fitting.all_or_nothing(self), as_usual():
-            if self._forecasts():
-                _forecast_job.refuse_targets(self, y, sample_weight)
-                self._take(_forecast_job.fit(self, X, checkpoint))
-            else:
-                task = assemble.part(self, "task", "tasks", Task)
-                self._take(_sequence_job.fit(self, cell, task, X, y, sample_weight, checkpoint))
+        assemble.part(self, "cell", "cells", Cell).check()
+        task = assemble.part(self, "task", "tasks", Task)
+        with jobs.all_or_nothing(self), as_usual():
+            self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self
 
-    def _take(self, fitted: Fitted) -> None:
-        self._fitted = fitted
+    def _take(self, fitted: Any) -> None:
+        self.fitted_ = fitted
         self.module_ = fitted.module
         self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
         for name in ("classes_", "n_features_in_"):
@@ -294,70 +274,68 @@ class SequenceModel(Forecasts, BaseEstimator):
 
     # -- using --------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any = None) -> np.ndarray:
-        """Return classes, numbers, or the steps after the end of each series."""
+    def predict(self, X: Any = None) -> Any:
+        """Return classes, numbers, a label for each step or token, or the steps after the end of each series."""
         fitted = self._known()
-        if self._forecasts():
-            return _forecast_predict.predict(self, X)
-        return fitted.task.decode(_sequence_predict.raw(self, X, "predict"))
+        return carrier(self).predict(self, fitted, X)
 
-    @available_if(_gives_probabilities)
+    @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
-        task: Any = self._known().task
-        found: np.ndarray = task.proba(_sequence_predict.raw(self, X, "predict_proba"))
+        fitted = self._known()
+        found: np.ndarray = carrier(self).predict_proba(self, fitted, X)
         return found
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return accuracy or R²; for forecasting 1 − MASE / MASE of the last value, on the last horizon of X."""
-        if self._forecasts():
-            return _forecast_predict.score(self, X)
-        return _sequence_predict.score(self, X, y, sample_weight)
+        """Return the task's score: accuracy, R², entity F1; of forecasts the skill on the last horizon of X."""
+        fitted = self._known()
+        return float(carrier(self).score(self, fitted, X, y, sample_weight))
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Return the pooled state of each sequence, float32 (n, hidden size times directions)."""
-        self._known()
-        return _sequence_predict.raw(self, X, "transform", features=True).numpy()
+    def transform(self, X: Any) -> Any:
+        """Return the pooled state of each sequence, float32 (n, hidden size times directions).
 
-    def _known(self) -> Fitted:
+        Where each step has a label: the states of the steps, a list of (time, width).
+        """
+        fitted = self._known()
+        return carrier(self).transform(self, fitted, X)
+
+    def _known(self) -> Any:
         if not self.__sklearn_is_fitted__():
             raise errors.NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
                 "using this estimator."
             )
-        return self._fitted
+        return self.fitted_
 
     @property
     def preparation_(self) -> Preparation:
         """What items are brought to before the network sees them."""
-        return self._known().preparation
+        found: Preparation = self._known().preparation
+        return found
 
     @property
     def cell_(self) -> Cell:
         """The fitted cell's recipe."""
-        return self._known().cell
+        found: Cell = self._known().cell
+        return found
 
     # -- stored ------------------------------------------------------------------------------------------------
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
-        if self._forecasts():
-            return _forecast_store.to_stored(self._known())
-        return _sequence_store.to_stored(self._known())
+        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
+        return found
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
-        """Take what :meth:`to_stored` gave, trusting nothing."""
-        if self._forecasts():
-            self._take(_forecast_store.from_stored(facts, tensors, where, parts))
-        else:
-            fitted = _sequence_store.from_stored(facts, tensors, where, parts)
-            if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
-                raise DamagedModelError(
-                    f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
-                )
-            self._take(fitted)
+        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
+        fitted = carrier(self).from_stored(facts, tensors, where, parts)
+        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
+            raise DamagedModelError(
+                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
+            )
+        self._take(fitted)
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
@@ -367,30 +345,16 @@ class SequenceModel(Forecasts, BaseEstimator):
         super().set_params(**params)
         return self
 
-    def _forecasts(self) -> bool:
-        return self.task == _FORECASTING or type(self.task).__name__ == "Forecasting"
-
-    def _kind(self) -> str | None:
-        if self._forecasts():
-            return None
-        return getattr(assemble.class_of(self.task, "tasks"), "estimator_type", None)
+    @property
+    def _estimator_type(self) -> str | None:
+        return estimator_type(self)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_fitted")
+        return hasattr(self, "fitted_")
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        kind = self._kind()
-        tags.estimator_type = kind
-        tags.target_tags.required = kind is not None
-        tags.no_validation = True
+        tags = tagged(self, super().__sklearn_tags__())
+        tags.target_tags.required = bool(carrier(self).takes_targets)
         tags.input_tags.three_d_array = True
-        tags.input_tags.string = True
         tags.input_tags.allow_nan = self.missing == "mask"
-        if kind == "regressor":
-            tags.regressor_tags = RegressorTags()
-            tags.target_tags.multi_output = True
-        elif kind == "classifier":
-            tags.classifier_tags = ClassifierTags()
-            tags.target_tags.multi_output = bool(getattr(assemble.class_of(self.task, "tasks"), "multi_output", False))
         return tags

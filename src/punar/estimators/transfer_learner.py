@@ -8,36 +8,26 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import ClassifierTags, RegressorTags, Tags
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from punar import errors
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
-from punar.core.runtime import as_usual, available_cores, pick_device, threads
-from punar.errors import NotSupportedError, ParameterError
-from punar.features import cache as caches
-from punar.features import frozen as _frozen
+from punar.core.runtime import as_usual
+from punar.errors import ParameterError
+from punar.estimators._tasked import estimator_type, gives_probabilities, tagged
 from punar.models import assemble
-from punar.models.transfer import store as _transfer_store
+from punar.models.transfer import store
+from punar.models.transfer.answer import answers, features
 from punar.models.transfer.fit import Fitted, fit
-from punar.preparations import Preparation
-from punar.preparations._augment import NAMES as AUGMENTATIONS
+from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
-from punar.training import job as _fitting
-from punar.training.row_progress import RowProgress
+from punar.training import job as jobs
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
-
-
-def _gives_probabilities(estimator: TransferLearner) -> bool:
-    if estimator._kind() == "regressor":
-        raise NotSupportedError(
-            f"{type(estimator).__name__}.predict_proba is for classification, not task={estimator.task!r}."
-        )
-    return True
 
 
 class TransferLearner(BaseEstimator):
@@ -127,7 +117,7 @@ class TransferLearner(BaseEstimator):
     """
 
     _RULES: ClassVar = {
-        **_fitting.TRAINING_RULES,
+        **jobs.TRAINING_RULES,
         "strategy": one_of(*STRATEGIES),
         "learning_rate": either(one_of("auto"), number(0, open_low=True)),
         "layer_decay": number(0, 1, open_low=True),
@@ -229,7 +219,11 @@ class TransferLearner(BaseEstimator):
         check_params(self, self._RULES)
         self._refuse_what_is_not_used()
         task = assemble.part(self, "task", "tasks", Task)
-        with _fitting.all_or_nothing(self), as_usual():
+        if "transfer" not in task.models:
+            raise ParameterError(
+                f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
+            )
+        with jobs.all_or_nothing(self), as_usual():
             self._take(fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self
@@ -246,7 +240,7 @@ class TransferLearner(BaseEstimator):
                 )
 
     def _take(self, fitted: Fitted) -> None:
-        self._body, self.module_, self._task = fitted.body, fitted.module, fitted.task
+        self.fitted_, self.module_ = fitted, fitted.module
         self.history_, self.fit_report_, self.seed_ = fitted.history, fitted.report, fitted.seed
         self.skipped_, self.learning_rates_ = fitted.skipped, fitted.rates
         if hasattr(fitted.task, "classes_"):
@@ -254,87 +248,65 @@ class TransferLearner(BaseEstimator):
 
     # -- using --------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> np.ndarray:
-        """Return classes, numbers or the indicator matrix of labels."""
-        return self._task_fitted().decode(self._raw(X, "predict"))
+    def predict(self, X: Any) -> Any:
+        """Return classes, numbers, the indicator matrix of labels, or a label for each token."""
+        fitted = self._known()
+        found, items = answers(self, fitted, X, "predict")
+        return fitted.task.predictions(found, items)
 
-    @available_if(_gives_probabilities)
+    @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
-        task: Any = self._task_fitted()
-        found: np.ndarray = task.proba(self._raw(X, "predict_proba"))
+        fitted = self._known()
+        task: Any = fitted.task
+        found: np.ndarray = task.proba(torch.stack(answers(self, fitted, X, "predict_proba")[0]))
         return found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return accuracy, R² or, for several labels, the share of items whose labels are all right."""
-        from sklearn.metrics import accuracy_score, r2_score
-
+        """Return the task's score: accuracy, R², the share of items whose labels are all right, or entity F1."""
+        fitted = self._known()
         y = self.preparation_.targets(X, y, f"{type(self).__name__}.score")
-        # scikit-learn takes a column of objects for an unknown kind of target.
-        y = np.asarray(np.asarray(y).tolist()) if np.asarray(y).dtype == object else y
-        metric = r2_score if self._task_fitted().estimator_type == "regressor" else accuracy_score
-        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+        return fitted.task.score(y, self.predict(X), sample_weight)
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Return what the head sees, float32 (n, width): the fine-tuned network as a feature extractor."""
-        return self._features(X, "transform").numpy()
+    def transform(self, X: Any) -> Any:
+        """Return what the head sees, float32 (n, width): the fine-tuned network as a feature extractor.
 
-    def _raw(self, X: Any, method: str) -> Tensor:
-        features = self._features(X, method)
-        device = pick_device(self.device)
-        with as_usual(), torch.no_grad():
-            self.module_.head.to(device)
-            return self.module_.head(features.to(device)).cpu()
+        Where each token has a label: a list of (tokens, width).
+        """
+        found = features(self, self._known(), X, "transform")
+        return found.numpy() if isinstance(found, torch.Tensor) else [each.numpy() for each in found]
 
-    def _features(self, X: Any, method: str) -> Tensor:
-        self._task_fitted()
-        where = f"{type(self).__name__}.{method}"
-        body, device = self._body, pick_device(self.device)
-        items = body.plan.preparation.check(X, where)
-        body.module.to(device).eval()
-        with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as progress:
-            engine = _frozen.engine(
-                body,
-                _frozen.features(body.plan),
-                {"stage": None},
-                items=items,
-                device=device,
-                cache=caches.check(self.cache, where),
-            )
-            return engine.rows(items, where=where, progress=progress).tensor()
-
-    def _task_fitted(self) -> Task:
+    def _known(self) -> Fitted:
         if not self.__sklearn_is_fitted__():
             raise errors.NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
                 "using this estimator."
             )
-        return self._task
+        return self.fitted_
 
     @property
     def preparation_(self) -> Preparation:
         """What items are brought to before the network sees them."""
-        self._task_fitted()
-        return self._body.plan.preparation
+        return self._known().body.plan.preparation
 
     # -- stored ------------------------------------------------------------------------------------------------
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
-        return _transfer_store.to_stored(self)
+        return store.to_stored(self._known())
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
-        """Take what :meth:`to_stored` gave, trusting nothing."""
-        self._take(_transfer_store.from_stored(facts, tensors, where, parts))
+        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
+        self._take(store.from_stored(facts, tensors, where, parts))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self.__sklearn_is_fitted__():
-            self.module_.planned(self._body.plan)
+            self.module_.planned(self.fitted_.body.plan, self.fitted_.task.view)
 
     def set_params(self, **params: Any) -> TransferLearner:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""
@@ -344,26 +316,14 @@ class TransferLearner(BaseEstimator):
         return self
 
     @property
-    def _estimator_type(self) -> str:
-        return str(self._kind())
-
-    def _kind(self) -> str | None:
-        return getattr(assemble.class_of(self.task, "tasks"), "estimator_type", None)
+    def _estimator_type(self) -> str | None:
+        return estimator_type(self)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_body")
+        return hasattr(self, "fitted_")
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = self._kind()
+        tags = tagged(self, super().__sklearn_tags__())
         tags.target_tags.required = True
-        tags.no_validation = True
         tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        if self._kind() == "regressor":
-            tags.regressor_tags = RegressorTags()
-            tags.target_tags.multi_output = True
-        elif tags.estimator_type == "classifier":
-            tags.classifier_tags = ClassifierTags()
-            tags.target_tags.multi_output = bool(getattr(assemble.class_of(self.task, "tasks"), "multi_output", False))
         return tags

@@ -42,7 +42,7 @@ def features(plan: Plan, layers: Sequence[Stage] = (), pooling: str = "default")
     return compute
 
 
-def shown(view: View) -> Compute:
+def of_view(view: View) -> Compute:
     """Return a function that gives what a view shows of each item, one tensor with the items first."""
     if view.form == "tokens":
         return lambda module, batch: view.compute(module, batch).values

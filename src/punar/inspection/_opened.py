@@ -20,7 +20,8 @@ from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _torch_rnn
 from punar.models.codec.fit import read as read_rows
-from punar.models.recurrent.rows import SequenceRows, sorted_by_length
+from punar.models.recurrent.rows import SequenceRows
+from punar.models.samples import Samples, sorted_by_length
 from punar.preparations import prepare_all
 
 
@@ -141,11 +142,14 @@ def _of_stack(stack: Stack, values: Tensor, lengths: Tensor) -> Opened:
 
 
 def _of_sequences(model: SequenceModel, x: Any, where: str) -> Opened:
-    fitted: Any = model._fitted
-    prepared = prepare_all(fitted.preparation, fitted.preparation.check(x, where), where)
+    fitted: Any = model.fitted_
+    items = fitted.preparation.check(x, where)
+    samples = Samples.of(fitted.task, fitted.preparation, items, where)
+    known = samples.known
+    prepared = prepare_all(fitted.preparation, items, where) if known is None else [sample.tensor for sample in known]
     device = pick_device(model.device)
     module = fitted.module.to(device)
-    rows = SequenceRows(prepared, torch.zeros(len(prepared)), None, device)
+    rows = SequenceRows(prepared, None, None, device)
     return Opened(module.stack, module, rows.lengths, lambda index: rows.take(index).batch, module, module)
 
 

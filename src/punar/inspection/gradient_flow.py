@@ -19,6 +19,7 @@ from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _targets
 from punar.inspection._opened import Opened, evaluating, open_model
 from punar.models.recurrent.rows import rows_per_pass
+from punar.models.samples import Placed
 from punar.texts import inspection as texts
 
 Loss = Callable[[Tensor], Tensor]
@@ -132,7 +133,7 @@ def gradient_flow(model: Any, x: Any, y: Any = None, *, loss: Loss | None = None
 
 
 def _loss_of(
-    model: Any, opened: Opened, target: Tensor | None, loss: Loss | None, where: str
+    model: Any, opened: Opened, target: Placed | None, loss: Loss | None, where: str
 ) -> Callable[[Any, Tensor], Tensor]:
     """Return a function of the rows and their numbers: the sum of their losses."""
 
@@ -141,10 +142,11 @@ def _loss_of(
         return (last.square().mean(1) if loss is None else torch.as_tensor(loss(states))).sum()
 
     def of_task(rows: Any, index: Tensor) -> Tensor:
-        raw, task = opened.run(rows), model._fitted.task
-        wanted = _targets.own(task, raw, where) if target is None else target[index].to(raw.device)
-        total: Tensor = task.loss(raw, wanted, None) * len(index)
-        return total
+        raw, task = opened.run(rows), model.fitted_.task
+        found = task.itself(raw) if target is None else target.take(index, rows)
+        wanted = {name: value.to(raw.device) for name, value in found.items()}
+        terms = task.losses(lambda _: raw, rows, wanted, None, progress=1.0, generator=None)
+        return torch.stack([term.mean for term in terms.values()]).sum() * len(index)
 
     def of_objective(rows: Any, index: Tensor) -> Tensor:
         return torch.stack(list(opened.run(rows).values())).sum() * len(index)

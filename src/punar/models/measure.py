@@ -1,4 +1,4 @@
-"""Did it learn? A model's answers beside the best constant answer and beside rivals, measured by the task's own meter."""
+"""Did it learn? A model's answers beside the best constant answer and rivals, measured by the task's own meter."""
 
 from __future__ import annotations
 

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING
 from punar.core.lazy import lazily
 
 if TYPE_CHECKING:
-    from punar.preparations._augment import AUGMENTATIONS as AUGMENTATIONS, Variant as Variant, augment as augment
-    from punar.preparations._preparation import Batch as Batch, Preparation as Preparation, naming as naming, prepare_all as prepare_all
+    from punar.preparations._augment import AUGMENTATIONS as AUGMENTATIONS
+    from punar.preparations._augment import Variant as Variant
+    from punar.preparations._augment import augment as augment
+    from punar.preparations._preparation import Batch as Batch
+    from punar.preparations._preparation import Preparation as Preparation
+    from punar.preparations._preparation import naming as naming
+    from punar.preparations._preparation import prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
     from punar.preparations._samples import SampleOf as SampleOf
-    from punar.preparations._vocabulary import as_texts as as_texts, learn_vocabulary as learn_vocabulary, vocabulary_size as vocabulary_size
+    from punar.preparations._vocabulary import as_texts as as_texts
+    from punar.preparations._vocabulary import learn_vocabulary as learn_vocabulary
+    from punar.preparations._vocabulary import vocabulary_size as vocabulary_size
 
 _HOME = {
     "AUGMENTATIONS": "_augment",

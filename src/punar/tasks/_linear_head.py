@@ -20,6 +20,9 @@ _PENALTIES = (1e-1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5)
 _FOLDS = 4
 # From here on one split says as much as four, at a quarter of the price.
 _MANY_ROWS = 4000
+# Of a label for each token there are many more rows than a start needs.
+_MOST_ROWS = 10_000
+_UNLIKELY = -10.0
 # Threads that wait for each other at every small product cost 5 to 17 times the work (measured).
 _ON_ONE_THREAD = functools.partial(threadpool_limits, 1)
 
@@ -109,6 +112,35 @@ def fit_logistic(features: np.ndarray, label: np.ndarray, weight: np.ndarray | N
     if len(coefficients) == 1:
         coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercept, intercept] / 2
     return LinearHead(*space.back(coefficients, intercept), {"C": chosen, **facts}, held_out)
+
+
+def fit_logistic_of_some(
+    features: np.ndarray, label: np.ndarray, weight: np.ndarray | None, outputs: int, seed: int
+) -> LinearHead:
+    """Fit a multinomial logistic regression on at most 10,000 rows, whose labels need not all be present.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n, width)
+    label : ndarray of shape (n,)
+        From 0 to ``outputs`` - 1.
+    weight : ndarray of shape (n,) or None
+    outputs : int
+        How many rows of weights there are; a label without rows gets a bias that makes it unlikely.
+    seed : int
+        Of the choice of rows, and of the validation folds.
+    """
+    if len(label) > _MOST_ROWS:
+        some = np.sort(np.random.default_rng(seed).choice(len(label), _MOST_ROWS, replace=False))
+        features, label, weight = features[some], label[some], None if weight is None else weight[some]
+    known, own = np.unique(label, return_inverse=True)
+    full, bias = np.zeros((outputs, features.shape[1]), np.float32), np.full(outputs, _UNLIKELY, np.float32)
+    if len(known) < 2:
+        bias[known] = 0.0
+        return LinearHead(full, bias, {"rows": len(label)})
+    head = fit_logistic(features, own.reshape(-1), weight, seed)
+    full[known], bias[known] = head.weight, head.bias
+    return LinearHead(full, bias, {**head.facts, "rows": len(label)})
 
 
 def fit_ridge(features: np.ndarray, target: np.ndarray, weight: np.ndarray | None, seed: int) -> LinearHead:

@@ -68,3 +68,36 @@ class RowsMeter:
             return self._measure(raw[some], target[some])
 
         return bootstrap(len(target), measure, level, seed)
+
+
+class ShareMeter:
+    """The share of labels that are right, over all labels of all items.
+
+    Parameters
+    ----------
+    column : str
+        Name of the targets.
+    """
+
+    def __init__(self, column: str) -> None:
+        self._column = column
+        self._counts: list[tuple[int, int]] = []  # right, all
+
+    def add(self, answers: Sequence[Any], targets: Targets) -> None:
+        """Count encoded answers beside what was right, item by item."""
+        for found, true in zip(answers, targets.columns[self._column], strict=True):
+            self._counts.append((int((found == true).sum()), true.numel()))
+
+    def value(self) -> float:
+        """Return the share."""
+        return self._share(np.asarray(self._counts, dtype=np.float64).reshape(-1, 2))
+
+    def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
+        """Return an interval of the share, by resampling items."""
+        counts = np.asarray(self._counts, dtype=np.float64).reshape(-1, 2)
+        return bootstrap(len(counts), lambda index: self._share(counts[index]), level, seed)
+
+    @staticmethod
+    def _share(counts: np.ndarray) -> float:
+        right, every = counts.sum(0)
+        return float(right / max(every, 1.0))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from punar.core.runtime import pick_device, threads
-from punar.data.splits import split
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
+from punar.data.splits import split
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.models import assemble

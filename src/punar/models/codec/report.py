@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from punar.data.steps import are_sequences
-from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, TrainingDivergedError, shown
+from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
 from punar.training.report import MOST_ROWS, FitReport
 

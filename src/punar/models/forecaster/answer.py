@@ -15,21 +15,22 @@ from punar.core.params import check_params, number
 from punar.core.runtime import as_usual, pick_device
 from punar.data.panel import Panel
 from punar.data.windows import Windows
-from punar.errors import NotSupportedError, ParameterError
+from punar.errors import ParameterError
 from punar.models.forecaster import report as reports
 from punar.models.forecaster.model import Forecaster
+from punar.models.recurrent.passes import states_of
+from punar.models.recurrent.rows import SequenceRows
+from punar.preparations import prepare_all
 
 
-def predict(estimator: Any, X: Any) -> np.ndarray:
+def predict(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
     """Return the steps after the end of each series; see :meth:`punar.SequenceModel.predict`."""
-    forecaster = forecaster_of(estimator, "predict")
     panel, _, values = _forecasts(estimator, forecaster, X, "predict")
     return panel.shaped(values[..., forecaster.median])
 
 
-def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
+def predict_quantiles(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
     """Return the quantiles that were asked for, in their order, as a last axis."""
-    forecaster = forecaster_of(estimator, "predict_quantiles")
     if not forecaster.task.quantiles:
         raise ParameterError(
             f"{type(estimator).__name__}.predict_quantiles: the model was fitted without quantiles. Fit with "
@@ -40,16 +41,14 @@ def predict_quantiles(estimator: Any, X: Any) -> np.ndarray:
     return panel.shaped(values[..., wanted])
 
 
-def predict_interval(estimator: Any, X: Any, coverage: float) -> np.ndarray:
+def predict_interval(estimator: Any, forecaster: Forecaster, X: Any, coverage: float) -> np.ndarray:
     """Return intervals that are calibrated on held-out windows, low and high as a last axis."""
-    forecaster = forecaster_of(estimator, "predict_interval")
     panel, low, high = _interval(estimator, forecaster, X, coverage, "predict_interval")[:3]
     return panel.shaped(np.stack([low, high], axis=-1))
 
 
-def predict_table(estimator: Any, X: Any, coverage: float | None) -> pd.DataFrame:
+def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: float | None) -> pd.DataFrame:
     """Return forecasts as a table with a row for each series, step and channel."""
-    forecaster = forecaster_of(estimator, "predict_table")
     if coverage is None:
         panel, _, values = _forecasts(estimator, forecaster, X, "predict_table")
         bounds = {}
@@ -72,9 +71,8 @@ def predict_table(estimator: Any, X: Any, coverage: float | None) -> pd.DataFram
     return pd.DataFrame(columns | {"forecast": middle.ravel()} | bounds)
 
 
-def score(estimator: Any, X: Any) -> float:
+def score(estimator: Any, forecaster: Forecaster, X: Any) -> float:
     """Return the skill on the last horizon of each series, which is held back."""
-    forecaster = forecaster_of(estimator, "score")
     where = f"{type(estimator).__name__}.score"
     facts, horizon = forecaster.histories, forecaster.horizon
     panel = facts.read(X, where)
@@ -89,16 +87,15 @@ def score(estimator: Any, X: Any) -> float:
     return reports.skill(reports.measures(forecaster, windows, relative, scale))
 
 
-def forecaster_of(estimator: Any, method: str) -> Forecaster:
-    """Return what a forecasting fit left behind."""
-    fitted = estimator._known()
-    found = fitted.extra.get("forecaster")
-    if found is None:
-        raise NotSupportedError(
-            f"{type(estimator).__name__}.{method} is for task='forecasting', not {estimator.task!r}."
-        )
-    assert isinstance(found, Forecaster)
-    return found
+def states(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
+    """Return the pooled state of the last window of each series, (n, width)."""
+    facts = forecaster.histories
+    device, where = pick_device(estimator.device), f"{type(estimator).__name__}.transform"
+    with as_usual(), torch.no_grad():
+        prepared = prepare_all(facts, facts.check(X, where), where)
+        module = forecaster.module.to(device).eval()
+        rows = SequenceRows(prepared, None, None, device)
+        return torch.stack(states_of(module, rows, torch.arange(len(rows)))).numpy()
 
 
 def _forecasts(estimator: Any, forecaster: Forecaster, X: Any, method: str) -> tuple[Panel, Windows, np.ndarray]:

@@ -143,7 +143,7 @@ def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DidNotLearnWarning)
-            model = again.fit(cut)._known().extra["forecaster"]
+            model = again.fit(cut).fitted_.forecaster
         at = [np.array([known[i][k] - 1]) for i in some]
         windows = model.histories.windows([panel.items[i] for i in some], model.horizon, model.season, at)
         relative = model.quantiles(windows, pick_device(estimator.device))

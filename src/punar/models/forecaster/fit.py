@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,14 @@ from punar.errors import DataError, ParameterError
 from punar.models import assemble
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
-from punar.models.recurrent.fit import Fitted, design_of, losses_of, settings, train_module
+from punar.models.recurrent.fit import design_of, losses_of, settings, train_module
+from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations.histories import Histories
+from punar.tasks import Task
 from punar.tasks.forecasting import Forecasting
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint
+from punar.training.report import FitReport
 
 _RULES: dict[str, Rule] = {
     "horizon": integer(1),
@@ -39,19 +42,50 @@ _FITS, _CHECKS, _TRAINS, _HELD_OUT, _UNUSED = range(5)
 _SAMPLE = 4096  # windows from which the usual size of targets is learned
 
 
-def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
+@dataclass
+class Fitted:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    cell : Cell
+    design : Design
+    module : SequenceModule
+    preparation : Histories
+    task : Forecasting
+    history : list of dict
+    report : FitReport
+    seed : int
+    forecaster : Forecaster
+        The module with what it adds to, and what it is calibrated by.
+    """
+
+    cell: Cell
+    design: Design
+    module: SequenceModule
+    preparation: Histories
+    task: Forecasting
+    history: list[dict[str, float]]
+    report: FitReport
+    seed: int
+    forecaster: Forecaster
+
+
+def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     """Fit a forecasting model.
 
     Parameters
     ----------
     estimator : SequenceModel
         Its general parameters are checked.
+    task : Task
+        A clone of the estimator's.
     X : array-like
         See :func:`punar.data.panel.read_panel`.
     checkpoint : path or None
     """
     where = f"{type(estimator).__name__}.fit"
-    task = _task(estimator)
+    task = _task(estimator, task)
     cell = assemble.part(estimator, "cell", "cells", Cell)
     device = pick_device(estimator.device)
     seed, seed_to_write = _fitting.resolve_seed(estimator.random_state, checkpoint)
@@ -75,12 +109,12 @@ def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
         some = train[torch.linspace(0, len(train) - 1, min(len(train), _SAMPLE)).long()]
         task.learn_rows((windows.future(some) - base(estimator.relative_to, linear, windows, some)).numpy(), where)
     rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
-    chosen = settings(estimator, histories.domain, cell)
-    design = design_of(estimator, chosen, histories, task.outputs)
+    chosen = settings(estimator, task, histories.domain, cell)
+    design = design_of(estimator, task, chosen, histories)
     module = design.build(cell, seed).to(device)
     # The untrained network adds nothing: training begins at the forecast that it is to improve.
-    nn.init.zeros_(module.head.weight)
-    nn.init.zeros_(module.head.bias)
+    for parameter in module.head.parameters():
+        nn.init.zeros_(parameter)
     store = None
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
@@ -101,9 +135,7 @@ def fit(estimator: Any, X: Any, checkpoint: Any) -> Fitted:
     name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
     report, calibration = _forecast_report.of_fit(forecaster, windows, train, valid, panel, split, name)
     forecaster.calibration = calibration
-    return Fitted(
-        cell, design, forecaster.module, histories, task, loop.history, report, seed, {"forecaster": forecaster}
-    )
+    return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
 def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
@@ -115,10 +147,11 @@ def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
         raise ParameterError(f"{where}: sample_weight is not for task='forecasting'.")
 
 
-def _task(estimator: Any) -> Forecasting:
+def _task(estimator: Any, given: Task) -> Forecasting:
     """Return the task with the estimator's horizon and quantiles, or those of a task that is passed as an object."""
     owner = type(estimator).__name__
-    given = estimator.task if isinstance(estimator.task, Forecasting) else Forecasting()
+    if not isinstance(given, Forecasting):
+        raise ParameterError(f"{owner}: a forecaster carries tasks made from Forecasting, got {type(given).__name__}.")
     task = Forecasting(
         given.horizon if estimator.horizon is None else estimator.horizon,
         given.quantiles if estimator.quantiles is None else estimator.quantiles,
@@ -159,10 +192,10 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
 def _windows(
     histories: Histories, panel: Panel, horizon: int, season: int, split: list[tuple[int, int]]
 ) -> tuple[Windows, Tensor]:
-    """Return the windows of training and those held out behind them, and what each is for."""
+    """Return the windows of training and those held out after them, and what each is for."""
     context, origins, roles = histories.context, [], []
     for x, (trained, held_out) in zip(panel.items, split, strict=True):
-        last = len(x) - horizon  # one behind the last origin that has a whole horizon after it
+        last = len(x) - horizon  # one after the last origin that has a whole horizon after it
         origins.append(np.r_[np.arange(context - 1, context - 1 + trained), np.arange(last - held_out, last)])
         fits, checks = split_in_time(trained, horizon, _INNER)
         roles += [_FITS] * fits + [_TRAINS] * (trained - fits - checks) + [_CHECKS] * checks + [_HELD_OUT] * held_out
@@ -171,7 +204,7 @@ def _windows(
     if windows.masked:
         every = torch.arange(len(windows))
         blank = torch.cat([windows.future(some).isnan().flatten(1).all(1) for some in every.split(_SAMPLE)])
-        # A window with nothing behind it teaches nothing, unless all are so.
+        # A window with nothing after it teaches nothing, unless all are so.
         role[blank] = _UNUSED if bool((~blank & (role < _HELD_OUT)).any()) else role[blank]
     return windows, role
 

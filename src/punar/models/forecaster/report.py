@@ -10,10 +10,10 @@ from torch import Tensor
 
 from punar.data.panel import Panel
 from punar.data.windows import Windows
-from punar.training.report import MOST_ROWS, FitReport
 from punar.models.forecaster.model import Forecaster
 from punar.texts import fit as fit_texts
 from punar.texts import forecasting as texts
+from punar.training.report import MOST_ROWS, FitReport
 
 MODEL, LAST, SEASONAL, LINEAR = "model", "last_value", "seasonal_naive", "linear"
 # Errors of overlapping windows are no independent draws: a smaller difference than this share says nothing.

@@ -18,20 +18,20 @@ from punar.core import plugins
 from punar.data.clock import Clock
 from punar.errors import DamagedModelError, shown
 from punar.models.codec.model import as_damage
-from punar.training.report import FitReport
+from punar.models.forecaster.fit import Fitted
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail
-from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.store import stored_module, stored_network
 from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 from punar.texts import card
+from punar.training.report import FitReport
 
 _MOST = 2**24
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return a fit's facts and tensors."""
-    forecaster: Forecaster = fitted.extra["forecaster"]
+    forecaster: Forecaster = fitted.forecaster
     tail, linear = forecaster.tail, forecaster.linear
     tensors = {f"module.{k}": v for k, v in fitted.module.state_dict().items()}
     tensors |= {
@@ -99,9 +99,9 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
         if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
             raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch.")
         report = FitReport.from_stored(facts["report"], where)
-    module = stored_module(cell, design, tensors, where)
+    module = stored_module(cell, design, tensors, where, task)
     forecaster = Forecaster(module, histories, task, season, relative_to, linear, tail, calibration.numpy())
-    return Fitted(cell, design, module, histories, task, history, report, seed, {"forecaster": forecaster})
+    return Fitted(cell, design, module, histories, task, history, report, seed, forecaster)
 
 
 def _linear(

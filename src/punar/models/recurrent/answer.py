@@ -57,9 +57,7 @@ def matched(estimator: Any, fitted: Fitted, X: Any, y: Any, where: str) -> Any:
     return sequences.matched(y, found, where)
 
 
-def _read(
-    estimator: Any, fitted: Fitted, X: Any, method: str
-) -> tuple[Sequence[Any], Samples, SequenceRows]:
+def _read(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[Sequence[Any], Samples, SequenceRows]:
     where = f"{type(estimator).__name__}.{method}"
     if X is None:
         raise DataTypeError(f"{where}: X is needed for task={estimator.task!r}, got None.")

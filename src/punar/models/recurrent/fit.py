@@ -117,9 +117,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     measured, held_out = (valid, True) if len(valid) else (train, False)
     measured = measured[: reports.MOST_ROWS]
     which, rows_from = (texts.WHICH_HELD_OUT, "held_out") if held_out else (texts.WHICH_TRAINING, "training")
-    answers = Measured(
-        answers_of(task, module, rows, samples, measured, found.items), measured, which, rows_from
-    )
+    answers = Measured(answers_of(task, module, rows, samples, measured, found.items), measured, which, rows_from)
     rivals = reports.rivals(task, preparation, rows, found.items, targets, weight, train, measured, seed)
     report = reports.of_training(task, answers, targets, rivals=rivals, kind=found.kind)
     return Fitted(cell, design, module.cpu().eval(), preparation, task, loop.history, report, seed)
@@ -197,9 +195,7 @@ def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         with drawing_from(generator):
-            return task.losses(
-                module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator
-            )
+            return task.losses(module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator)
 
     return losses
 

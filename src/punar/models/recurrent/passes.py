@@ -34,9 +34,7 @@ def answers_of(
         All items.
     """
     index = samples.index(items)
-    parts = by_length(
-        module, rows, index, lambda batch, some: task.answer(module, batch, samples.traces(some))
-    )
+    parts = by_length(module, rows, index, lambda batch, some: task.answer(module, batch, samples.traces(some)))
     return samples.merged(task, parts, index, given)
 
 

@@ -11,12 +11,12 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from punar.training.report import MOST_ROWS, FitReport
 from punar.models.measure import Measured, beside_constant, score_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import Preparation
 from punar.tasks import Targets, Task
 from punar.texts import sequences as texts
+from punar.training.report import MOST_ROWS, FitReport
 
 _STRENGTH = 10.0  # of logistic regression on tf-idf; the usual 1 is too strong a penalty on rows of length 1
 
@@ -44,8 +44,10 @@ def of_training(
     for name, answers in rivals.items():
         score = report[name] = score_of(task, answers, some)
         lead = report["model"] - score
-        verdict = texts.BEATS_LINEAR if lead > noise else texts.LOSES_TO_LINEAR if lead < -noise else texts.EQUALS_LINEAR
-        what = texts.RIVALS[name] if name in texts.RIVALS else texts.BAG if kind == "texts" else texts.STATISTICS
+        verdict = (
+            texts.BEATS_LINEAR if lead > noise else texts.LOSES_TO_LINEAR if lead < -noise else texts.EQUALS_LINEAR
+        )
+        what = texts.RIVALS.get(name, texts.BAG if kind == "texts" else texts.STATISTICS)
         report["verdict"] += verdict.format(linear=score, what=what)
     return report
 

@@ -14,16 +14,15 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.codec.model import as_damage
-from punar.training.report import FitReport
 from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.module import Design, SequenceModule
-from punar.preparations import Preparation
-from punar.preparations import _vocabulary as vocabulary
+from punar.preparations import Preparation, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.tasks import Task
 from punar.texts import card
+from punar.training.report import FitReport
 
 _PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
 # The tokenizer's text may be larger than a config file should be.
@@ -74,7 +73,7 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
         if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
             raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch.")
         report = FitReport.from_stored(facts["report"], where)
-    module = stored_module(cell, design, tensors, where)
+    module = stored_module(cell, design, tensors, where, task)
     return Fitted(cell, design, module, preparation, task, history, report, seed)
 
 
@@ -102,16 +101,16 @@ def stored_network(facts: Mapping[str, Any], parts: tuple[type, ...], where: str
 def check_input(preparation: Preparation, design: Design, where: str) -> None:
     """Raise where a preparation gives steps of another width, or tokens of another vocabulary, than a network reads."""
     if isinstance(preparation, Sentences):
-        found, wanted = vocabulary.size(preparation), design.tokens
+        found, wanted = vocabulary_size(preparation), design.tokens
     else:
         found, wanted = preparation.width, None if design.tokens is not None else design.width  # type: ignore[attr-defined]
     if found != wanted:
         raise DamagedModelError(f"{where}: the input has {found} numbers or tokens, the network reads {wanted}.")
 
 
-def stored_module(cell: Cell, design: Design, tensors: Mapping[str, Tensor], where: str) -> SequenceModule:
+def stored_module(cell: Cell, design: Design, tensors: Mapping[str, Tensor], where: str, task: Task) -> SequenceModule:
     """Return the network with its stored weights."""
     own = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-    module = load_weights(lambda: design.build(cell), own, where)
+    module = load_weights(lambda: design.build(cell, None, task.build), own, where)
     assert isinstance(module, SequenceModule)
     return module.eval()

@@ -59,9 +59,7 @@ def _run(head: nn.Module, shown: Tensor) -> Tensor:
     return found
 
 
-def _shown(
-    estimator: Any, fitted: Fitted, items: Sequence[Any], samples: Samples, where: str
-) -> Tensor | list[Tensor]:
+def _shown(estimator: Any, fitted: Fitted, items: Sequence[Any], samples: Samples, where: str) -> Tensor | list[Tensor]:
     body, device, tokens = fitted.body, pick_device(estimator.device), fitted.task.view != "vector"
     preparation, pieces = samples.read_as(body.plan.preparation, items)
     body.module.to(device).eval()
@@ -69,7 +67,7 @@ def _shown(
     with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(estimator.verbose)) as progress:
         engine = frozen.engine(
             body,
-            frozen.shown(view),
+            frozen.of_view(view),
             {"stage": None} | ({"view": view.form} if tokens else {}),
             items=pieces,
             device=device,

@@ -102,7 +102,7 @@ class Job:
         Items that cannot be read are left out of the job, where the estimator says so.
         """
         plan, tokens = self.body.plan, self.task.view != "vector"
-        compute = frozen.boundary(plan, at) if at is not None else frozen.shown(self.view)
+        compute = frozen.boundary(plan, at) if at is not None else frozen.of_view(self.view)
         preparation, items = self.read_as()
         what: dict[str, Any] = {"stage": None if at is None else plan.stages[at - 1].modules[-1]}
         if at is None and tokens:
@@ -140,9 +140,7 @@ class Job:
     def split(self) -> tuple[Tensor, Tensor]:
         """Return training and validation items."""
         fraction = float(self.estimator.validation_fraction)
-        return split(
-            len(self.items), fraction, self.seed, strata=self.task.strata(self.targets), weight=self.weight
-        )
+        return split(len(self.items), fraction, self.seed, strata=self.task.strata(self.targets), weight=self.weight)
 
     def sample_weight(self) -> Tensor | None:
         """Return the weight of each sample: its item's."""

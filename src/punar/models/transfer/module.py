@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from punar.backbones import Plan, View
 from punar.core.replay import replayed
+from punar.features.frozen import of_view
 from punar.models.transfer.freezing import set_trainable
 from punar.models.transfer.lora import freeze_all_but_lora
 
@@ -97,9 +98,9 @@ class Transfer(nn.Module):
     def shown(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Any:
         """Return what the head sees: what the view shows of the batch, from ``value`` on where that is given."""
         if value is None:
-            return self._view.compute(self.backbone, batch)
+            return of_view(self._view)(self.backbone, batch)
         with replayed(self.backbone, self._plan.stages, self.boundary, value):
-            return self._view.compute(self.backbone, batch)
+            return of_view(self._view)(self.backbone, batch)
 
 
 def set_head(head: nn.Module, weight: Tensor, bias: Tensor) -> None:

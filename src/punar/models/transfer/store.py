@@ -14,45 +14,44 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError, ModelFolderError
 from punar.models.codec.model import as_damage
-from punar.training.report import FitReport
+from punar.models.transfer.fit import Fitted
 from punar.models.transfer.module import Transfer
 from punar.tasks import Task
+from punar.training.report import FitReport
 
 # The tokenizer's text may be larger than a config file should be.
 _TOKENIZER = "tokenizer"
 # Parameters that a source makes and throws away, such as those of its classifier.
 
 
-def to_stored(model: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return a fitted model's facts and tensors."""
-    about = {k: v for k, v in model._body.about.items() if k != "input"}
-    given = dict(model._body.about["input"])
-    tensors = {f"module.{k}": v for k, v in model.module_.state_dict().items()}
+    about = {k: v for k, v in fitted.body.about.items() if k != "input"}
+    given = dict(fitted.body.about["input"])
+    tensors = {f"module.{k}": v for k, v in fitted.module.state_dict().items()}
     if isinstance(given.get(_TOKENIZER), str):
         text = given.pop(_TOKENIZER).encode()
         tensors[_TOKENIZER] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
     facts = {
-        "backbone": plugins.to_dict(without_paths(model._body.recipe, model._body.about)),
+        "backbone": plugins.to_dict(without_paths(fitted.body.recipe, fitted.body.about)),
         "about": about,
         "input": given,
-        "provenance": model._body.provenance,
-        "task": plugins.to_dict(model._task),
-        "task_state": model._task.state(),
-        "width": model.module_.head.in_features,
-        "outputs": model.module_.head.out_features,
-        "history": model.history_,
-        "report": dict(model.fit_report_),
-        "seed": model.seed_,
-        "rates": model.learning_rates_,
-        "skipped": {str(k): v for k, v in model.skipped_.items()},
+        "provenance": fitted.body.provenance,
+        "task": plugins.to_dict(fitted.task),
+        "task_state": fitted.task.state(),
+        "width": fitted.body.plan.view(fitted.task.view).width,
+        "outputs": fitted.task.outputs,
+        "history": fitted.history,
+        "report": dict(fitted.report),
+        "seed": fitted.seed,
+        "rates": fitted.rates,
+        "skipped": {str(k): v for k, v in fitted.skipped.items()},
     }
     return facts, tensors
 
 
 def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Any:
     """Return what a fit left behind, from a folder that nobody vouches for."""
-    from punar.models.transfer.fit import Fitted
-
     with as_damage(where):
         recipe, about = stored_backbone(facts, tensors, parts)
         task = plugins.from_dict(facts["task"], parts=parts, allowed=("tasks",))
@@ -73,14 +72,17 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
             def __init__(self) -> None:
                 super().__init__()
                 self.backbone = recipe.build(about)
-                self.head = nn.Linear(width, outputs)
+                view = recipe.plan(self.backbone, about).view(task.view)
+                if view.width != width:
+                    raise DamagedModelError(
+                        f"{where}: the backbone gives {view.width} features, the head takes {width}."
+                    )
+                self.head = task.build(view, None)
 
         own = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
         shell: Any = load_weights(Shell, own, where)
         plan = recipe.plan(shell.backbone, about)
-        if plan.width != width:
-            raise DamagedModelError(f"{where}: the backbone gives {plan.width} features, the head takes {width}.")
-        module = Transfer(shell.backbone, shell.head, plan, frozenset(), batch_norm=False).eval()
+        module = Transfer(shell.backbone, shell.head, plan, plan.view(task.view), frozenset(), batch_norm=False).eval()
         body = Body(recipe, about, shell.backbone, plan, str(facts["provenance"]))
     return Fitted(body, module, task, history, report, seed, skipped, rates)
 

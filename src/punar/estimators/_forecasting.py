@@ -1,32 +1,62 @@
-"""What a :class:`punar.SequenceModel` has for ``task="forecasting"`` only."""
+"""Which model carries a sequence model's task, and the methods that only a forecaster has."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from punar.errors import NotSupportedError
+from punar.errors import NotSupportedError, ParameterError
+from punar.estimators._tasked import task_class
+from punar.models.forecaster.carrier import Forecasts
+from punar.models.recurrent.carrier import Recurrent
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from punar.models.forecaster.backtest import Backtest
 
-
-def _forecasts(estimator: Any) -> bool:
-    if not estimator._forecasts():
-        raise NotSupportedError(
-            f"{type(estimator).__name__}: this method is for task='forecasting', not task={estimator.task!r}."
-        )
-    return True
+# Which of ``models`` carries a task, by the name that the task gives.
+_CARRIERS: dict[str, Any] = {"recurrent": Recurrent(), "forecaster": Forecasts()}
 
 
-class Forecasts:
-    """Methods that exist where the task is forecasting."""
+def carrier(estimator: Any) -> Any:
+    """Return what carries the estimator's task.
 
-    @available_if(_forecasts)
+    Raises
+    ------
+    ParameterError
+        A task that no sequence model can carry.
+    """
+    known = getattr(task_class(estimator), "models", ("recurrent",))
+    for name in known:
+        if name in _CARRIERS:
+            return _CARRIERS[name]
+    raise ParameterError(
+        f"{type(estimator).__name__}: task={estimator.task!r} is not for sequence models; it is carried by "
+        f"{', '.join(known)}."
+    )
+
+
+def _can(method: str) -> Callable[[Any], bool]:
+    def check(estimator: Any) -> bool:
+        if not hasattr(carrier(estimator), method):
+            raise NotSupportedError(
+                f"{type(estimator).__name__}.{method} is for task='forecasting', not task={estimator.task!r}."
+            )
+        return True
+
+    return check
+
+
+class ForecastMethods:
+    """What a sequence model has where its model carries forecasts."""
+
+    _known: Callable[[], Any]
+
+    @available_if(_can("predict_quantiles"))
     def predict_quantiles(self, X: Any = None) -> np.ndarray:
         """Return forecast quantiles, as :meth:`predict` with an axis for ``quantiles`` behind.
 
@@ -40,11 +70,10 @@ class Forecasts:
         punar.errors.ParameterError
             The model was fitted without ``quantiles``.
         """
-        from punar.models.forecaster import answer as _forecast_predict
+        fitted = self._known()
+        return carrier(self).predict_quantiles(self, fitted, X)
 
-        return _forecast_predict.predict_quantiles(self, X)
-
-    @available_if(_forecasts)
+    @available_if(_can("predict_interval"))
     def predict_interval(self, X: Any = None, coverage: float = 0.9) -> np.ndarray:
         """Return intervals, as :meth:`predict` with an axis (low, high) behind.
 
@@ -71,11 +100,10 @@ class Forecasts:
         Vovk, Gammerman and Shafer (2005). Algorithmic learning in a random world. Springer.
         Romano, Patterson and Candès (2019). Conformalized quantile regression. NeurIPS.
         """
-        from punar.models.forecaster import answer as _forecast_predict
+        fitted = self._known()
+        return carrier(self).predict_interval(self, fitted, X, coverage)
 
-        return _forecast_predict.predict_interval(self, X, coverage)
-
-    @available_if(_forecasts)
+    @available_if(_can("predict_table"))
     def predict_table(self, X: Any = None, *, coverage: float | None = None) -> pd.DataFrame:
         """Return forecasts as a table with a row for each series, step and channel.
 
@@ -92,11 +120,10 @@ class Forecasts:
             The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
             (where there are several), ``forecast``, ``low`` and ``high``.
         """
-        from punar.models.forecaster import answer as _forecast_predict
+        fitted = self._known()
+        return carrier(self).predict_table(self, fitted, X, coverage)
 
-        return _forecast_predict.predict_table(self, X, coverage)
-
-    @available_if(_forecasts)
+    @available_if(_can("backtest"))
     def backtest(self, X: Any = None, *, origins: Any = None, stride: int = 1, refit: bool = False) -> Backtest:
         """Forecast from several points in the past, beside what came and beside the baselines.
 
@@ -127,8 +154,5 @@ class Forecasts:
         punar.errors.DataError, ParameterError
             Series shorter than context and horizon, or fewer origins than asked for.
         """
-        from punar.models.forecaster import answer as _forecast_predict
-        from punar.models.forecaster import backtest as _forecast_backtest
-
-        forecaster = _forecast_predict.forecaster_of(self, "backtest")
-        return _forecast_backtest.backtest(self, forecaster, X, origins, stride, refit)
+        fitted = self._known()
+        return carrier(self).backtest(self, fitted, X, origins, stride, refit)

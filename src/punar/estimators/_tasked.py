@@ -1,0 +1,42 @@
+"""What estimators with a ``task`` share: the task's class, tags, and which methods there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils import ClassifierTags, RegressorTags, Tags
+
+from punar.errors import NotSupportedError
+from punar.models import assemble
+
+
+def task_class(estimator: Any) -> type | None:
+    """Return the class of the estimator's task; None where ``fit`` will refuse it."""
+    return assemble.class_of(estimator.task, "tasks")
+
+
+def estimator_type(estimator: Any) -> str | None:
+    """Return scikit-learn's kind of estimator, as the task says."""
+    return getattr(task_class(estimator), "estimator_type", None)
+
+
+def gives_probabilities(estimator: Any) -> bool:
+    """Return True, or raise where the task has no probabilities."""
+    if not hasattr(task_class(estimator), "proba"):
+        raise NotSupportedError(
+            f"{type(estimator).__name__}.predict_proba is for classification, not task={estimator.task!r}."
+        )
+    return True
+
+
+def tagged(estimator: Any, tags: Tags) -> Tags:
+    """Return scikit-learn's tags with what the task says of targets."""
+    kind = tags.estimator_type = estimator_type(estimator)
+    tags.target_tags.multi_output = bool(getattr(task_class(estimator), "multi_output", False))
+    tags.no_validation = True
+    tags.input_tags.string = True
+    if kind == "regressor":
+        tags.regressor_tags = RegressorTags()
+    elif kind == "classifier":
+        tags.classifier_tags = ClassifierTags()
+    return tags
