@@ -238,7 +238,7 @@ def test_the_pinball_loss_finds_the_quantiles_of_noise():
     generator = np.random.default_rng(0)
     noise = torch.from_numpy(generator.exponential(size=(4000, 1, 1)))
     task = Forecasting(horizon=1, quantiles=(0.1, 0.9))
-    target = task.learn(noise.numpy(), "here")
+    target = task.learn_rows(noise.numpy(), "here")
     raw = torch.zeros(1, task.outputs, requires_grad=True)
     optimizer = torch.optim.Adam([raw], lr=0.02)
     for _ in range(400):
@@ -251,7 +251,7 @@ def test_the_pinball_loss_finds_the_quantiles_of_noise():
 
 def test_the_loss_does_not_see_what_is_not_there():
     task = Forecasting(horizon=2)
-    target = task.learn(np.array([[[1.0], [np.nan]], [[3.0], [2.0]]]), "here")
+    target = task.learn_rows(np.array([[[1.0], [np.nan]], [[3.0], [2.0]]]), "here")
     raw = torch.zeros(2, 2, requires_grad=True)
     loss = task.loss(raw, target, None)
     loss.backward()
@@ -259,7 +259,7 @@ def test_the_loss_does_not_see_what_is_not_there():
     assert raw.grad[0, 1] == 0
     assert (raw.grad[0, 0], raw.grad[1, 1]) != (0, 0)
     assert task.unit_.tolist() == [2.0]
-    assert task.score(torch.zeros(2, 2), target) == 0.0
+    assert task.measure(torch.zeros(2, 2), target) == 0.0
 
 
 def test_intervals_widen_with_coverage_and_hold_the_forecast(fitted):

@@ -19,6 +19,9 @@ from punar.core.plugins import member
 from punar.models.recurrent import fit as _sequence_job
 from punar.models.recurrent import rows as _sequence_rows
 from punar.models.recurrent.rows import SequenceRows, by_length
+from punar.models.samples import Placed, Samples
+from punar.tasks import Targets
+from punar.tasks.classification import Classification
 from punar.training.checkpoint import Checkpoint
 
 CELLS = ("rnn", "lstm", "gru", "min_gru", "min_lstm")
@@ -144,11 +147,12 @@ def test_rows_of_one_length_keep_the_order_they_have():
     assert torch.equal(by_length(torch.full((50,), 7), order, 8, torch.Generator()), order)
 
 
-def test_a_batch_holds_its_own_steps_and_zeros_behind_them():
+def test_a_batch_holds_its_own_steps_and_zeros_after_them():
     prepared = [torch.ones(n, 2) * n for n in (3, 1, 2)]
-    mini = SequenceRows(prepared, torch.arange(3), None, torch.device("cpu")).take(torch.tensor([2, 0, 1]))
+    placed = Placed(Classification(), Targets({"y": torch.arange(3)}), Samples(torch.arange(3)))
+    mini = SequenceRows(prepared, placed, None, torch.device("cpu")).take(torch.tensor([2, 0, 1]))
     assert mini.batch["lengths"].tolist() == [2, 3, 1]
-    assert mini.target.tolist() == [2, 0, 1]
+    assert mini.target["y"].tolist() == [2, 0, 1]
     assert mini.batch["values"][:, :3, 0].tolist() == [[2, 2, 0], [3, 3, 3], [1, 0, 0]]
 
 
@@ -489,6 +493,6 @@ def test_hostile_folders_are_refused_by_one_exception(stored, tmp_path, path, va
 )
 def test_cells_without_gates_take_smaller_steps(cell, domain, hidden, rate):
     estimator = punar.SequenceModel(cell, hidden_size=hidden)
-    assert _sequence_job.settings(estimator, domain, member("cells", cell)()).learning_rate == pytest.approx(rate)
+    assert _sequence_job.settings(estimator, Classification(), domain, member("cells", cell)()).learning_rate == pytest.approx(rate)
     fixed = punar.SequenceModel(cell, learning_rate=0.5)
-    assert _sequence_job.settings(fixed, domain, member("cells", cell)()).learning_rate == 0.5
+    assert _sequence_job.settings(fixed, Classification(), domain, member("cells", cell)()).learning_rate == 0.5

@@ -20,8 +20,8 @@ from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _torch_rnn
 from punar.models.codec.fit import read as read_rows
-from punar.models.recurrent.rows import SequenceRows
-from punar.models.samples import Samples, sorted_by_length
+from punar.models.recurrent.rows import SequenceRows, sorted_by_length
+from punar.models.samples import Samples
 from punar.preparations import prepare_all
 
 
