@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from punar.preparations._preparation import naming as naming
     from punar.preparations._preparation import prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
+    from punar.preparations._vocabulary import vocabulary_size as vocabulary_size
 
 _HOME = {
     "Batch": "_preparation",
@@ -19,6 +20,7 @@ _HOME = {
     "Sample": "_sample",
     "naming": "_preparation",
     "prepare_all": "_preparation",
+    "vocabulary_size": "_vocabulary",
 }
 __all__ = sorted(_HOME)
 __getattr__ = lazily(__name__, _HOME)

@@ -60,7 +60,7 @@ def learn(texts: Sequence[str], most: int, max_length: int | None) -> Sentences:
     return Sentences(_splitter(words).to_str(), max_length or _NO_CUT, pad_id=0)
 
 
-def size(preparation: Preparation) -> int:
+def vocabulary_size(preparation: Preparation) -> int:
     """Return how many tokens a preparation's vocabulary has.
 
     Raises
@@ -72,6 +72,9 @@ def size(preparation: Preparation) -> int:
     if sorted(words.values()) != list(range(len(words))) or words[PAD] != 0 or words[UNKNOWN] != 1:
         raise ValueError("the vocabulary must number its words from 0")
     return len(words)
+
+
+size = vocabulary_size
 
 
 def _splitter(words: dict[str, int] | None = None) -> Any:

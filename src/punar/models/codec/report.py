@@ -15,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from punar.data.steps import are_sequences
-from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, TrainingDivergedError, shown
+from punar.errors import DidNotLearnError, DidNotLearnWarning, TrainingDivergedError
 from punar.texts import fit as texts
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -33,19 +33,6 @@ class FitReport(dict[str, Any]):
 
     def __str__(self) -> str:
         return str(self["verdict"])
-
-    @classmethod
-    def from_stored(cls, stored: object, where: str) -> FitReport:
-        """Return the report that a model folder holds.
-
-        Raises
-        ------
-        DamagedModelError
-            It is not one.
-        """
-        if isinstance(stored, dict) and isinstance(stored.get("verdict"), str):
-            return cls(stored)
-        raise DamagedModelError(f"{where}: report must be an object with a verdict, found {shown(stored)}.")
 
     def answer(self, *, strict: bool, advice: str = texts.DID_NOT_LEARN_ADVICE) -> None:
         """Warn, or raise under ``strict``, where the model did not learn."""
