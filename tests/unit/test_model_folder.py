@@ -457,6 +457,25 @@ def test_bad_headers(saved, header, match):
     fails(saved, match)
 
 
+@pytest.mark.parametrize(
+    ("size", "match", "kind"),
+    [
+        # The header agrees with 8 bytes, or with the whole terabyte.
+        (8, "truncated or has something appended", DamagedModelError),
+        (2**40 - 2**20, "more than this machine's memory", ModelFolderError),
+    ],
+)
+def test_a_sparse_file_of_a_terabyte_is_not_read(saved, size, match, kind):
+    path = saved / "model.safetensors"
+    put_header(path, {"a": entry(dtype="U8", shape=(size,), data_offsets=(0, size))}, b"")
+    start = path.stat().st_size
+    try:
+        os.truncate(path, start + max(size, 2**40 - 2**20))
+    except OSError:
+        pytest.skip("this file system keeps no sparse files of a terabyte")
+    fails(saved, match, kind)
+
+
 def test_a_file_larger_than_memory_is_not_read(saved, monkeypatch):
     monkeypatch.setattr("punar.core.tensor_file.fits_in_memory", lambda size: False)
     fails(saved, "more than this machine's memory", ModelFolderError)

@@ -66,9 +66,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     """
     with stored.as_damage(str(folder)):
         codec = config["fitted"]["codec"]
-        found, mean = stored.read_codec(codec, str(folder)), tensors["scaler.mean"]
-        # The folder does not say in which range the pictures were; a mean above 1 tells.
-        top = 255.0 if float(mean.max()) > 1.0 else 1.0
+        found = stored.read_codec(codec, str(folder))
+        mean = stored.read_scaler(tensors, found.input, str(folder)).mean
     if found.input.kind == "sequences":
         raise BackboneError(
             f"{folder} holds an autoencoder of sequences, which cannot be a backbone: its encoder tells padding "
@@ -84,6 +83,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
         "made_by": "you, with punar",
         "licence": "yours",
     }
+    # The folder does not say in which range the pictures were; a mean above 1 tells.
+    top = 255.0 if float(mean.max()) > 1.0 else 1.0
     preparation = _preparation(found.input.kind, shape, top, folder)
     about |= {"input": preparation.facts(), "domain": preparation.domain}
     refuse_larger(lambda: build(about), tensors, str(folder))

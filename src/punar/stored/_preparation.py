@@ -89,11 +89,18 @@ def check_steps(preparation: Any, width: int, tokens: int | None, where: str) ->
 
 
 def estimator_parts(parts: Iterable[object]) -> tuple[object, ...]:
-    """Return the parts that are recipes (scikit-learn's BaseEstimator); preparations are facts, and are not."""
-    return tuple(p for p in parts if not (isinstance(p, type) and issubclass(p, Preparation)))
+    """Return the parts that are recipes (scikit-learn's BaseEstimator): all but preparations, which are facts.
+
+    Raises
+    ------
+    ParameterError
+        Two preparations have one name.
+    """
+    own = _preparations(parts).values()
+    return tuple(p for p in parts if p not in own)
 
 
-def _known() -> list[type]:
+def _known() -> list[Any]:
     return [plugins.member("preparations", name) for name in plugins.members("preparations")]
 
 
@@ -110,12 +117,18 @@ def _of_punar(facts: Mapping[str, Any], where: str) -> type:
 
 
 def _own(name: object, parts: Iterable[object]) -> type[Preparation]:
-    own = {p for p in parts if isinstance(p, type) and issubclass(p, Preparation) and p.__name__ == name}
-    if len(own) > 1:
-        raise ParameterError(f"parts must hold one class of each name, got two called {shown(name)}.")
-    if not own:
+    found = _preparations(parts).get(name) if isinstance(name, str) else None
+    if found is None:
         raise UnknownPartError(
             f"config.json: the model was saved with a preparation of somebody's own, {shown(name)}. Pass its class: "
             f"parts=[{str(name)[:80] if isinstance(name, str) else '...'}]."
         )
-    return own.pop()
+    return found
+
+
+def _preparations(parts: Iterable[object]) -> dict[str, type[Preparation]]:
+    found: dict[str, type[Preparation]] = {}
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, Preparation) and found.setdefault(part.__name__, part) != part:
+            raise ParameterError(f"parts must hold one class of each name, got two called {part.__name__!r}.")
+    return found
