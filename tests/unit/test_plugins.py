@@ -1,4 +1,4 @@
-"""Names into classes and back, from sources that nobody vouches for."""
+"""Names into classes and back, from untrusted sources."""
 
 from __future__ import annotations
 

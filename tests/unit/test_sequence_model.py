@@ -493,6 +493,8 @@ def test_hostile_folders_are_refused_by_one_exception(stored, tmp_path, path, va
 )
 def test_cells_without_gates_take_smaller_steps(cell, domain, hidden, rate):
     estimator = punar.SequenceModel(cell, hidden_size=hidden)
-    assert _sequence_job.settings(estimator, Classification(), domain, member("cells", cell)()).learning_rate == pytest.approx(rate)
+    assert _sequence_job.settings(
+        estimator, Classification(), domain, member("cells", cell)()
+    ).learning_rate == pytest.approx(rate)
     fixed = punar.SequenceModel(cell, learning_rate=0.5)
     assert _sequence_job.settings(fixed, Classification(), domain, member("cells", cell)()).learning_rate == 0.5

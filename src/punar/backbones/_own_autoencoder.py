@@ -10,15 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar import stored
 from punar.backbones._backbone import Plan, Stage, mean_of_map
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
 from punar.core import plugins
-from punar.errors import BackboneError, DamagedModelError, ModelFolderError, ParameterError, shown
+from punar.core.weights import refuse_larger
+from punar.errors import BackboneError, DamagedModelError, ModelFolderError
 from punar.preparations import Preparation
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
-from punar.stored import _model_folder as model_folder
 
 _MOST_NUMBERS = 2**24  # per row
 
@@ -63,35 +64,30 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     DamagedModelError
         The folder does not describe an autoencoder.
     """
-    try:
+    with stored.as_damage(str(folder)):
         codec = config["fitted"]["codec"]
-        given, latent = codec["input"], codec["latent_dim"]
-        if given["kind"] == "sequences":
-            raise BackboneError(
-                f"{folder} holds an autoencoder of sequences, which cannot be a backbone: its encoder tells padding "
-                "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
-                "SequenceModel."
-            )
-        shape = tuple(given["shape"])
-        mean = tensors["scaler.mean"]
-        sound = all(type(n) is int and n >= 1 for n in (*shape, latent)) and math.prod(shape) <= _MOST_NUMBERS
-        if not sound or len(shape) != {"table": 1, "images": 3}[given["kind"]]:
-            raise DamagedModelError(f"{folder}: input must describe rows of one shape, found {shown(given, 200)}.")
-        about = {
-            "architecture": "autoencoder",
-            "codec": {k: codec[k] for k in ("network", "objective", "latent_dim", "input")},
-            "made_by": "you, with punar",
-            "licence": "yours",
-        }
-        # The folder does not say in which range the pictures were; a mean above 1 tells.
-        preparation = _preparation(given["kind"], shape, 255.0 if float(mean.max()) > 1.0 else 1.0, folder)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DamagedModelError(f"{folder}: config.json does not describe an autoencoder: {shown(error)}.") from None
+        found = stored.read_codec(codec, str(folder))
+        mean = stored.read_scaler(tensors, found.input, str(folder)).mean
+    if found.input.kind == "sequences":
+        raise BackboneError(
+            f"{folder} holds an autoencoder of sequences, which cannot be a backbone: its encoder tells padding "
+            "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
+            "SequenceModel."
+        )
+    shape = found.input.shape
+    if math.prod(shape) > _MOST_NUMBERS:
+        raise DamagedModelError(f"{folder}: a row may have at most {_MOST_NUMBERS} numbers, found shape {shape}.")
+    about = {
+        "architecture": "autoencoder",
+        "codec": {k: codec[k] for k in ("network", "objective", "latent_dim", "input")},
+        "made_by": "you, with punar",
+        "licence": "yours",
+    }
+    # The folder does not say in which range the pictures were; a mean above 1 tells.
+    top = 255.0 if float(mean.max()) > 1.0 else 1.0
+    preparation = _preparation(found.input.kind, shape, top, folder)
     about |= {"input": preparation.facts(), "domain": preparation.domain}
-    with torch.device("meta"):
-        needed = sum(p.numel() for p in build(about).parameters())
-    if needed > sum(t.numel() for t in tensors.values()):
-        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
+    refuse_larger(lambda: build(about), tensors, str(folder))
     module = build(about)
     batch = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     stages = prove_stages(module, _stages(module), lambda: module(batch))
@@ -100,15 +96,13 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return encoder, scaling and objective with random weights."""
-    codec = about["codec"]
-    shape, binary, latent = tuple(codec["input"]["shape"]), bool(codec["input"]["binary"]), codec["latent_dim"]
-    try:
-        network: Any = plugins.from_dict(codec["network"], allowed=("networks",))
-        objective: Any = plugins.from_dict(codec["objective"], allowed=("objectives",))
+    codec = stored.read_codec(about["codec"], "config.json")
+    shape, binary, latent = codec.input.shape, codec.input.binary, codec.latent_dim
+    with stored.as_damage("config.json"):
+        network: Any = plugins.from_dict(codec.network, allowed=("networks",))
+        objective: Any = plugins.from_dict(codec.objective, allowed=("objectives",))
         network.check(shape)
         objective.check()
-    except ParameterError as error:
-        raise DamagedModelError(f"config.json does not describe an autoencoder: {error}") from None
     encoder = network.build_encoder(shape, objective.code_width(latent))
     if objective.needs_unit_range(binary):
         encoder = nn.Sequential(_Centre(shape), encoder)
@@ -123,10 +117,8 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     DamagedModelError
         They are not those of the autoencoder that the folder describes.
     """
-    found = {}
-    for name, value in tensors.items():
-        if name.startswith(("module.encoder.", "module.objective.")):
-            found[name.removeprefix("module.")] = value
+    own = stored.own_tensors(tensors)
+    found = {name: value for name, value in own.items() if name.startswith(("encoder.", "objective."))}
     for name in ("shift", "scale"):
         try:
             found[name] = tensors[f"scaler.{name}"].expand(module.get_buffer(name).shape)
@@ -139,13 +131,13 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 
 def plan(about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
-    facts = about["input"]
-    table = facts["domain"] == "table"
-    name = "rows" if table else "pixels"
+    with stored.as_damage("config.json"):
+        preparation = stored.read_preparation(about["input"], "config.json")
+    name = "rows" if preparation.domain == "table" else "pixels"
     return Plan(
         stages=tuple(Stage(each, tuple(modules)) for each, modules in about["stages"]),
         width=int(about["codec"]["latent_dim"]),
-        preparation=Rows.from_facts(facts) if table else Pictures.from_facts(facts),
+        preparation=preparation,
         forward=lambda module, batch: module(batch[name]),
         pool=mean_of_map,
         export=(name,),
@@ -155,7 +147,7 @@ def plan(about: Mapping[str, Any]) -> Plan:
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return config and tensors of a folder that punar saved."""
     try:
-        return model_folder.read(folder)
+        return stored.read_folder(folder)
     except DamagedModelError:
         raise
     except ModelFolderError as error:

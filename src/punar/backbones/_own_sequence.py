@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from punar import stored
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
-from punar.cells import build_encoder
-from punar.core import plugins
-from punar.core.weights import at_most, most_parameters
-from punar.errors import BackboneError, DamagedModelError, ModelFolderError, shown
-from punar.preparations import Batch, Preparation, vocabulary_size
-from punar.preparations.frames import Frames
-from punar.preparations.sentences import Sentences
-from punar.preparations.series import Series
+from punar.cells import Cell, build_encoder
+from punar.core.weights import at_most, most_parameters, refuse_larger
+from punar.errors import BackboneError, shown
+from punar.preparations import Batch
+from punar.preparations.histories import Histories
 
 ARCHITECTURE = "sequence"
-_PREFIX, _TOKENIZER = "module.", "tokenizer"
 _PARTS = ("embed.", "stack.", "pool.")
-_PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
 _DESIGN = ("width", "tokens", "hidden_size", "num_layers", "bidirectional", "layer_norm", "dropout", "pooling")
 _SOME = (9, 6)  # steps of the sequences that stages are proven on: unequal, as in use
 # Of the small networks that these are; what is right for a transformer hardly moves them.
@@ -39,27 +34,28 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     Raises
     ------
     BackboneError
-        It forecasts, or its cell is not one of punar's.
+        It forecasts, or its cell or preparation is not one of punar's.
     DamagedModelError
         The folder does not describe a sequence model.
     """
-    with _as_damage(str(folder)):
+    where = str(folder)
+    with stored.as_damage(where):
         fitted = config["fitted"]
-        task = config["estimator"]["params"].get("task")
-        if task == "forecasting" or (isinstance(task, dict) and task.get("$part", {}).get("class") == "Forecasting"):
-            raise BackboneError(
-                f"{folder} holds a model that forecasts, which cannot be a backbone: it reads windows that are scaled "
-                "by their own series, a step at a time, and has no input facts for whole items. Save one of another "
-                "task."
-            )
-        if fitted["cell"]["folder"] == "user":
-            raise BackboneError(
-                f"{folder} was saved with a cell of somebody's own, {shown(fitted['cell']['class'])}. Backbones are "
-                "made of punar's own cells."
-            )
-        given = dict(fitted["input"])
-        if _TOKENIZER in tensors:
-            given[_TOKENIZER] = tensors[_TOKENIZER].numpy().tobytes().decode()
+        forecasts = fitted["input"].get("domain") == Histories.domain
+        own = fitted["cell"]["class"] if fitted["cell"]["folder"] == "user" else fitted["input"].get(stored.PART)
+    if forecasts:
+        raise BackboneError(
+            f"{folder} holds a model that forecasts, which cannot be a backbone: it reads windows that are scaled "
+            "by their own series, a step at a time, and has no input facts for whole items. Save one of another "
+            "task."
+        )
+    if own is not None:
+        raise BackboneError(
+            f"{folder} was saved with a cell or a preparation of somebody's own, {shown(own)}. Backbones are made of "
+            "punar's own parts."
+        )
+    with stored.as_damage(where):
+        given = stored.with_text(fitted["input"], tensors, where)
         about = {
             "architecture": ARCHITECTURE,
             "most_parameters": most_parameters(tensors),
@@ -70,12 +66,9 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "made_by": "you, with punar",
             "licence": "yours",
         }
-        preparation = _preparation(given)
-        _check_input(preparation, about["design"])
-        with torch.device("meta"):
-            needed = sum(p.numel() for p in build(about).parameters())
-    if needed > sum(t.numel() for t in tensors.values()):
-        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
+        design = about["design"]
+        stored.check_steps(stored.read_preparation(given, where), design["width"], design["tokens"], where)
+        refuse_larger(lambda: build(about), tensors, where)
     module = build(about)
     batch = _some(about["design"])
     stages = prove_stages(module, _stages(module, about["design"]), lambda: _forward(module, batch))
@@ -84,8 +77,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return embedding, layers and pooling with random weights."""
-    with _as_damage("config.json"), at_most(int(about["most_parameters"]), "config.json"):
-        cell: Any = plugins.from_dict(about["cell"], allowed=("cells",))
+    with stored.as_damage("config.json"), at_most(int(about["most_parameters"]), "config.json"):
+        cell: Cell = stored.read_part(about, "cell", Cell, ("cells",), (), "config.json")
         cell.check()
         module: nn.Module = build_encoder(cell, about["design"])
     return module
@@ -93,13 +86,13 @@ def build(about: Mapping[str, Any]) -> nn.Module:
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Put the stored network in, without the head."""
-    named = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
-    put_weights(module, {name: value for name, value in named.items() if name.startswith(_PARTS)}, where)
+    own = stored.own_tensors(tensors)
+    put_weights(module, {name: value for name, value in own.items() if name.startswith(_PARTS)}, where)
 
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
-    with _as_damage("config.json"):
+    with stored.as_damage("config.json"):
         stages = tuple(Stage(str(name), tuple(modules)) for name, modules in about["stages"])
         known = {name for name, _ in module.named_modules()}
         if not stages or not all(s.modules and known.issuperset(s.modules) for s in stages):
@@ -107,7 +100,7 @@ def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
         return Plan(
             stages=stages,
             width=int(module.stack.output_width),  # type: ignore[union-attr, arg-type]
-            preparation=_preparation(about["input"]),
+            preparation=stored.read_preparation(about["input"], "config.json"),
             forward=_forward,
             pool=mean_of_steps,
             export=(),
@@ -132,35 +125,6 @@ def _forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
 
 def _lengths(batch: Mapping[str, Tensor]) -> Tensor:
     return batch["lengths"] if "lengths" in batch else batch["attention_mask"].sum(1)
-
-
-@contextmanager
-def _as_damage(where: str) -> Iterator[None]:
-    """Turn what wrong stored values lead to into DamagedModelError."""
-    try:
-        yield
-    except (BackboneError, ModelFolderError):
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise DamagedModelError(f"{where}: config.json does not describe a sequence model: {shown(error)}.") from None
-
-
-def _preparation(given: Mapping[str, Any]) -> Preparation:
-    kind = _PREPARATIONS.get(str(given["domain"]))
-    if kind is None:
-        raise DamagedModelError("config.json: input must be series, text or audio.")
-    found: Preparation = kind.from_facts(given)
-    return found
-
-
-def _check_input(preparation: Any, design: Mapping[str, Any]) -> None:
-    """Raise ValueError where items become steps of another width, or tokens of another vocabulary, than it reads."""
-    texts = isinstance(preparation, Sentences)
-    if texts != (design["tokens"] is not None):
-        raise ValueError("input and design must both be of texts, or both of numbers")
-    found, wanted = (vocabulary_size(preparation), design["tokens"]) if texts else (preparation.width, design["width"])
-    if found != wanted:
-        raise ValueError(f"the input has {found} numbers or tokens, the network reads {wanted}")
 
 
 def _some(design: Mapping[str, Any]) -> Batch:

@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from punar import stored
 from punar.backbones._backbone import Backbone, Plan
 from punar.backbones._weights import put_weights
-from punar.core import plugins
-from punar.core.weights import at_most, most_parameters
-from punar.errors import DamagedModelError, shown
+from punar.core.weights import at_most, most_parameters, refuse_larger
+from punar.errors import BackboneError, shown
 
 ARCHITECTURE = "transfer"
-_PREFIX, _TOKENIZER = "module.backbone.", "tokenizer"
+_PREFIX = f"{stored.MODULE}backbone."
 
 
 def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -24,14 +23,16 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
     Raises
     ------
+    BackboneError
+        Its preparation is not one of punar's.
     DamagedModelError
         The folder does not describe a transfer model.
     """
-    try:
+    where = str(folder)
+    with stored.as_damage(where):
         fitted = config["fitted"]
-        given = dict(fitted["input"])
-        if _TOKENIZER in tensors:
-            given[_TOKENIZER] = tensors[_TOKENIZER].numpy().tobytes().decode()
+        given = stored.with_text(fitted["input"], tensors, where)
+        own = given.get(stored.PART)
         found = {
             "architecture": ARCHITECTURE,
             "most_parameters": most_parameters(tensors),
@@ -42,13 +43,13 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "made_by": "you, with punar",
             "licence": str(fitted["about"].get("licence", "yours")),
         }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise DamagedModelError(f"{folder}: config.json does not describe a transfer model: {shown(error)}.") from None
-    _recipe(found)
-    with torch.device("meta"):
-        needed = sum(p.numel() for p in build(found).parameters())
-    if needed > sum(t.numel() for t in tensors.values()):
-        raise DamagedModelError(f"{folder}: config.json describes a larger network than the folder holds.")
+        _recipe(found)
+    if own is not None:
+        raise BackboneError(
+            f"{folder} was saved with a preparation of somebody's own, {shown(own)}. Backbones are made of punar's own "
+            "preparations."
+        )
+    refuse_larger(lambda: build(found), tensors, where)
     return found
 
 
@@ -61,8 +62,7 @@ def build(about: Mapping[str, Any]) -> nn.Module:
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Put the stored network in, without the head."""
-    own = {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}
-    put_weights(module, own, where)
+    put_weights(module, stored.own_tensors(tensors, _PREFIX), where)
 
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
@@ -72,7 +72,5 @@ def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
 
 
 def _recipe(about: Mapping[str, Any]) -> tuple[Backbone, dict[str, Any]]:
-    recipe = plugins.from_dict(about["inner"], allowed=("backbones",))
-    if not isinstance(recipe, Backbone):
-        raise DamagedModelError(f"config.json: backbone must be a backbone, found {type(recipe).__name__}.")
+    recipe: Backbone = stored.read_part(about, "inner", Backbone, ("backbones",), (), "config.json")
     return recipe, {**about["about"], "input": about["input"]}

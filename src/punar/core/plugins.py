@@ -122,7 +122,7 @@ def to_dict(part: BaseEstimator, *, user_ok: bool = True) -> dict[str, Any]:
 
 
 def from_dict(stored: object, *, parts: Iterable[object] = (), allowed: Sequence[str] = PART_FOLDERS) -> BaseEstimator:
-    """Rebuild what :func:`to_dict` gave, from a source that nobody vouches for.
+    """Rebuild what :func:`to_dict` gave, from an untrusted source.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""JSON from a stranger: bounded depth, no duplicate keys, no numbers outside JSON, one kind of exception."""
+"""Untrusted JSON: bounded depth, no duplicate keys, no numbers outside JSON, one kind of exception."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from punar.errors import DamagedModelError, shown
 
@@ -32,42 +32,16 @@ def loads(data: bytes, where: str) -> Any:
         Not JSON, deeper than 64 levels, a key twice in one object, NaN or infinity, an integer of more than
         40 digits, text that is not Unicode.
     """
-    if data[:1] == b"\x80" or data[:2] == b"PK":
-        kind = "a pickle" if data[:1] == b"\x80" else "a zip archive"
-        raise DamagedModelError(f"{where} must be JSON, but it looks like {kind}, which punar never opens.")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as e:
-        raise DamagedModelError(f"{where} must be UTF-8 text; byte {e.start} is not. {_ADVICE}") from e
+    text = _decoded(data, where)
     _check_depth(text, where)
-
-    def refuse(rule: str, value: str) -> Any:
-        raise DamagedModelError(f"{where}: {rule}, found {shown(value)}. {_ADVICE}")
-
-    def integer(digits: str) -> int:
-        if len(digits) > _MAX_DIGITS:
-            refuse(f"an integer may have at most {_MAX_DIGITS} digits", digits)
-        return int(digits)
-
-    def real(digits: str) -> float:
-        value = float(digits)
-        return value if math.isfinite(value) else refuse("a number must be finite", digits)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            seen: set[str] = set()
-            twice = next(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-            refuse("a key may stand once in an object", twice)
-        return found
-
+    rules = _Rules(where)
     try:
         value = json.loads(
             text,
-            object_pairs_hook=unique,
-            parse_int=integer,
-            parse_float=real,
-            parse_constant=lambda name: refuse("a number must be finite", name),
+            object_pairs_hook=rules.unique,
+            parse_int=rules.integer,
+            parse_float=rules.real,
+            parse_constant=rules.real,
         )
         if "\\u" in text:  # an escaped half of a surrogate pair cannot be printed or stored again
             json.dumps(value, ensure_ascii=False).encode()
@@ -76,6 +50,45 @@ def loads(data: bytes, where: str) -> Any:
     except (ValueError, RecursionError) as e:
         raise DamagedModelError(f"{where} must be JSON: {shown(str(e), 200)}. {_ADVICE}") from e
     return value
+
+
+class _Rules:
+    """What the parser lets through and files may not hold."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def integer(self, digits: str) -> int:
+        if len(digits) > _MAX_DIGITS:
+            self._refuse(f"an integer may have at most {_MAX_DIGITS} digits", digits)
+        return int(digits)
+
+    def real(self, digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            self._refuse("a number must be finite", digits)
+        return value
+
+    def unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                self._refuse("a key may stand once in an object", key)
+            found[key] = value
+        return found
+
+    def _refuse(self, rule: str, value: str) -> NoReturn:
+        raise DamagedModelError(f"{self._where}: {rule}, found {shown(value)}. {_ADVICE}")
+
+
+def _decoded(data: bytes, where: str) -> str:
+    if data[:1] == b"\x80" or data[:2] == b"PK":
+        kind = "a pickle" if data[:1] == b"\x80" else "a zip archive"
+        raise DamagedModelError(f"{where} must be JSON, but it looks like {kind}, which punar never opens.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise DamagedModelError(f"{where} must be UTF-8 text; byte {e.start} is not. {_ADVICE}") from e
 
 
 def _check_depth(text: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Weights into a module that is built from settings which nobody vouches for."""
+"""Weights into a module that is built from untrusted settings."""
 
 from __future__ import annotations
 
@@ -64,6 +64,17 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
 def most_parameters(tensors: Mapping[str, Tensor]) -> int:
     """Return how many parameters a network may have whose weights are ``tensors``."""
     return 2 * len(tensors) + _SPARE
+
+
+def refuse_larger(module_factory: Callable[[], nn.Module], tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raise DamagedModelError where a module has more parameters than all of ``tensors``; it is built without memory.
+
+    For a caller that will build it in memory next, before its tensors are compared by name.
+    """
+    with torch.device("meta"):
+        needed = sum(p.numel() for p in module_factory().parameters())
+    if needed > sum(t.numel() for t in tensors.values()):
+        raise DamagedModelError(f"{where}: config.json describes a larger network than the folder holds.")
 
 
 @contextlib.contextmanager

@@ -18,12 +18,12 @@ from punar.core.runtime import as_usual
 from punar.data import inputs, padded, scaling
 from punar.errors import DamagedModelError, DataError, shown
 from punar.models import assemble
-from punar.models.codec.fit import fit, read
-from punar.models.codec.model import BLOCK, Codec, as_damage
+from punar.models.codec import store
+from punar.models.codec.fit import Fitted, fit, read
+from punar.models.codec.model import BLOCK, Codec
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.training import job as _fitting
-from punar.training.report import FitReport
 
 _PARTS = {"objective": "objectives", "network": "networks"}
 
@@ -305,25 +305,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
         names = [str(name) for name in getattr(self, "feature_names_in_", [])]
-        facts = {"history": self.history_, "report": dict(self.fit_report_), "seed": self.seed_, "names": names}
-        return facts | {"codec": self._codec.facts()}, self._codec.tensors()
+        return store.to_stored(Fitted(self._codec, self.seed_, self.history_, self.fit_report_), names)
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
-        """Take what :meth:`to_stored` gave, trusting nothing."""
-        with as_damage(where):
-            self._take(Codec.from_stored(facts["codec"], tensors, where, parts))
-            self.history_, self.seed_ = _stored_history(facts["history"], where), int(facts["seed"])
-            self.fit_report_ = FitReport.from_stored(facts["report"], where)
-            names = facts["names"]
-            sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
-            if not sound or len(names) not in (0, self.n_features_in_):
-                raise DamagedModelError(
-                    f"{where}: names must be {self.n_features_in_} texts or none, found {names!r:.80}."
-                )
-            if names:
-                self.feature_names_in_ = np.asarray(names, dtype=object)
+        """Take untrusted facts and tensors, such as :meth:`to_stored` gave."""
+        fitted, names = store.from_stored(facts, tensors, where, parts)
+        self._take(fitted.codec)
+        self.history_, self.seed_, self.fit_report_ = fitted.history, fitted.seed, fitted.report
+        if len(names) not in (0, self.n_features_in_):
+            raise DamagedModelError(
+                f"{where}: names must be {self.n_features_in_} texts or none, found {shown(names)}."
+            )
+        if names:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
@@ -360,9 +356,3 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Set parameters, nested ones such as ``objective__beta`` where the part is an object."""
         assemble.refuse_nested(self, params, _PARTS)
         return super().set_params(**params)
-
-
-def _stored_history(history: object, where: str) -> list[dict[str, float]]:
-    if isinstance(history, list) and all(isinstance(entry, dict) for entry in history):
-        return history
-    raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch, found {shown(history)}.")

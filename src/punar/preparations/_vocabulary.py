@@ -75,6 +75,9 @@ def vocabulary_size(preparation: Preparation) -> int:
     return len(words)
 
 
+size = vocabulary_size
+
+
 def _splitter(words: dict[str, int] | None = None) -> Any:
     try:
         from tokenizers import Tokenizer, normalizers, pre_tokenizers

@@ -12,7 +12,8 @@ import torch
 from punar import errors
 from punar.core import plugins
 from punar.errors import DamagedModelError, ParameterTypeError, shown
-from punar.stored import _model_folder as model_folder
+from punar.stored._model_folder import read_folder, write_folder
+from punar.stored._preparation import estimator_parts
 from punar.texts import card
 
 
@@ -71,7 +72,7 @@ def save(model: Any, folder: str | Path) -> Path:
         parameters=sum(t.numel() for t in tensors.values()),
         holds=facts.get("holds", ""),
     )
-    return model_folder.write(folder, config, tensors, text)
+    return write_folder(folder, config, tensors, text)
 
 
 def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
@@ -81,7 +82,7 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     ----------
     folder : path
     parts : iterable of classes
-        Your own objective and network classes, where the model was made with them.
+        Your own classes (objectives, networks, cells, tasks, preparations, ...) that the model was made with.
 
     Returns
     -------
@@ -98,13 +99,13 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
         It is made of a part that is not here; pass your own with ``parts``.
     """
     where = str(folder)
-    config, tensors = model_folder.read(folder)
+    config, tensors = read_folder(folder)
     own = tuple(parts) if isinstance(parts, Iterable) else (parts,)
     if not all(isinstance(part, type) for part in own) or isinstance(parts, type):
         raise ParameterTypeError(f"punar.load: parts must be a list of classes, got {shown(parts)}.")
     if not isinstance(config.get("estimator"), dict) or not isinstance(config.get("fitted"), dict):
         raise DamagedModelError(f"{where}: config.json must have the objects 'estimator' and 'fitted'.")
-    model = plugins.from_dict(config["estimator"], parts=own)
+    model = plugins.from_dict(config["estimator"], parts=estimator_parts(own))
     if not hasattr(model, "from_stored"):
         raise DamagedModelError(f"{where}: {type(model).__name__} is a part, not an estimator.")
     model.from_stored(config["fitted"], tensors, where, own)

@@ -12,14 +12,15 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from torch import Tensor
 
 from punar import __version__
 from punar.core import files, strict_json, tensor_file
-from punar.core.weights import load_weights as load_weights
 from punar.errors import DamagedModelError, ModelFolderError, NewerFormatError, ParameterTypeError, shown
+from punar.stored._facts import convert
 
 FORMAT = 1
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
@@ -28,7 +29,11 @@ MAX_CONFIG_BYTES = 16 * 2**20
 _ADVICE = "Get the folder again from where it came."
 
 
-def write(
+class _Format(msgspec.Struct):
+    punar_format: Annotated[int, msgspec.Meta(ge=1)]
+
+
+def write_folder(
     folder: str | os.PathLike[str], config: Mapping[str, Any], tensors: Mapping[str, Tensor], readme: str
 ) -> Path:
     """Write a model folder as a whole: at any moment the old one or the new one can be read.
@@ -69,7 +74,7 @@ def write(
     return final
 
 
-def read(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read a model folder that may be damaged or hostile.
 
     Returns
@@ -125,9 +130,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise DamagedModelError(
             f"{path} must have the key 'punar_format', found none: this is not a folder that punar saved."
         )
-    number = config["punar_format"]
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise DamagedModelError(f"{path}: punar_format must be a whole number >= 1, found {shown(number)}. {_ADVICE}")
+    number = convert(config, _Format, str(folder)).punar_format
     if number > FORMAT:
         raise NewerFormatError(
             f"{path} has format {number}, written by punar {shown(config.get('punar_version'))}; this punar "

@@ -18,12 +18,14 @@ from punar.data.splits import split
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.models import assemble
-from punar.models.codec.model import BLOCK, Codec, scaler_tensors, stored_scaler
-from punar.models.codec.report import FEWEST_HELD_OUT, FitReport, measure, measured_rows, pca_rows
+from punar.models.codec.model import BLOCK, Codec
+from punar.models.codec.report import FEWEST_HELD_OUT, measure, measured_rows, pca_rows
 from punar.networks import Network
 from punar.objectives import Objective
+from punar.stored import own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
+from punar.training.report import FitReport
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _CACHED = 2**17  # numbers per block that stay in a core's cache between passes
@@ -73,9 +75,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         codec.module = codec.build(seed).to(device)
         if stored is not None and stored[0].get("finished"):
             facts, tensors = stored
-            codec.module.load_state_dict(
-                {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-            )
+            codec.module.load_state_dict(own_tensors(tensors))
             codec.module.eval()
             return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
         if store is not None:

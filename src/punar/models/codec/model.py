@@ -1,8 +1,7 @@
-"""What a fitted autoencoder is, apart from how it was fitted: rows to codes to rows, and its stored form."""
+"""What a fitted autoencoder is, apart from how it was fitted: rows to codes to rows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,21 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.core import plugins
 from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
-from punar.data.inputs import KINDS, Layout
+from punar.data.inputs import Layout
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
-from punar.errors import DamagedModelError, DataError, ModelFolderError, shown
+from punar.errors import DataError
 from punar.models.codec.rows import PaddedRows
 from punar.networks import AutoencoderModule, Centre, Network, ThenCentre
 from punar.objectives import Objective
-from punar.stored import _model_folder as model_folder
+from punar.stored import module_tensors, scaler_tensors
 
 BLOCK = 4096  # rows per forward pass outside training
 _STEPS = 2**18  # of sequences, in the same
 _BUILD = 200  # stream of the seed
-_MOST_NUMBERS = 2**28  # per row, in a stored model
 
 
 @dataclass
@@ -189,124 +186,6 @@ class Codec:
         out = self.scaler.to(rows.device).inverse(rows)
         return self.layout.to_user(out.to(torch.float32) if self.float32 else out)
 
-    # -- the stored form --------------------------------------------------------------------------------------
-
-    def facts(self) -> dict[str, Any]:
-        """Return everything but the numbers, JSON-able."""
-        return {
-            "network": plugins.to_dict(self.network),
-            "objective": plugins.to_dict(self.objective),
-            "latent_dim": self.latent_dim,
-            "input": {
-                "kind": self.layout.kind,
-                "shape": list(self.layout.shape),
-                "user_shape": list(self.layout.user_shape),
-                "float32": self.float32,
-                "binary": self.binary,
-                "scaling": self.scaler.mode,
-            },
-        }
-
     def tensors(self) -> dict[str, Tensor]:
-        """Return the numbers: the module's state, and the scaler's."""
-        module = {f"module.{k}": v for k, v in self.module.state_dict().items()}
-        return module | scaler_tensors(self.scaler)
-
-    @classmethod
-    def from_stored(
-        cls, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...] = ()
-    ) -> Codec:
-        """Return the codec that :meth:`facts` and :meth:`tensors` wrote, trusting neither.
-
-        Raises
-        ------
-        DamagedModelError
-            Facts and tensors do not describe one model.
-        UnknownPartError
-            A part is not here.
-        """
-        with as_damage(where):
-            given = facts["input"]
-            layout = _layout(given, where)
-            latent_dim = facts["latent_dim"]
-            if type(latent_dim) is not int or not 1 <= latent_dim <= _MOST_NUMBERS:
-                raise DamagedModelError(f"{where}: latent_dim must be an integer >= 1, found {shown(latent_dim)}.")
-            network = plugins.from_dict(facts["network"], parts=parts, allowed=("networks", "cells"))
-            objective = plugins.from_dict(facts["objective"], parts=parts, allowed=("objectives",))
-            if not isinstance(network, Network) or not isinstance(objective, Objective):
-                raise DamagedModelError(f"{where}: network and objective must be such parts.")
-            if network.sequences_only != (layout.kind == "sequences"):
-                raise DamagedModelError(
-                    f"{where}: {type(network).__name__} does not take rows of kind {layout.kind!r}."
-                )
-            network.check(layout.shape)
-            objective.check()
-            scaler = _scaler(tensors, str(given["scaling"]), layout.shape, where)
-            codec = cls(network, objective, latent_dim, layout, scaler, bool(given["binary"]), bool(given["float32"]))
-        state = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-        module = model_folder.load_weights(codec.build, state, where)
-        assert isinstance(module, AutoencoderModule)
-        codec.module = module.eval()
-        return codec
-
-
-def scaler_tensors(scaler: Scaler) -> dict[str, Tensor]:
-    """Return the scaler's tensors by the names they have in files."""
-    named = {"scaler.shift": scaler.shift, "scaler.scale": scaler.scale, "scaler.mean": scaler.mean}
-    return {name: value.detach().cpu().clone() for name, value in named.items()}  # files take no shared memory
-
-
-def stored_scaler(tensors: dict[str, Tensor], mode: str) -> Scaler:
-    """Return the scaler that :func:`scaler_tensors` wrote."""
-    return Scaler(tensors["scaler.shift"], tensors["scaler.scale"], tensors["scaler.mean"], mode)
-
-
-def _scaler(tensors: dict[str, Tensor], mode: str, shape: tuple[int, ...], where: str) -> Scaler:
-    found = {name: tensors[f"scaler.{name}"] for name in ("shift", "scale", "mean")}
-    for name, value in found.items():
-        sequences = len(shape) == 2
-        own = shape[1:] if sequences and name != "mean" else shape  # per channel
-        # A sequence's steps are known by nothing else in the file; what is built must not be larger than the file.
-        allowed = {own} if sequences and name == "mean" else {(), own}
-        if value.dtype != torch.float64 or tuple(value.shape) not in allowed:
-            raise DamagedModelError(
-                f"{where}: scaler.{name} must be float64 of shape {own} or (), found {value.dtype} "
-                f"{tuple(value.shape)}."
-            )
-    if not bool((found["scale"] > 0).all()) or not all(bool(torch.isfinite(v).all()) for v in found.values()):
-        raise DamagedModelError(f"{where}: the scaler must be finite with scale > 0.")
-    return stored_scaler(tensors, mode)
-
-
-def _layout(given: dict[str, Any], where: str) -> Layout:
-    shape, user_shape = tuple(given["shape"]), tuple(given["user_shape"])
-    sizes = [*shape, *user_shape]
-    sound = given["kind"] in KINDS and sizes and all(type(s) is int and s >= 1 for s in sizes)
-    expected = {"table": ((1, 1),), "images": ((3, 2), (3, 3)), "sequences": ((2, 2),)}
-    if (
-        not sound
-        or (len(shape), len(user_shape)) not in expected[given["kind"]]
-        or math.prod(shape) != math.prod(user_shape)
-        or math.prod(shape) > _MOST_NUMBERS
-    ):
-        raise DamagedModelError(f"{where}: input must describe rows of one shape, found {shown(given, 200)}.")
-    return Layout(given["kind"], shape, user_shape)
-
-
-class as_damage:
-    """Turn a missing key, a wrong type or value, or a broken rule in stored facts into DamagedModelError."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (KeyError, TypeError, AttributeError, ValueError, OverflowError)) and not isinstance(
-            error, ModelFolderError
-        ):
-            words = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise DamagedModelError(
-                f"{self._where}: config.json does not describe a model: {shown(words, 300)}."
-            ) from None
+        """Return the numbers by the names that they have in files: the module's state, and the scaler's."""
+        return module_tensors(self.module) | scaler_tensors(self.scaler)

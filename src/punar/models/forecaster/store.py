@@ -1,4 +1,4 @@
-"""A forecasting model as facts and tensors, and back from a folder that nobody vouches for.
+"""A forecasting model as facts and tensors, and back from untrusted ones.
 
 Of the series that were fitted on, a folder holds the ends only: what :meth:`punar.SequenceModel.predict` needs.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
+from punar import stored
 from punar.baselines.linear_autoregression import LinearAutoregression
 from punar.core import plugins
 from punar.data.clock import Clock
 from punar.errors import DamagedModelError, shown
-from punar.models.codec.model import as_damage
 from punar.models.forecaster.fit import Fitted
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail
 from punar.models.recurrent.store import stored_module, stored_network
@@ -26,15 +27,31 @@ from punar.tasks.forecasting import Forecasting
 from punar.texts import card
 from punar.training.report import FitReport
 
-_MOST = 2**24
+
+class _Linear(msgspec.Struct):
+    alone: bool
+    penalty: float
+
+
+class _Tail(msgspec.Struct):
+    single: bool
+    flat: bool
+    ids: list[bool | int | float | str] | None
+    clocks: list[Clock | None] | None
+
+
+class _Facts(msgspec.Struct):
+    season: Annotated[int, msgspec.Meta(ge=1, le=2**24)]
+    relative_to: str
+    linear: _Linear
+    tail: _Tail
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return a fit's facts and tensors."""
     forecaster: Forecaster = fitted.forecaster
     tail, linear = forecaster.tail, forecaster.linear
-    tensors = {f"module.{k}": v for k, v in fitted.module.state_dict().items()}
-    tensors |= {
+    tensors = stored.module_tensors(fitted.module) | {
         "linear.weight": linear.weight.contiguous(),
         "linear.bias": linear.bias.contiguous(),
         "tail.values": torch.from_numpy(np.concatenate(tail.items)),
@@ -47,8 +64,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "cell": plugins.to_dict(fitted.cell),
         "design": fitted.design.facts(),
         "input": forecaster.histories.facts(),
-        "task": plugins.to_dict(fitted.task),
-        "task_state": fitted.task.state(),
+        **stored.task_facts(fitted.task),
         "season": forecaster.season,
         "relative_to": forecaster.relative_to,
         "linear": {"alone": linear.alone, "penalty": linear.penalty},
@@ -59,67 +75,59 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "clocks": clocks,
         },
         "holds": card.HOLDS_ENDS.format(steps=max(map(len, tail.items)), series=len(tail.items)),
-        "history": fitted.history,
-        "report": dict(fitted.report),
-        "seed": fitted.seed,
+        **stored.record_facts(fitted.history, fitted.report, fitted.seed),
     }
     return facts, tensors
 
 
 def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:
-    """Return what a fit left behind.
+    """Return what a fit left behind, from untrusted facts.
 
     Raises
     ------
     DamagedModelError
-        Facts and tensors do not describe one model.
+        A field is missing or wrong, or facts and tensors do not describe one model.
     UnknownPartError
         A part is not here.
     """
-    with as_damage(where):
+    found = stored.convert(facts, _Facts, where)
+    if found.relative_to not in RELATIVE_TO:
+        raise DamagedModelError(f"{where}: relative_to must be one of {RELATIVE_TO}, found {shown(found.relative_to)}.")
+    with stored.as_damage(where):
         histories = Histories.from_facts(facts["input"])
         cell, design = stored_network(facts, parts, where)
-        task = plugins.from_dict(facts["task"], parts=parts, allowed=("tasks",))
-        if not isinstance(task, Forecasting):
-            raise DamagedModelError(f"{where}: task must be Forecasting, found {type(task).__name__}.")
-        task.restore(facts["task_state"])
-        season, relative_to = facts["season"], facts["relative_to"]
-        if type(season) is not int or not 1 <= season <= _MOST or relative_to not in RELATIVE_TO:
-            raise DamagedModelError(f"{where}: season must be an integer >= 1, relative_to one of {RELATIVE_TO}.")
+        task: Forecasting = stored.read_task(facts, Forecasting, parts, where)
         sound = design.outputs == task.outputs and design.width == histories.width and design.tokens is None
         if not sound or task.channels != histories.channels:
             raise DamagedModelError(f"{where}: network, input and task must have the same channels and horizon.")
-        linear = _linear(facts["linear"], tensors, histories, int(task.horizon or 0), where)
-        tail = _tail(facts["tail"], tensors, histories, where)
+        linear = _linear(found.linear, tensors, histories, int(task.horizon or 0), where)
+        tail = _tail(found.tail, tensors, histories, where)
         calibration = _checked(tensors, "calibration", torch.float32, where)
         shape = (int(task.horizon or 0), histories.channels, len(task.levels))
         if calibration.dim() != 4 or tuple(calibration.shape[1:]) != shape:
             raise DamagedModelError(f"{where}: calibration must be (n, {', '.join(map(str, shape))}).")
-        history, seed = facts["history"], int(facts["seed"])
-        if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
-            raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch.")
-        report = FitReport.from_stored(facts["report"], where)
+    record = stored.read_record(facts, where)
     module = stored_module(cell, design, tensors, where, task)
-    forecaster = Forecaster(module, histories, task, season, relative_to, linear, tail, calibration.numpy())
-    return Fitted(cell, design, module, histories, task, history, report, seed, forecaster)
+    forecaster = Forecaster(module, histories, task, found.season, found.relative_to, linear, tail, calibration.numpy())
+    report = FitReport(record.report)
+    return Fitted(cell, design, module, histories, task, record.history, report, record.seed, forecaster)
 
 
 def _linear(
-    facts: Mapping[str, Any], tensors: Mapping[str, Tensor], histories: Histories, horizon: int, where: str
+    facts: _Linear, tensors: Mapping[str, Tensor], histories: Histories, horizon: int, where: str
 ) -> LinearAutoregression:
-    alone, penalty = facts["alone"], float(facts["penalty"])
     weight = _checked(tensors, "linear.weight", torch.float64, where)
     bias = _checked(tensors, "linear.bias", torch.float64, where)
-    channels = 1 if alone else histories.channels
+    channels = 1 if facts.alone else histories.channels
     shape = (histories.context * channels, horizon * channels)
-    if type(alone) is not bool or tuple(weight.shape) != shape or tuple(bias.shape) != shape[1:]:
+    if tuple(weight.shape) != shape or tuple(bias.shape) != shape[1:]:
         raise DamagedModelError(f"{where}: the linear part must have weights {shape}, found {tuple(weight.shape)}.")
     if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):
         raise DamagedModelError(f"{where}: the linear part's weights must be finite.")
-    return LinearAutoregression(weight, bias, alone, penalty)
+    return LinearAutoregression(weight, bias, facts.alone, facts.penalty)
 
 
-def _tail(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], histories: Histories, where: str) -> Tail:
+def _tail(facts: _Tail, tensors: Mapping[str, Tensor], histories: Histories, where: str) -> Tail:
     values = _checked(tensors, "tail.values", torch.float64, where)
     lengths = _checked(tensors, "tail.lengths", torch.int64, where)
     scale = _checked(tensors, "tail.scale", torch.float64, where)
@@ -132,26 +140,22 @@ def _tail(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], histories: Hi
         raise DamagedModelError(f"{where}: each series must have a finite scale > 0 per channel.")
     if bool(torch.isinf(values).any()) or (histories.missing == "refuse" and bool(torch.isnan(values).any())):
         raise DamagedModelError(f"{where}: the ends of the series must be finite numbers.")
-    single, flat, ids, clocks = (facts[k] for k in ("single", "flat", "ids", "clocks"))
-    if type(single) is not bool or type(flat) is not bool or (single and n != 1) or (flat and channels != 1):
+    if (facts.single and n != 1) or (facts.flat and channels != 1):
         raise DamagedModelError(f"{where}: single and flat must say how the series were passed.")
-    for name, found in (("ids", ids), ("clocks", clocks)):
-        if found is not None and (not isinstance(found, list) or len(found) != n):
+    for name, found in (("ids", facts.ids), ("clocks", facts.clocks)):
+        if found is not None and len(found) != n:
             raise DamagedModelError(f"{where}: {name} must be null or a list of {n}, found {shown(found)}.")
-    if ids is not None and not all(isinstance(i, (str, int, float)) for i in ids):
-        raise DamagedModelError(f"{where}: ids must be texts or numbers.")
+    for clock in facts.clocks or ():
+        if clock is not None:
+            _check_clock(clock)
     items = [x.numpy() for x in values.split(lengths.tolist())]
-    return Tail(items, scale.numpy(), single, flat, ids, None if clocks is None else [_clock(c) for c in clocks])
+    return Tail(items, scale.numpy(), facts.single, facts.flat, facts.ids, facts.clocks)
 
 
-def _clock(facts: Any) -> Clock | None:
-    if facts is None:
-        return None
-    clock = Clock(**facts)
-    if isinstance(clock.last, str) != isinstance(clock.step, str) or type(clock.regular) is not bool:
+def _check_clock(clock: Clock) -> None:
+    if isinstance(clock.last, str) != isinstance(clock.step, str):
         raise ValueError("a clock must have numbers, or a date and a frequency")
     clock.after(1)
-    return clock
 
 
 def _checked(tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, where: str) -> Tensor:

@@ -3,101 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
+import msgspec
 from torch import Tensor, nn
 
+from punar import stored
 from punar.backbones import Backbone, Body
 from punar.core import plugins
 from punar.core.weights import load_weights
-from punar.errors import DamagedModelError, ModelFolderError
-from punar.models.codec.model import as_damage
+from punar.errors import DamagedModelError
 from punar.models.transfer.fit import Fitted
 from punar.models.transfer.module import Transfer
 from punar.tasks import Task
 from punar.training.report import FitReport
 
-# The tokenizer's text may be larger than a config file should be.
-_TOKENIZER = "tokenizer"
-# Parameters that a source makes and throws away, such as those of its classifier.
+
+class _Facts(msgspec.Struct):
+    about: dict[str, Any]
+    input: dict[str, Any]
+    provenance: str
+    width: int
+    outputs: int
+    rates: dict[str, float]
+    skipped: dict[str, str]
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return a fitted model's facts and tensors."""
-    about = {k: v for k, v in fitted.body.about.items() if k != "input"}
-    given = dict(fitted.body.about["input"])
-    tensors = {f"module.{k}": v for k, v in fitted.module.state_dict().items()}
-    if isinstance(given.get(_TOKENIZER), str):
-        text = given.pop(_TOKENIZER).encode()
-        tensors[_TOKENIZER] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
+    body = fitted.body
+    about, preparation = dict(body.about), body.plan.preparation
+    described = about.pop("input")
+    given, text = stored.without_text(described)
+    if stored.is_own(preparation):
+        given, text = stored.preparation_facts(preparation)
+        if described != preparation.facts():  # what the backbone's own plan reads
+            about["input"] = described
     facts = {
-        "backbone": plugins.to_dict(without_paths(fitted.body.recipe, fitted.body.about)),
+        "backbone": plugins.to_dict(without_paths(body.recipe, body.about)),
         "about": about,
         "input": given,
-        "provenance": fitted.body.provenance,
-        "task": plugins.to_dict(fitted.task),
-        "task_state": fitted.task.state(),
-        "width": fitted.body.plan.view(fitted.task.view).width,
+        "provenance": body.provenance,
+        **stored.task_facts(fitted.task),
+        "width": body.plan.view(fitted.task.view).width,
         "outputs": fitted.task.outputs,
-        "history": fitted.history,
-        "report": dict(fitted.report),
-        "seed": fitted.seed,
+        **stored.record_facts(fitted.history, fitted.report, fitted.seed),
         "rates": fitted.rates,
         "skipped": {str(k): v for k, v in fitted.skipped.items()},
     }
-    return facts, tensors
+    return facts, stored.module_tensors(fitted.module) | text
 
 
-def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Any:
-    """Return what a fit left behind, from a folder that nobody vouches for."""
-    with as_damage(where):
-        recipe, about = stored_backbone(facts, tensors, parts)
-        task = plugins.from_dict(facts["task"], parts=parts, allowed=("tasks",))
-        if not isinstance(task, Task):
-            raise DamagedModelError(f"{where}: task must be a task, found {type(task).__name__}.")
-        task.restore(facts["task_state"])
-        width, outputs = int(facts["width"]), int(facts["outputs"])
-        if outputs != task.outputs:
-            raise DamagedModelError(f"{where}: the head must have {task.outputs} outputs, found {outputs}.")
-        report = FitReport.from_stored(facts["report"], where)
-        history, seed = facts["history"], int(facts["seed"])
-        if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
-            raise DamagedModelError(f"{where}: history must be a list of objects, one per epoch.")
-        rates = {str(k): float(v) for k, v in facts["rates"].items()}
-        skipped = {int(k): str(v) for k, v in facts["skipped"].items()}
+def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:
+    """Return what a fit left behind, from untrusted facts.
+
+    Raises
+    ------
+    DamagedModelError
+        A field is missing or wrong, or facts and tensors do not describe one model.
+    UnknownPartError
+        A part is not here.
+    """
+    found, record = stored.convert(facts, _Facts, where), stored.read_record(facts, where)
+    recipe: Backbone = stored.read_part(facts, "backbone", Backbone, ("backbones",), parts, where)
+    task: Task = stored.read_task(facts, Task, parts, where)
+    with stored.as_damage(where):
+        if found.outputs != task.outputs:
+            raise DamagedModelError(f"{where}: the head must have {task.outputs} outputs, found {found.outputs}.")
+        skipped = {int(k): v for k, v in found.skipped.items()}
+        given = stored.with_text(found.input, tensors, where)
+        own = stored.read_preparation(given, where, parts) if stored.PART in given else None
+        about = {"input": {k: v for k, v in given.items() if k != stored.PART}} | found.about
 
         class Shell(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
                 self.backbone = recipe.build(about)
                 view = recipe.plan(self.backbone, about).view(task.view)
-                if view.width != width:
+                if view.width != found.width:
                     raise DamagedModelError(
-                        f"{where}: the backbone gives {view.width} features, the head takes {width}."
+                        f"{where}: the backbone gives {view.width} features, the head takes {found.width}."
                     )
                 self.head = task.build(view, None)
 
-        own = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
-        shell: Any = load_weights(Shell, own, where)
+        shell: Any = load_weights(Shell, stored.own_tensors(tensors), where)
         plan = recipe.plan(shell.backbone, about)
-        module = Transfer(shell.backbone, shell.head, plan, plan.view(task.view), frozenset(), batch_norm=False).eval()
-        body = Body(recipe, about, shell.backbone, plan, str(facts["provenance"]))
-    return Fitted(body, module, task, history, report, seed, skipped, rates)
-
-
-def stored_backbone(
-    facts: dict[str, Any], tensors: dict[str, Tensor], parts: tuple[type, ...]
-) -> tuple[Backbone, dict[str, Any]]:
-    """Return recipe and description of a stored backbone."""
-    recipe = plugins.from_dict(facts["backbone"], parts=parts, allowed=("backbones",))
-    if not isinstance(recipe, Backbone):
-        raise ModelFolderError(f"backbone must be a backbone, found {type(recipe).__name__}.")
-    given = dict(facts["input"])
-    if _TOKENIZER in tensors:
-        given[_TOKENIZER] = bytes(tensors[_TOKENIZER].numpy().tobytes()).decode()
-    return recipe, {**facts["about"], "input": given}
+        plan = plan if own is None else replace(plan, preparation=own)
+        view = plan.view(task.view)
+        module = Transfer(shell.backbone, shell.head, plan, view, frozenset(), batch_norm=False).eval()
+        body = Body(recipe, about, shell.backbone, plan, found.provenance)
+    return Fitted(body, module, task, record.history, FitReport(record.report), record.seed, skipped, found.rates)
 
 
 def without_paths(recipe: Backbone, about: Mapping[str, Any]) -> Backbone:
