@@ -94,9 +94,9 @@ def test_corrupt_files_are_refused_or_counted(punar_says, photos: Path, strategy
 
 
 def test_decompression_bombs_are_refused(punar_says, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from punar.sources import _images as images
+    from punar.data import decode
 
-    monkeypatch.setattr(images, "_MOST_PIXELS", 400)
+    monkeypatch.setattr(decode, "_MOST_PIXELS", 400)
     Image.new("L", (30, 30)).save(photos / "upright" / "bomb.png")
     answer = punar_says("compare", "photos", "--backbone", "starter", "--no-report", "--quiet")
     assert answer.status == 2
