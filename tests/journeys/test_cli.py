@@ -41,7 +41,7 @@ QUICK = ("--epochs", "3", "--quiet")
 @pytest.fixture(scope="module")
 def flowers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model fitted on named columns."""
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     folder = tmp_path_factory.mktemp("models") / "flowers-model"
     X = builtin.load("iris").as_input()
@@ -52,7 +52,7 @@ def flowers_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def flowers_csv(tmp_path: Path) -> Path:
     """The same flowers as a file, the columns in another order and with the species."""
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     data = builtin.load("iris")
     frame = data.as_input()[list(data.columns)[::-1]]
@@ -153,7 +153,7 @@ def test_debug_shows_the_trace_wherever_it_stands(punar_says) -> None:
 def test_the_status_says_whose_fault_it_is(
     punar_says, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     for error, status, said in [
         (KeyboardInterrupt(), 130, "interrupted"),
@@ -176,7 +176,7 @@ def test_the_status_says_whose_fault_it_is(
 
 
 def test_warnings_are_one_line_each(punar_says, monkeypatch: pytest.MonkeyPatch) -> None:
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     real = builtin.load
 
@@ -248,7 +248,7 @@ def test_fit_transform_reconstruct(punar_says, tmp_path: Path) -> None:
     assert punar.load(tmp_path / "model").latent_dim == 8
 
     assert punar_says("transform", "model", "digits", "--out", "codes.npy").status == 0
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     X = builtin.load("digits").X
     assert np.array_equal(np.load("codes.npy"), punar.load("model").transform(X))
@@ -277,7 +277,7 @@ def test_columns_are_found_by_name(punar_says, flowers_model: Path, flowers_csv:
     assert "'species'" in answer.err
     codes = pd.read_csv("codes.csv")
     assert list(codes.columns) == ["autoencoder0", "autoencoder1"]
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     direct = punar.load(flowers_model).transform(builtin.load("iris").as_input())
     np.testing.assert_allclose(codes, direct, rtol=1e-5)

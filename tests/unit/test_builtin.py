@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from punar.errors import DataError
-from punar.sources import _builtin as builtin
+from punar.sources import builtin
 
 SHAPES = {
     "breast-cancer": (569, 30),

@@ -14,9 +14,8 @@ import pytest
 from PIL import Image
 
 from punar.errors import DataError, DataTypeError, MissingExtraError, ParameterError
-from punar.sources import _images as images
 from punar.sources import _memory
-from punar.sources._data import read
+from punar.sources import read_data as read
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
@@ -436,7 +435,7 @@ def test_a_file_larger_than_memory_is_refused_before_it_is_read(
         read(saved(tmp_path / "a.npy", np.zeros((20, 2))))
     Image.fromarray(noise(8, 8)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match="--size"):
-        images.read_folder(tmp_path)
+        read(tmp_path)
 
 
 def test_free_memory_is_a_plausible_number() -> None:

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from punar.errors import DataError, ParameterError
-from punar.sources._items import holds_items, kind_of, read_items
-from punar.sources._readable import leave_out_unreadable, unreadable
+from punar.sources import holds_items, kind_of, leave_out_unreadable, read_items, unreadable
 
 TEXTS = ["a stirring and funny film", "reassembled from the cutting room floor", "जो कुछ भी हुआ वह अच्छा था"]
 
@@ -156,20 +155,20 @@ def test_missing_files_and_labels_are_refused_or_counted(tmp_path):
     assert any("3 of 5 rows were left out" in note for note in found.notes)
 
 
-def test_the_task_decides_how_numbers_are_read(tmp_path):
+def test_the_form_decides_how_numbers_are_read(tmp_path):
     file = tmp_path / "t.csv"
     pd.DataFrame({"text": TEXTS * 2, "stars": [1, 2, 3, 1, 2, 3]}).to_csv(file, index=False)
     assert read_items(file, target="stars").target_kind == "classification"
-    found = read_items(file, target="stars", task="regression")
+    found = read_items(file, target="stars", form="amounts")
     assert found.target_kind == "regression"
     assert found.labels().dtype == np.float64
-    assert read_items(file, target="stars", task="classification").classes == ("1", "2", "3")
+    assert read_items(file, target="stars", form="classes").classes == ("1", "2", "3")
 
 
 def test_several_labels_in_a_field_become_indicators(tmp_path):
     file = tmp_path / "t.csv"
     pd.DataFrame({"text": TEXTS, "tags": ["red; round", "round", " red ;"]}).to_csv(file, index=False)
-    found = read_items(file, target="tags", task="multilabel")
+    found = read_items(file, target="tags", form="sets")
     assert found.classes == ("red", "round")
     np.testing.assert_array_equal(found.labels(), [[1, 1], [0, 1], [1, 0]])
     assert any("in this order: 'red', 'round'" in note for note in found.notes)
@@ -181,10 +180,10 @@ def test_several_labels_in_a_field_become_indicators(tmp_path):
         ({"target": "labl"}, DataError, "Did you mean 'label'"),
         ({"text": "txt"}, DataError, "Did you mean 'text'"),
         ({"text": "text", "path": "text"}, ParameterError, "not both"),
-        ({"target": "label", "task": "regression"}, DataError, "finite numbers"),
+        ({"target": "label", "form": "amounts"}, DataError, "finite numbers"),
         ({"kind": "vision"}, DataError, "no column of pictures"),
         ({"kind": "sound"}, ParameterError, "kind must be"),
-        ({"task": "regresion"}, ParameterError, "Did you mean 'regression'"),
+        ({"form": "clases"}, ParameterError, "Did you mean 'classes'"),
     ],
 )
 def test_bad_options_are_explained(tmp_path, options, error, words):

@@ -38,7 +38,7 @@ def fit_sequence(
     checkpoint : Path or None
     """
     import punar
-    from punar.sources._sequences import KINDS
+    from punar.sources import SEQUENCE_KINDS
 
     forecasts = task == "forecasting"
     if forecasts and settings["horizon"] is None:
@@ -52,7 +52,7 @@ def fit_sequence(
     given = {name: value for name, value in settings.items() if value is not None}
     model = punar.SequenceModel(
         task=task or str(found.target_kind),
-        kind=KINDS[found.kind],
+        kind=SEQUENCE_KINDS[found.kind],
         id_column=found.id_column,
         time_column=found.time_column,
         **given,

@@ -12,7 +12,7 @@ from punar.errors import PunarError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.sources._sequences import UserSequences
+    from punar.sources import UserSequences
 
 _COVERAGE = 0.8
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from punar.cli._reading import form_of
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.sources._items import UserItems
+    from punar.sources import UserItems
 
 USUAL = {"vision": "starter", "text": "minilm"}
 
@@ -25,23 +26,26 @@ def read_labelled(source: str, **options: Any) -> UserItems:
     return found
 
 
-def read(source: str, *, skip_bad: bool = False, open_each: bool = False, **options: Any) -> UserItems:
+def read(
+    source: str, *, task: Any = None, skip_bad: bool = False, open_each: bool = False, **options: Any
+) -> UserItems:
     """Return the items that ``source`` names, and print how many and the notes.
 
     Parameters
     ----------
     source : str
+    task : str, Task or None, default=None
+        Says how the target is read; None tells it by content.
     skip_bad : bool, default=False
         Leave out rows without what is needed.
     open_each : bool, default=False
         With ``skip_bad``: open each item, and leave out those that cannot be.
     **options
-        See :func:`punar.sources._items.read_items`.
+        See :func:`punar.sources.read_items`.
     """
-    from punar.sources._items import read_items
-    from punar.sources._readable import leave_out_unreadable
+    from punar.sources import leave_out_unreadable, read_items
 
-    found = read_items(source, on_error="skip" if skip_bad else "raise", **options)
+    found = read_items(source, form=form_of(task), on_error="skip" if skip_bad else "raise", **options)
     if skip_bad and open_each:
         found = leave_out_unreadable(found)
     for note in [texts.KIND_ITEMS[found.kind].format(n=len(found)), *found.notes]:

@@ -11,7 +11,7 @@ from punar.errors import DataError, ParameterError, shown
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.sources._userdata import UserData
+    from punar.sources import UserData
 
 
 def read_data(
@@ -27,8 +27,8 @@ def read_data(
     columns: list[str] | None = None,
     say_shape: bool = True,
 ) -> UserData:
-    """Return what ``source`` names, and print its shape and the notes; see :func:`punar.sources._data.read`."""
-    from punar.sources._data import read
+    """Return what ``source`` names, and print its shape and the notes; see :func:`punar.sources.read_data`."""
+    from punar.sources import read_data as read
 
     data = read(
         source,
@@ -44,6 +44,25 @@ def read_data(
     for note in ([describe_shape(data)] if say_shape else []) + data.notes:
         typer.echo(texts.READ_NOTE.format(name=data.name, note=note), err=True)
     return data
+
+
+def form_of(task: Any) -> str | None:
+    """Return how a task reads its targets, as :mod:`punar.sources` calls it; None where no task is given.
+
+    Parameters
+    ----------
+    task : str, Task or None
+
+    Raises
+    ------
+    ParameterError
+        There is no task of this name.
+    """
+    from punar.core.plugins import member
+
+    if task is None:
+        return None
+    return str((member("tasks", task) if isinstance(task, str) else task).target_form)
 
 
 def parse_size(text: str) -> int | tuple[int, int]:

@@ -7,30 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from punar.cli._reading import form_of
 from punar.cli._writing import write_rows
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.sources._sequences import UserSequences
+    from punar.sources import UserSequences
 
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
 
 
-def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequences:
+def read(source: str, *, task: Any = None, skip_bad: bool = False, **options: Any) -> UserSequences:
     """Return the sequences that ``source`` names, and print how many and the notes.
 
     Parameters
     ----------
     source : str
+    task : str, Task or None, default=None
+        Says how the target is read; None tells it by content.
     skip_bad : bool, default=False
         Leave out items without what is needed, and recordings that cannot be opened.
     **options
-        See :func:`punar.sources._sequences.read_sequences`.
+        See :func:`punar.sources.read_sequences`.
     """
-    from punar.sources._sequences import leave_out_unreadable, read_sequences
+    from punar.sources import leave_out_unreadable, read_sequences
 
-    found = read_sequences(source, on_error="skip" if skip_bad else "raise", **options)
+    found = read_sequences(source, form=form_of(task), on_error="skip" if skip_bad else "raise", **options)
     if skip_bad:
         found = leave_out_unreadable(found)
     what = texts.KIND_SERIES if found.kind == "series" else texts.KIND_ITEMS[found.kind]
@@ -54,7 +57,7 @@ def read_for(fitted: Any, data: str, reading: dict[str, Any]) -> UserSequences:
     of_table: dict[str, Any] = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
     forecasts = fitted.task == "forecasting"
     if reading.get("target") is not None or forecasts:
-        reading = reading | {"task": str(fitted.task)}
+        reading = reading | {"task": fitted.task}
     channels = list(getattr(facts, "names", ())) or None
     return read(data, kind=_DOMAINS[facts.domain], channels=channels, **of_table, **reading)
 

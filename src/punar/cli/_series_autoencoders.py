@@ -17,7 +17,7 @@ from punar.texts import sequences as words
 if TYPE_CHECKING:
     import numpy as np
 
-    from punar.sources._sequences import UserSequences
+    from punar.sources import UserSequences
 
 _TABLES = (".csv", ".tsv", ".parquet")
 

@@ -160,7 +160,7 @@ def _usual(
     data: str, target: str | None, text: str | None, path: str | None, backbone: str | None, backbones: str | None
 ) -> str:
     """Return the question that suits what was given."""
-    from punar.sources._items import holds_items
+    from punar.sources import holds_items
 
     if backbones is not None:
         return "backbone"

@@ -15,7 +15,7 @@ from punar.texts import cli as texts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from punar.sources._userdata import UserData
+    from punar.sources import UserData
 
 _MOST_COLUMNS = 40
 
@@ -36,14 +36,12 @@ def data(
     if source is None:
         _list()
         return
-    from punar.sources._data import TABLES, read, read_table
+    from punar.sources import read_data, read_table
 
-    path = Path(source)
-    is_table = path.is_file() and path.suffix.lower() in TABLES
     trouble: PunarError | None = None
     found = None
     try:
-        found = read(
+        found = read_data(
             source,
             target=target,
             kind=kind,
@@ -56,20 +54,21 @@ def data(
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
         trouble = error
-        if not is_table:
-            raise
     if found is not None:
         _describe(found)
-    if is_table:
-        _columns(read_table(path, header=header, target=target).frame)
+    table = read_table(source, target=target, key=key, header=header) if found is None or found.columns else None
+    if table is not None:
+        _columns(table.frame)
     elif found is not None and found.columns:
         _columns(found.as_input())
+    if trouble is not None and table is None:
+        raise trouble
     if trouble is not None:
         typer.echo(f"{texts.CANNOT_USE} {trouble}")
 
 
 def _list() -> None:
-    from punar.sources import _builtin as builtin
+    from punar.sources import builtin
 
     typer.echo(texts.BUILTIN_HEAD)
     for name in builtin.names():

@@ -53,7 +53,7 @@ def _versions() -> int:
 
 
 def _machine() -> int:
-    from punar.sources._memory import available_bytes, size_text
+    from punar.sources import available_bytes, size_text
 
     try:
         import torch
@@ -79,7 +79,7 @@ def _folders() -> int:
     import shutil
     import tempfile
 
-    from punar.sources._memory import size_text
+    from punar.sources import size_text
 
     places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
     if os.environ.get("PUNAR_CACHE_DIR"):
@@ -99,7 +99,7 @@ def _cache() -> int:
     """Say where computed features are kept, how large they are and may grow."""
     from punar.errors import ParameterError
     from punar.features.cache import Cache, limit_bytes
-    from punar.sources._memory import size_text
+    from punar.sources import size_text
 
     cache = Cache()
     try:
@@ -114,7 +114,7 @@ def _cache() -> int:
 
 def _clear() -> None:
     from punar.features.cache import Cache
-    from punar.sources._memory import size_text
+    from punar.sources import size_text
 
     cache = Cache()
     typer.echo(texts.DOCTOR_CLEARED.format(size=size_text(cache.clear()), path=cache.folder))
@@ -127,7 +127,7 @@ def _small_fit() -> int:
         import numpy as np
 
         import punar
-        from punar.sources import _builtin as builtin
+        from punar.sources import builtin
 
         started = time.perf_counter()
         X = builtin.load("iris").X

@@ -17,7 +17,7 @@ from punar.texts import cli as texts
 from punar.texts import inspection as words
 
 if TYPE_CHECKING:
-    from punar.sources._sequences import UserSequences
+    from punar.sources import UserSequences
 
 
 def gates(

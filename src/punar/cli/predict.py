@@ -14,8 +14,7 @@ from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
-    from punar.sources._items import UserItems
-    from punar.sources._sequences import UserSequences
+    from punar.sources import UserItems, UserSequences
 
 _TABLES = (".csv", ".tsv", ".parquet")
 
@@ -55,7 +54,7 @@ def predict(
         text=text,
         path=path,
         # A target is read as the model learned it.
-        task=None if target is None else str(fitted.task),
+        task=None if target is None else fitted.task,
         header=header,
         skip_bad=skip_bad,
         open_each=True,

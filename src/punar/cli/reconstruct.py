@@ -18,7 +18,7 @@ from punar.texts import cli as texts
 if TYPE_CHECKING:
     import numpy as np
 
-    from punar.sources._userdata import UserData
+    from punar.sources import UserData
 
 _ARRAYS = (".npy", ".npz")
 

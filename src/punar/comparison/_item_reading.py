@@ -10,8 +10,7 @@ import numpy as np
 
 from punar.comparison.reading import Reading, read_labels
 from punar.errors import DataError, ParameterError, shown, suggest
-from punar.sources._items import KINDS, kind_of
-from punar.sources._readable import said, unreadable
+from punar.sources import ITEM_KINDS, kind_of, said, unreadable
 from punar.texts import compare as texts
 
 _ALIASES = {"images": "vision"}
@@ -31,10 +30,10 @@ def read_items(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
     if isinstance(X, (str, bytes, os.PathLike)):
         raise DataError(f"compare: X must be a list of paths, pictures, texts or recordings, got {shown(X)}: [X].")
     wanted = _ALIASES.get(kind, kind) if kind is not None else None
-    if wanted is not None and wanted not in KINDS:
+    if wanted is not None and wanted not in ITEM_KINDS:
         raise ParameterError(
-            f"compare: kind must be {', '.join(map(repr, KINDS))} or None here, got {shown(kind)}."
-            f"{suggest(kind, KINDS)}"
+            f"compare: kind must be {', '.join(map(repr, ITEM_KINDS))} or None here, got {shown(kind)}."
+            f"{suggest(kind, ITEM_KINDS)}"
         )
     try:
         found = wanted or kind_of(X)

@@ -15,7 +15,7 @@ from punar.data import sequences
 from punar.data.decode import read_audio
 from punar.errors import DataError, ParameterError, shown, suggest
 from punar.preparations import as_texts
-from punar.sources._readable import said, unreadable
+from punar.sources import said, unreadable
 from punar.texts import compare as texts
 
 KINDS = {"series": "series", "text": "texts", "audio": "sounds"}

@@ -61,13 +61,34 @@ def split(
     wanted = list(names) or [c for c in columns if c not in (id_column, time_column)]
     absent = [c for c in wanted if c not in columns]
     if absent or not wanted:
-        told = f"the channel {shown(absent[0])}, which the model was fitted with" if absent else "any channel"
-        raise DataError(f"{where}: the table has not {told}. There are: {listed(columns)}.")
+        told = f"not the channel {shown(absent[0])}, which the model was fitted with" if absent else "no channel"
+        raise DataError(f"{where}: the table has {told}. There are: {listed(columns)}.")
     values = _numbers(frame, wanted, where)
+    order, cuts, ids = in_order(frame, where, id_column, time_column)
+    return np.split(values[order], cuts), tuple(wanted), ids
+
+
+def in_order(
+    frame: pd.DataFrame, where: str, id_column: str, time_column: str | None
+) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    """Return the order of rows that puts each id's together and sorts them by time, and the ids.
+
+    Returns
+    -------
+    order : ndarray of shape (rows,)
+    cuts : ndarray of shape (ids - 1,)
+        Where one id ends and the next begins, among the ordered rows.
+    ids : list
+        In order of first appearance.
+
+    Raises
+    ------
+    DataError, DataTypeError
+        Missing ids or times, two rows of one id and time, times that cannot be sorted.
+    """
     codes, ids = _ids(frame[id_column], id_column, where)
     order = _order(frame, codes, ids, time_column, where)
-    cuts = np.flatnonzero(np.diff(codes[order])) + 1
-    return np.split(values[order], cuts), tuple(wanted), ids
+    return order, np.flatnonzero(np.diff(codes[order])) + 1, ids
 
 
 def _numbers(frame: pd.DataFrame, wanted: list[str], where: str) -> np.ndarray:

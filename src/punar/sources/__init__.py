@@ -1,1 +1,64 @@
-"""What a person names on the command line becomes data: one file per format."""
+"""What a person names on the command line -> data: one file per format. The contract is in ``_source.py``.
+
+Three readers interpret what a source finds: :func:`read_data` (rows and pictures, for autoencoders),
+:func:`read_items` (items, for pretrained networks) and :func:`read_sequences` (for recurrent networks).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from punar.core.lazy import lazily
+
+if TYPE_CHECKING:
+    from punar.sources._data import read_data as read_data
+    from punar.sources._data import read_table as read_table
+    from punar.sources._found import Found as Found
+    from punar.sources._found import FoundArrays as FoundArrays
+    from punar.sources._found import FoundFiles as FoundFiles
+    from punar.sources._found import FoundItems as FoundItems
+    from punar.sources._found import FoundTable as FoundTable
+    from punar.sources._items import holds_items as holds_items
+    from punar.sources._items import read_items as read_items
+    from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
+    from punar.sources._kinds import kind_of as kind_of
+    from punar.sources._memory import available_bytes as available_bytes
+    from punar.sources._memory import size_text as size_text
+    from punar.sources._readable import leave_out_unreadable as leave_out_unreadable
+    from punar.sources._readable import said as said
+    from punar.sources._readable import unreadable as unreadable
+    from punar.sources._sequences import SEQUENCE_KINDS as SEQUENCE_KINDS
+    from punar.sources._sequences import read_sequences as read_sequences
+    from punar.sources._source import Request as Request
+    from punar.sources._source import Source as Source
+    from punar.sources._userdata import UserData as UserData
+    from punar.sources._userdata import UserItems as UserItems
+    from punar.sources._userdata import UserSequences as UserSequences
+
+_HOME = {
+    "Found": "_found",
+    "FoundArrays": "_found",
+    "FoundFiles": "_found",
+    "FoundItems": "_found",
+    "FoundTable": "_found",
+    "ITEM_KINDS": "_kinds",
+    "Request": "_source",
+    "SEQUENCE_KINDS": "_sequences",
+    "Source": "_source",
+    "UserData": "_userdata",
+    "UserItems": "_userdata",
+    "UserSequences": "_userdata",
+    "available_bytes": "_memory",
+    "holds_items": "_items",
+    "kind_of": "_kinds",
+    "leave_out_unreadable": "_readable",
+    "read_data": "_data",
+    "read_items": "_items",
+    "read_sequences": "_sequences",
+    "read_table": "_data",
+    "said": "_readable",
+    "size_text": "_memory",
+    "unreadable": "_readable",
+}
+__all__ = sorted(_HOME)
+__getattr__ = lazily(__name__, _HOME)

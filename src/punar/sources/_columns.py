@@ -9,42 +9,15 @@ import numpy as np
 import pandas as pd
 
 from punar.core.words import MOST_SHOWN, counted, listed
-from punar.errors import DataError, DataTypeError, shown, suggest
-from punar.sources._table import Table
+from punar.errors import DataError, DataTypeError, shown
+from punar.sources._found import FoundTable
+from punar.sources._names import check_known
 from punar.sources._target import read_target
 from punar.sources._userdata import UserData
 
 
-def check_names(names: Sequence[str], where: str) -> None:
-    """Raise where a column has no name, or a name is there twice."""
-    empty = [i for i, name in enumerate(names, 1) if not name.strip()]
-    if empty:
-        raise DataError(
-            f"{where}: column {listed([str(i) for i in empty]).replace(chr(39), '')} (counted from 1) has no "
-            "name; every column needs one. Name it in the first line, or remove it."
-        )
-    twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        places = [i for i, n in enumerate(names, 1) if n == twice[0]]
-        raise DataError(
-            f"{where}: column names must differ, but {listed(twice)} stands more than once (columns "
-            f"{', '.join(map(str, places[:4]))}). Rename one of them."
-        )
-
-
-def check_known(wanted: Sequence[str], names: Sequence[str], why: str, where: str) -> None:
-    """Raise where one of ``wanted`` is not among ``names``."""
-    known = set(names)
-    for name in wanted:
-        if name not in known:
-            raise DataError(
-                f"{where}: there is no column {shown(name)} {why}.{suggest(name, names)} "
-                f"The columns are: {listed(list(names))}."
-            )
-
-
 def to_user_data(
-    table: Table,
+    table: FoundTable,
     *,
     where: str,
     name: str,
@@ -57,7 +30,7 @@ def to_user_data(
 
     Parameters
     ----------
-    table : Table
+    table : FoundTable
     where, name : str
         For messages and titles.
     target : str or None
@@ -90,7 +63,7 @@ def to_user_data(
         raise DataError(f"{where}: there are column names but no rows; at least one row is needed.")
     used = frame[features]
     _check_numeric(used, where, line_of)
-    labels = None if target is None else _plain(frame[target])
+    labels = None if target is None else plain(frame[target])
     missing = used.isna().to_numpy()
     if labels is not None:
         missing = np.column_stack([missing, pd.isna(labels)])
@@ -180,7 +153,7 @@ def _check_finite(
         )
 
 
-def _plain(column: pd.Series) -> np.ndarray:
+def plain(column: pd.Series) -> np.ndarray:
     """Return labels as booleans, floats or text, whatever pandas stored them as; NaN or NA where missing."""
     if pd.api.types.is_bool_dtype(column.dtype) and not column.isna().any():
         return column.to_numpy(dtype=bool)

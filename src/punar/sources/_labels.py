@@ -1,26 +1,38 @@
-"""A column of labels as classes, amounts, or sets of labels."""
+"""Labels as classes, amounts, sets of labels, or a sequence of labels per item."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from punar.core.words import listed
-from punar.errors import DataError, shown
-from punar.sources._columns import _plain
+from punar.core.words import counted, listed
+from punar.errors import DataError, ParameterError, shown
+from punar.sources._columns import plain
 from punar.sources._target import read_target
 
 _SEPARATORS = (";", "|", ",")
+# What suits each form of target: a task's name for the reader of the data.
+TASK_OF = {"classes": "classification", "amounts": "regression", "sets": "multilabel", "sequences": "tagging"}
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Numbers that stand for labels, and the names of the classes."""
+    """What stands for the labels, the names of the classes, and the task that suits them.
 
-    y: np.ndarray
+    Attributes
+    ----------
+    y : ndarray or list
+        Numbers of the classes, amounts, or an indicator matrix; of sequences a list of one list of names per item.
+    classes : tuple of str
+    kind : {"classification", "regression", "multilabel", "tagging"}
+    note : str
+    """
+
+    y: Any
     classes: tuple[str, ...]
     kind: str
     note: str
@@ -32,6 +44,69 @@ def named(values: Sequence[str]) -> Labels:
     classes = tuple(map(str, names))
     note = f"target: {len(classes)} classes ({listed(classes)})"
     return Labels(codes.reshape(-1).astype(np.int64), classes, "classification", note)
+
+
+def of_subfolders(values: Sequence[str]) -> Labels:
+    """Return the names of subfolders as classes."""
+    found = named(values)
+    note = f"target: {counted(len(found.classes), 'subfolder')} ({listed(found.classes)})"
+    return Labels(found.y, found.classes, found.kind, note)
+
+
+def as_form(column: pd.Series, where: str, form: str | None) -> Labels:
+    """Return one label per item as ``form`` says; None tells classes and amounts apart by content.
+
+    Parameters
+    ----------
+    column : Series of shape (n,)
+        Nothing missing.
+    where : str
+        File and column, for messages.
+    form : {"classes", "amounts", "sets", "sequences"} or None
+
+    Raises
+    ------
+    DataError
+        The labels are not of this form.
+    """
+    if form == "sequences":
+        raise ParameterError(
+            f"{where}: a label per token is read from a conll file, one token and its label on each line; a table has "
+            "one label per row."
+        )
+    if form == "amounts":
+        return as_amounts(column, where)
+    if form == "sets":
+        return as_sets(column, where)
+    return as_classes(column, where, strict=form is not None)
+
+
+def as_sequences(targets: Sequence[Any], items: Sequence[Any], where: str) -> Labels:
+    """Return a list of labels per item, as long as the item.
+
+    Raises
+    ------
+    DataError
+        An item's labels are none, or more or fewer than its tokens or steps.
+    """
+    y: list[list[str]] = []
+    for i, (labels, item) in enumerate(zip(targets, items, strict=True)):
+        if isinstance(labels, (str, bytes)) or not hasattr(labels, "__len__"):
+            raise DataError(f"{where}: item {i} needs a list of labels, one per token or step, found {shown(labels)}.")
+        if not isinstance(item, str) and len(labels) != len(item):
+            raise DataError(
+                f"{where}: item {i} has {counted(len(item), 'token')} and {counted(len(labels), 'label')}; there must "
+                "be one label for each."
+            )
+        y.append([str(label) for label in labels])
+    return _sequences(y)
+
+
+def _sequences(y: list[list[str]]) -> Labels:
+    names = tuple(sorted({label for labels in y for label in labels}))
+    total = sum(map(len, y))
+    note = f"target: {counted(len(names), 'label')} of {counted(total, 'token')} ({listed(names)})"
+    return Labels(y, names, TASK_OF["sequences"], note)
 
 
 def as_classes(column: pd.Series, where: str, *, strict: bool = False) -> Labels:
@@ -48,7 +123,7 @@ def as_classes(column: pd.Series, where: str, *, strict: bool = False) -> Labels
     """
     if strict:
         return named([str(v) for v in column])
-    found = read_target(_plain(column), where)
+    found = read_target(plain(column), where)
     return Labels(found.y, found.classes, found.kind, found.note)
 
 

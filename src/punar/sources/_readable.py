@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from punar.core.runtime import available_cores
 from punar.data.decode import BadItem
@@ -13,9 +13,10 @@ from punar.errors import DataError
 from punar.preparations import Preparation
 from punar.preparations.pictures import Pictures
 from punar.preparations.sounds import Sounds
-from punar.sources._items import UserItems
+from punar.sources._userdata import UserItems, UserSequences
 
 _MOST_NAMED = 5
+_Found = TypeVar("_Found", UserItems, UserSequences)
 
 
 def unreadable(items: Sequence[Any], kind: str) -> dict[int, str]:
@@ -24,10 +25,10 @@ def unreadable(items: Sequence[Any], kind: str) -> dict[int, str]:
     Parameters
     ----------
     items : sequence
-    kind : {"vision", "text", "audio"}
-        Texts can always be read.
+    kind : {"vision", "text", "audio", "series"}
+        Texts and series can always be read.
     """
-    if kind == "text":
+    if kind in ("text", "series"):
         return {}
     # A small size: large photographs are then decoded at a fraction of theirs.
     preparation: Preparation = Pictures(size=(32, 32), crop=1.0) if kind == "vision" else Sounds()
@@ -51,8 +52,8 @@ def said(bad: dict[int, str], names: Sequence[str], total: int) -> str:
     return f"{len(bad)} of {total:,} items cannot be read: {named}{more}"
 
 
-def leave_out_unreadable(found: UserItems) -> UserItems:
-    """Return the items that can be opened; a note counts and names the others.
+def leave_out_unreadable(found: _Found) -> _Found:
+    """Return the pictures or recordings that can be opened; a note counts and names the others.
 
     Raises
     ------
@@ -66,5 +67,5 @@ def leave_out_unreadable(found: UserItems) -> UserItems:
     sentence = said(bad, names, len(found))
     if len(bad) == len(found):
         raise DataError(f"{found.description}: {sentence}.")
-    kept = found.take([i for i in range(len(found)) if i not in bad])
+    kept: _Found = found.take([i for i in range(len(found)) if i not in bad])
     return replace(kept, notes=[*kept.notes, f"left out: {sentence}"])

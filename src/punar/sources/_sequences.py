@@ -1,84 +1,52 @@
 """What a user names on the command line -> sequences: series of numbers, texts or recordings, with labels.
 
-A folder or a csv, tsv or parquet file with a column of texts or paths holds items, as for pretrained networks. A long
-table has a row for each step, and a column that says which series the row belongs to; without that column all rows are
-one series. npy and npz files hold arrays (n, time, channels).
+A folder, a conll file or a table with a column of texts or paths holds items, as for pretrained networks. A long table
+has a row for each step, and a column that says which series the row belongs to; without that column all rows are one
+series. npy and npz files hold arrays (n, time, channels).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from punar.core.words import listed
-from punar.errors import DataError, ParameterError, shown
-from punar.sources import _arrays
-from punar.sources import _data as files
-from punar.sources._columns import check_known
-from punar.sources._items import read_items
-from punar.sources._labels import Labels, as_amounts, as_classes
+from punar.errors import DataError
+from punar.sources._asked import FORMS, Asked, check_one_of, look_up, naming_files, refuse
+from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
+from punar.sources._item_table import Wanted
+from punar.sources._items import as_items, labels_of
+from punar.sources._labels import TASK_OF
+from punar.sources._source import Request
+from punar.sources._steps import Columns, series_of
 from punar.sources._target import read_target
+from punar.sources._userdata import UserData, UserItems, UserSequences
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from punar.sources._table import Table
-
-KINDS = {"series": "series", "text": "texts", "audio": "sounds"}
-_TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
+SEQUENCE_KINDS = {"series": "series", "text": "texts", "audio": "sounds"}
+_SAY_ID = " If its rows are steps of series, say which belongs to which: --id COLUMN."
 
 
-@dataclass(frozen=True, eq=False)
-class UserSequences:
-    """Sequences, labels where there are any, and what was decided while reading them.
+@dataclass(frozen=True)
+class _Asking:
+    """What a person asks for: columns of items, or of steps."""
 
-    Attributes
-    ----------
-    items : array, list or DataFrame
-        For :class:`punar.SequenceModel`; a DataFrame where it is a long table with ids, or one series to forecast.
-    y : ndarray, Series or None
-        Names of classes, or numbers; a Series by id for a long table.
-    kind : {"series", "text", "audio"}
-    name, description : str
-    id_column, time_column : str or None
-        Of a long table.
-    channels : tuple of str
-        Names, where they came from a table.
-    target_kind : {"classification", "regression"} or None
-    notes : list of str
-    row_names : tuple of str
-        Of the sequences: files, ids, or numbers from 0.
-    row_title : str
-        What they are.
-    """
+    items: Wanted
+    steps: Columns
 
-    items: Any
-    y: Any
-    kind: str
-    name: str
-    description: str
-    id_column: str | None = None
-    time_column: str | None = None
-    channels: tuple[str, ...] = ()
-    target_kind: str | None = None
-    notes: list[str] = field(default_factory=list)
-    row_names: tuple[str, ...] = ()
-    row_title: str = "row"
-
-    def __len__(self) -> int:
-        return len(self.row_names)
-
-    def labels(self) -> np.ndarray | None:
-        """Return names of classes, or numbers, in the order of the sequences."""
-        return None if self.y is None else np.asarray(self.y)
+    @property
+    def of_steps(self) -> bool:
+        """Whether rows of a table can only be steps."""
+        named = self.items.text is not None or self.items.path is not None
+        per_step = self.steps.form == "sequences" and self.steps.target is not None and not named
+        of_items = self.items.kind is not None
+        return self.steps.id_column is not None or (not of_items and (self.steps.form == "none" or per_step))
 
 
 def read_sequences(
-    source: str,
+    source: str | os.PathLike[str],
     *,
     target: str | None = None,
     text: str | None = None,
@@ -89,17 +57,19 @@ def read_sequences(
     drop: Sequence[str] = (),
     key: str | None = None,
     header: bool | None = None,
-    task: str | None = None,
+    form: str | None = None,
     kind: str | None = None,
     on_error: str = "raise",
+    parts: Iterable[object] = (),
 ) -> UserSequences:
     """Return the sequences that ``source`` names.
 
     Parameters
     ----------
-    source : str
+    source : str or path
     target : str or None
-        The column with the labels: one per text, file or id. For forecasting the column that is forecast.
+        The column with the labels: one per text, file or id, or per step with ``form="sequences"``. With
+        ``form="none"`` the column that is forecast.
     text, path : str or None
         The column of texts, or of paths of recordings; None looks for one.
     id_column, time_column : str or None
@@ -111,11 +81,15 @@ def read_sequences(
     key : str or None
         npz: the array with the series.
     header : bool or None
-    task : {"classification", "regression", "forecasting"} or None
+        csv, tsv: whether line 1 holds the column names.
+    form : {"classes", "amounts", "sets", "sequences", "none"} or None
+        How the target is read (``target_form`` of a task); None tells it by content.
     kind : {"series", "text", "audio"} or None
         What it must be.
     on_error : {"raise", "skip"}
         Whether items without a text, a label or an existing file are refused, or left out.
+    parts : iterable, default=()
+        Sources of one's own, asked before those of punar; see :class:`punar.sources.Source`.
 
     Raises
     ------
@@ -124,212 +98,123 @@ def read_sequences(
     ParameterError
         An option does not belong to this kind of source.
     """
-    place = Path(source)
-    if not place.exists():
-        files.read(source)  # says that it is not there, or that it is a built-in set
-        raise DataError(f"{source}: this built-in set holds rows of a table, not sequences.")
-    if place.is_file() and place.suffix.lower() in (".npy", ".npz"):
-        _refuse({"--id": id_column, "--time": time_column, "--text": text, "--path": path}, source, "arrays")
-        return _from_arrays(place, key, target, task)
-    of_steps = kind == "series" or id_column is not None or task == "forecasting"
-    if of_steps and place.is_file() and place.suffix.lower() in files.TABLES:
-        _refuse({"--text": text, "--path": path}, source, "a table of steps")
-        table = files.read_table(place, header=header, target=target)
-        return _from_steps(table, place, target, id_column, time_column, channels, drop, task)
-    if of_steps:
-        raise DataError(f"{source}: series are read from csv, tsv, parquet, npy and npz files.")
-    _refuse({"--time": time_column}, source, "data without --id")
-    wanted = {"text": "text", "audio": "audio"}.get(str(kind)) or ("audio" if place.is_dir() else None)
-    try:
-        found = read_items(
-            source, kind=wanted, target=target, text=text, path=path, task=task, header=header, on_error=on_error
+    check_one_of("kind", kind, SEQUENCE_KINDS)
+    check_one_of("form", form, FORMS)
+    item_kind = None if kind == "series" else kind
+    steps = Columns(target, id_column, time_column, channels, drop, form)
+    asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID), steps)
+    of_steps = kind == "series" or asking.of_steps
+    with naming_files(source):
+        asked = look_up(source, parts)
+        folder = asked.path.is_dir() and not asked.built_in
+        if of_steps and folder and asked.source.fallback:
+            raise _no_series(asked)
+        request = Request(
+            target=target if steps.labelled else None,
+            key=key,
+            header=header,
+            kind=item_kind or ("audio" if folder else None),
+            form=form,
         )
-    except DataError as error:
-        if "no column of" not in str(error):
-            raise
-        raise DataError(f"{error} If its rows are steps of series, say which belongs to which: --id COLUMN.") from None
+        return _as_sequences(asked.read(request), asked, asking, of_steps)
+
+
+def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -> UserSequences:
+    steps, columns = asking.steps, {"--text": asking.items.text, "--path": asking.items.path}
+    if isinstance(found, UserData):
+        what = "pictures" if found.kind == "images" else "rows of a table"
+        raise DataError(f"{asked.where}: this built-in set holds {what}, not sequences.")
+    if isinstance(found, FoundArrays):
+        given = {"--id": steps.id_column, "--time": steps.time_column, **columns}
+        refuse(given, asked.where, "read as arrays")
+        refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
+        return _from_arrays(found, asked, steps.form)
+    if isinstance(found, FoundTable) and of_steps:
+        refuse(columns, asked.where, "read as a table of steps")
+        return series_of(found, asked.where, asked.name, steps)
+    refuse({"--time": steps.time_column}, asked.where, "read as data without --id")
+    if isinstance(found, FoundItems) and found.kind == "series":
+        return _from_ready(found, asked, steps.form)
+    if of_steps:
+        raise _no_series(asked)
+    if isinstance(found, FoundFiles) and found.kind == "vision":
+        raise _pictures(asked)
+    return _from_items(as_items(found, asked, asking.items), asked)
+
+
+def _no_series(asked: Asked) -> DataError:
+    return DataError(f"{asked.where}: series are read from csv, tsv, parquet, npy and npz files.")
+
+
+def _pictures(asked: Asked) -> DataError:
+    return DataError(f"{asked.where}: it holds pictures; sequence models read series, texts and recordings.")
+
+
+def _from_items(found: UserItems, asked: Asked) -> UserSequences:
     if found.kind == "vision":
-        raise DataError(f"{source}: it holds pictures; sequence models read series, texts and recordings.")
-    names = found.row_names or tuple(str(i) for i in range(len(found)))
+        raise _pictures(asked)
     return UserSequences(
         items=list(found.items),
         y=found.labels(),
         kind=found.kind,
         name=found.name,
-        description=source,
+        description=asked.where,
         target_kind=found.target_kind,
         notes=found.notes,
-        row_names=names,
+        row_names=found.row_names or tuple(str(i) for i in range(len(found))),
         row_title=found.row_title,
     )
 
 
-def _refuse(options: dict[str, str | None], source: str, what: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise ParameterError(f"{name} cannot be used with {source}, which is read as {what}. Leave it out.")
+def _from_ready(found: FoundItems, asked: Asked, form: str | None) -> UserSequences:
+    labels = labels_of(found, asked.where, form)
+    y: Any = None if labels is None else labels.y
+    if labels is not None and labels.kind == TASK_OF["classes"]:
+        y = np.array(labels.classes, dtype=str)[labels.y]
+    return UserSequences(
+        items=list(found.items),
+        y=y,
+        kind="series",
+        name=asked.name,
+        description=asked.where,
+        target_kind=None if labels is None else labels.kind,
+        notes=[*found.notes, *([labels.note] if labels is not None else [])],
+        row_names=found.names or tuple(str(i) for i in range(len(found.items))),
+        row_title=found.title,
+    )
 
 
-def _from_arrays(place: Path, key: str | None, target: str | None, task: str | None) -> UserSequences:
-    files._check_beginning(place, place.suffix.lower())
-    if place.suffix.lower() == ".npy":
-        if target is not None or key is not None:
-            raise ParameterError(f"{place}: a npy file holds one array; --target and --key are for npz files.")
-        X, y, where = _arrays.raw_npy(place), None, str(place)
-        notes: list[str] = []
-    else:
-        X, y, where, notes = _arrays.raw_npz(place, key=key, target=target)
-    if X.ndim not in ((1, 2, 3) if task == "forecasting" else (2, 3)):
-        raise DataError(f"{place}: series are (n, time, channels), or (n, time), got shape {X.shape}.")
-    labels = None
-    if y is not None and task != "forecasting":
-        found = read_target(y.reshape(-1), where)
-        named = np.array(found.classes, dtype=str)[found.y] if found.classes and task != "regression" else None
-        labels = named if named is not None else y.reshape(-1).astype(np.float64)
-        notes = [*notes, found.note]
-    one = task == "forecasting" and X.ndim < 3  # (time,) or (time, channels)
+def _from_arrays(found: FoundArrays, asked: Asked, form: str | None) -> UserSequences:
+    X = found.X
+    if X.ndim not in ((1, 2, 3) if form == "none" else (2, 3)):
+        raise DataError(f"{asked.where}: series are (n, time, channels), or (n, time), got shape {X.shape}.")
+    y, kind, notes = _array_labels(found, form)
+    one = form == "none" and X.ndim < 3  # (time,) or (time, channels)
     return UserSequences(
         items=X,
-        y=labels,
+        y=y,
         kind="series",
-        name=place.stem,
-        description=str(place),
-        target_kind=None if labels is None else "regression" if labels.dtype.kind == "f" else "classification",
-        notes=notes,
+        name=asked.name,
+        description=asked.where,
+        target_kind=kind,
+        notes=[*found.notes, *notes],
         row_names=("0",) if one else tuple(str(i) for i in range(len(X))),
     )
 
 
-def _from_steps(
-    table: Table,
-    place: Path,
-    target: str | None,
-    id_column: str | None,
-    time_column: str | None,
-    channels: Sequence[str] | None,
-    drop: Sequence[str],
-    task: str | None,
-) -> UserSequences:
-    frame, where = table.frame, str(place)
-    names = [str(c) for c in frame.columns]
-    asked = [c for c in (id_column, time_column, target, *drop, *(channels or ())) if c is not None]
-    check_known(asked, names, "as asked", where)
-    if not len(frame):
-        raise DataError(f"{where}: there are column names but no rows.")
-    notes = list(table.notes)
-    if time_column is None:
-        apart = [id_column] if id_column is not None else []
-        likely = [c for c in names if c.lower() in _TIMES and c not in (id_column, target, *drop)]
-        time_column = next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
-        notes += [f"time: the column {shown(time_column)} (--time)"] if time_column is not None else []
-    aside = {id_column, time_column, *drop}
-    labels = None
-    if target is not None and task != "forecasting":
-        if id_column is None:
-            raise ParameterError(
-                f"{where}: --target {target} needs --id COLUMN, which says whose label it is. For the steps to come of "
-                "this column say --task forecasting; to leave it out --drop."
+def _array_labels(found: FoundArrays, form: str | None) -> tuple[Any, str | None, list[str]]:
+    """Return labels for an estimator, the task that suits them, and notes."""
+    y = found.y
+    if y is None or form == "none":
+        return None, None, []
+    if form == "sequences":
+        if y.ndim < 2 or y.shape[:2] != found.X.shape[:2]:
+            raise DataError(
+                f"{found.where_y}: a label per step is needed, shape {found.X.shape[:2]}, but the shape is {y.shape}."
             )
-        labels = _labels_by_id(frame, str(id_column), target, f"{where}, column {shown(target)}", task)
-        notes.append(labels[1])
-        aside.add(target)
-    if channels is not None:
-        used = list(channels)
-    elif task == "forecasting" and target is not None:
-        used = [target]
-    else:
-        used = [c for c in names if c not in aside]
-    if not used:
-        raise DataError(f"{where}: no column is left that could be a channel; there are {listed(names)}.")
-    _check_numbers(frame, used, where)
-    notes.append(f"channels: {listed(used)}")
-    key = [id_column] if id_column is not None else []
-    long = frame[[*key, *([time_column] if time_column is not None else []), *used]]
-    items: Any
-    ids: tuple[str, ...]
-    if id_column is None and task == "forecasting":
-        items, ids, title = long, ("0",), "series"
-    elif id_column is None:
-        # A column of one value makes it a long table of one series, which then is sorted by time like any other.
-        from punar.data import long_table as _long_table
-
-        series, _, _ = _long_table.split(long.assign(**{_ONE: 0}), where, tuple(used), _ONE, time_column)
-        items, ids, title = series, ("0",), "series"
-    else:
-        items, ids, title = long, tuple(str(i) for i in long[id_column].drop_duplicates()), id_column
-    return UserSequences(
-        items=items,
-        y=None if labels is None else labels[0],
-        kind="series",
-        name=place.stem,
-        description=where,
-        id_column=id_column,
-        time_column=time_column if hasattr(items, "columns") else None,
-        channels=tuple(used),
-        target_kind=None if labels is None else labels[2],
-        notes=notes,
-        row_names=ids,
-        row_title=title,
-    )
-
-
-_ONE = "\x00one"
-
-
-def _labels_by_id(
-    frame: pd.DataFrame, id_column: str, target: str, where: str, task: str | None
-) -> tuple[pd.Series, str, str]:
-    """Return labels indexed by id, a note, and what they are."""
-    import pandas as pd
-
-    several = frame.groupby(id_column, sort=False)[target].nunique(dropna=False)
-    if (several > 1).any():
-        first = several.index[int((several > 1).argmax())]
-        raise DataError(
-            f"{where}: id {shown(first)} has {int(several.max())} different labels; a series has one, the same in all "
-            "its rows. To forecast a column say --task forecasting."
-        )
-    column = frame.drop_duplicates(id_column).set_index(id_column)[target]
-    if column.isna().any():
-        raise DataError(f"{where}: id {shown(column.index[int(column.isna().argmax())])} has no label.")
-    found: Labels = as_amounts(column, where) if task == "regression" else as_classes(column, where, strict=bool(task))
-    values = np.array(found.classes, dtype=object)[found.y] if found.classes else found.y
-    return pd.Series(values, index=column.index), f"{found.note}, one of each of {len(column):,} series", found.kind
-
-
-def _check_numbers(frame: pd.DataFrame, used: Sequence[str], where: str) -> None:
-    import pandas as pd
-
-    bad = [c for c in used if not pd.api.types.is_numeric_dtype(frame[c].dtype)]
-    if bad:
-        first = next((str(v) for v in frame[bad[0]] if isinstance(v, str)), "")
-        raise DataError(
-            f"{where}: {listed(bad)} must hold numbers to be channels, found {shown(first)}. Leave them out (--drop "
-            "COLUMN), or say what they are: --id, --time or --target COLUMN."
-        )
-
-
-def leave_out_unreadable(found: UserSequences) -> UserSequences:
-    """Return the recordings that can be opened; a note counts and names the others.
-
-    Raises
-    ------
-    DataError
-        None can be opened.
-    """
-    from punar.sources._readable import said, unreadable
-
-    bad = {} if found.kind != "audio" else unreadable(found.items, found.kind)
-    if not bad:
-        return found
-    sentence = said(bad, found.row_names, len(found))
-    if len(bad) == len(found):
-        raise DataError(f"{found.description}: {sentence}.")
-    kept = [i for i in range(len(found)) if i not in bad]
-    return replace(
-        found,
-        items=[found.items[i] for i in kept],
-        y=None if found.y is None else found.y[kept],
-        row_names=tuple(found.row_names[i] for i in kept),
-        notes=[*found.notes, f"left out: {sentence}"],
-    )
+        names = np.unique(y.astype(str))
+        return list(y.astype(str)), TASK_OF["sequences"], [f"target: {len(names)} labels of {y.size:,} steps"]
+    labels = read_target(y.reshape(-1), found.where_y)
+    if labels.classes and form != "amounts":
+        return np.array(labels.classes, dtype=str)[labels.y], TASK_OF["classes"], [labels.note]
+    return y.reshape(-1).astype(np.float64), TASK_OF["amounts"], [labels.note]

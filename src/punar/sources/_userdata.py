@@ -1,9 +1,10 @@
-"""What was read from a built-in name, a file or a folder, before any estimator sees it."""
+"""What was read from a built-in name, a file or a folder, before any estimator sees it: rows, items or sequences."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,3 +62,114 @@ class UserData:
         import pandas as pd
 
         return pd.DataFrame(self.X, columns=list(self.columns), copy=False)
+
+
+@dataclass(frozen=True, eq=False)
+class UserItems:
+    """Items, labels where there are any, and what was decided while reading them.
+
+    Attributes
+    ----------
+    items : sequence
+        Paths as text, sentences, lists of tokens, or an array of pictures (n, h, w) or (n, h, w, c).
+    y : ndarray, list or None
+        int64 (n,) indices into ``classes`` for classification, float64 (n,) for regression, int64 (n, labels) of 0 and
+        1 for multilabel, a list of lists of names for tagging.
+    kind : {"vision", "text", "audio"}
+    name, description : str
+    classes : tuple of str
+        Names of the classes, or of the labels of multilabel and tagging.
+    target_kind : {"classification", "regression", "multilabel", "tagging"} or None
+        The task that suits the labels.
+    notes : list of str
+    row_names : tuple of str
+        File names, or the numbers (from 0) of the rows.
+    row_title : str
+        What ``row_names`` are: "file", "row" or "sentence".
+    """
+
+    items: Any
+    y: Any
+    kind: str
+    name: str
+    description: str
+    classes: tuple[str, ...] = ()
+    target_kind: str | None = None
+    notes: list[str] = field(default_factory=list)
+    row_names: tuple[str, ...] = ()
+    row_title: str = "row"
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def labels(self) -> Any:
+        """Return y for an estimator: names of classes, numbers, the indicator matrix, or lists of names."""
+        if self.y is None or self.target_kind != "classification":
+            return self.y
+        return np.array(self.classes, dtype=str)[self.y]
+
+    def take(self, rows: Sequence[int]) -> UserItems:
+        """Return some of the items."""
+        index = list(rows)
+        names = tuple(self.row_names[i] for i in index) if self.row_names else tuple(str(i) for i in index)
+        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names)
+
+
+@dataclass(frozen=True, eq=False)
+class UserSequences:
+    """Sequences, labels where there are any, and what was decided while reading them.
+
+    Attributes
+    ----------
+    items : array, list or DataFrame
+        For :class:`punar.SequenceModel`; a DataFrame where it is a long table with ids, or one series to forecast.
+    y : ndarray, Series, list or None
+        Names of classes, or numbers; a Series by id for a long table; for tagging a list with a list or an array (time,)
+        of names per sequence, in the order in which ids first appear, their steps in the order of time.
+    kind : {"series", "text", "audio"}
+    name, description : str
+    id_column, time_column : str or None
+        Of a long table.
+    channels : tuple of str
+        Names, where they came from a table.
+    target_kind : {"classification", "regression", "multilabel", "tagging"} or None
+        The task that suits the labels.
+    notes : list of str
+    row_names : tuple of str
+        Of the sequences: files, ids, or numbers from 0.
+    row_title : str
+        What they are.
+    """
+
+    items: Any
+    y: Any
+    kind: str
+    name: str
+    description: str
+    id_column: str | None = None
+    time_column: str | None = None
+    channels: tuple[str, ...] = ()
+    target_kind: str | None = None
+    notes: list[str] = field(default_factory=list)
+    row_names: tuple[str, ...] = ()
+    row_title: str = "row"
+
+    def __len__(self) -> int:
+        return len(self.row_names)
+
+    def labels(self) -> Any:
+        """Return names of classes, numbers, or lists of names, in the order of the sequences."""
+        return self.y if self.y is None or isinstance(self.y, list) else np.asarray(self.y)
+
+    def take(self, rows: Sequence[int]) -> UserSequences:
+        """Return some of the sequences of a list or an array."""
+        index = list(rows)
+        names = tuple(self.row_names[i] for i in index)
+        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names)
+
+
+def chosen(values: Any, index: list[int]) -> Any:
+    """Return some rows of an array or entries of a list, in the form that they have; None of None."""
+    if values is None or hasattr(values, "shape"):
+        return None if values is None else values[index]
+    return [values[i] for i in index]

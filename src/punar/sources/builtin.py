@@ -12,14 +12,32 @@ punar.errors.DataError: 'irsi' is not a built-in data set. Did you mean 'iris'? 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from punar.errors import DataError, shown, suggest
+from punar.sources._source import Request, Source
 from punar.sources._userdata import UserData
 from punar.texts import builtin as texts
+
+
+class Builtin(Source):
+    """Data sets that need no file and no network."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of the built-in data sets, sorted."""
+        return names()
+
+    def takes(self, path: Path) -> bool:
+        """Return False: no file is one of these sets."""
+        return False
+
+    def read(self, path: Path, request: Request) -> UserData:
+        """Return the set that ``path`` is the name of; see :func:`load`."""
+        return load(str(path))
 
 
 def _bundled(loader: str) -> Any:

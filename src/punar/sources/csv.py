@@ -6,12 +6,15 @@ import csv
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from punar.errors import DataError, shown
-from punar.sources._columns import check_names
+from punar.sources._beginning import check_beginning
+from punar.sources._found import FoundTable
 from punar.sources._memory import check_room, size_text
-from punar.sources._table import Table
+from punar.sources._names import check_names
+from punar.sources._source import Request, Source
+from punar.sources._text import check_no_binary, not_utf8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,58 +22,63 @@ if TYPE_CHECKING:
 # A line longer than this is no table's: 784 pixels take 3 kB, 100,000 genes 1 MB.
 _LONGEST_LINE = 16_000_000
 
+_ADVICE = "Save it again as 'CSV UTF-8'"
 _MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "-nan", "NULL", "null", "None", "none"]
 
 
-def read_csv(path: Path, *, separator: str, header: bool | None, target: str | None) -> Table:
-    """Return the table in a csv or tsv file.
+class Csv(Source):
+    """Tables in text: csv and tsv.
 
-    Parameters
-    ----------
-    path : Path
-    separator : str
-        Comma or tab; a file that plainly uses another one is read with that, and a note says so.
-    header : bool or None
-        Whether line 1 holds names; None looks at it.
-    target : str or None
-        Read as text, so that labels keep their spelling.
-
-    Raises
-    ------
-    DataError
-        Not text, not UTF-8, ragged, without names, empty, or larger than memory.
+    The separator is a comma or a tab; a file that plainly uses another one is read with that, and a note says so.
     """
-    size = path.stat().st_size
-    check_room(6 * size, str(path), "Convert it to parquet or npy, or take fewer rows.")
+
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    options: ClassVar[tuple[str, ...]] = ("header",)
+    tabular: ClassVar[bool] = True
+
+    def read(self, path: Path, request: Request) -> FoundTable:
+        """Return the table; its target is read as text, so that labels keep their spelling.
+
+        Raises
+        ------
+        DataError
+            Not text, not UTF-8, ragged, without names, empty, or larger than memory.
+        """
+        check_beginning(path)
+        check_room(6 * path.stat().st_size, str(path), "Convert it to parquet or npy, or take fewer rows.")
+        separator, notes = _separator(path)
+        names, rows, blank = _scan(path, separator)
+        has_names = _has_header(names, request.header, path)
+        if not has_names:
+            notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(names)}'")
+        if blank:
+            notes.append(f"{blank} blank line{'s' if blank > 1 else ''} skipped")
+        columns = names if has_names else [f"column {i}" for i in range(1, len(names) + 1)]
+        unnamed_index = has_names and len(columns) > 1 and not columns[0].strip() and rows > 1
+        if unnamed_index:
+            columns = ["column 1", *columns[1:]]
+        check_names(columns, str(path))
+        frame = _parse(path, separator, columns, has_names, request.target)
+        if unnamed_index:
+            if not _counts_rows(frame["column 1"]):
+                check_names(["", *columns[1:]], str(path))
+            frame = frame.drop(columns="column 1")
+            notes.append("column 1 has no name and only counts the rows; left out")
+
+        def line_of(row: int) -> str:
+            return f"line {_line_number(path, separator, row + has_names)}"
+
+        return FoundTable(frame, notes, line_of)
+
+
+def _separator(path: Path) -> tuple[str, list[str]]:
+    """Return what stands between the columns, and a note where the suffix says otherwise."""
+    separator = "," if path.suffix.lower() != ".tsv" else "\t"
     first = _first_line(path)
-    notes = []
     other = next((s for s in (";", "\t", ",", "|") if s in first), separator)
-    if separator not in first and other != separator:
-        notes.append(f"the columns are separated by {_spoken(other)}, not by {_spoken(separator)}; read so")
-        separator = other
-    names, rows, blank = _scan(path, separator)
-    has_names = _has_header(names, header, path)
-    if not has_names:
-        notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(names)}'")
-    if blank:
-        notes.append(f"{blank} blank line{'s' if blank > 1 else ''} skipped")
-    data_rows = rows - has_names
-    columns = names if has_names else [f"column {i}" for i in range(1, len(names) + 1)]
-    unnamed_index = has_names and len(columns) > 1 and not columns[0].strip() and bool(data_rows)
-    if unnamed_index:
-        columns = ["column 1", *columns[1:]]
-    check_names(columns, str(path))
-    frame = _parse(path, separator, columns, has_names, target)
-    if unnamed_index:
-        if not _counts_rows(frame["column 1"]):
-            check_names(["", *columns[1:]], str(path))
-        frame = frame.drop(columns="column 1")
-        notes.append("column 1 has no name and only counts the rows; left out")
-
-    def line_of(row: int) -> str:
-        return f"line {_line_number(path, separator, row + has_names)}"
-
-    return Table(frame, notes, line_of)
+    if separator in first or other == separator:
+        return separator, []
+    return other, [f"the columns are separated by {_spoken(other)}, not by {_spoken(separator)}; read so"]
 
 
 def _first_line(path: Path) -> str:
@@ -80,10 +88,7 @@ def _first_line(path: Path) -> str:
         if path.stat().st_size == len(raw):
             raise DataError(f"{path}: the file is empty; a line of column names and at least one row are needed.")
         raise DataError(f"{path}: line 1 is blank; it must hold the column names. Remove the blank line.")
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{path}: this is UTF-16 text; the file must be UTF-8. Save it again as 'CSV UTF-8'.")
-    if b"\0" in raw:
-        raise DataError(f"{path}: this is not text (line 1 holds zero bytes), whatever its name says.")
+    check_no_binary(path, raw, _ADVICE, "line 1")
     if len(raw) == _LONGEST_LINE:
         raise DataError(
             f"{path}: line 1 is longer than {size_text(_LONGEST_LINE)}; a table has one row per line. Is it a csv file?"
@@ -91,7 +96,7 @@ def _first_line(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _not_utf8(path) from None
+        raise not_utf8(path, _ADVICE) from None
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -106,7 +111,7 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
                 "field, does this; inside quotes write it twice."
             ) from None
         except UnicodeDecodeError:
-            raise _not_utf8(path) from None
+            raise not_utf8(path, _ADVICE) from None
 
 
 def _scan(path: Path, separator: str) -> tuple[list[str], int, int]:
@@ -187,21 +192,6 @@ def _parse(path: Path, separator: str, columns: list[str], has_names: bool, targ
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise DataError(f"{path}: it cannot be read as a table: {error}.") from None
-
-
-def _not_utf8(path: Path) -> DataError:
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                found = raw[error.start : error.start + 4]
-                return DataError(
-                    f"{path}, line {number}: the file must be UTF-8 text, but byte {error.start} of this "
-                    f"line is not ({shown(found)}). Save it again as 'CSV UTF-8'; if it is not a text file, "
-                    "its name is wrong."
-                )
-    return DataError(f"{path}: the file must be UTF-8 text. Save it again as 'CSV UTF-8'.")
 
 
 def _spoken(separator: str) -> str:

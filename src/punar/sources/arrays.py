@@ -5,62 +5,59 @@ from __future__ import annotations
 import math
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 import numpy as np
 from numpy.lib import format as npy
 
 from punar.core.words import counted, listed
-from punar.errors import DataError, DataTypeError, shown, suggest
+from punar.errors import DataError, DataTypeError, ParameterError, shown, suggest
+from punar.sources._beginning import check_beginning
+from punar.sources._found import FoundArrays
 from punar.sources._memory import check_room, size_text
-from punar.sources._target import read_target
-from punar.sources._userdata import UserData
+from punar.sources._source import Request, Source
 
 _DATA_KEYS = ("X", "x", "data", "images")
 _TARGET_KEYS = ("y", "Y", "target", "labels")
 _ADVICE = "Take fewer rows, or a smaller number type."
 
 
-def read_npy(path: Path, *, kind: str | None) -> UserData:
-    """Return the rows in a npy file.
+class Arrays(Source):
+    """Arrays of numbers: npy and npz."""
 
-    Raises
-    ------
-    DataError
-        The file is not npy, is cut off, holds Python objects, text or records, or does not fit into memory.
-    """
-    return _user_data(raw_npy(path), None, path, str(path), kind, [])
+    suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz")
+    options: ClassVar[tuple[str, ...]] = ("key",)
+    tabular: ClassVar[bool] = True
 
+    def read(self, path: Path, request: Request) -> FoundArrays:
+        """Return the array of a npy file; of a npz file the rows, and the labels where there are any.
 
-def raw_npy(path: Path) -> np.ndarray:
-    """Return the array in a npy file as it is; see :func:`read_npy`."""
-    with path.open("rb") as file:
-        return _read_array(file, path.stat().st_size, str(path))
+        The rows are the array ``request.key``, or X, x, data or images, or the only one; the labels are the array
+        ``request.target``, or y, Y, target or labels.
 
-
-def read_npz(path: Path, *, key: str | None, target: str | None, kind: str | None) -> UserData:
-    """Return the rows, and the labels where there are any, in a npz file.
-
-    Parameters
-    ----------
-    path : Path
-    key : str or None
-        The array with the rows; None takes X, x, data or images, or the only array.
-    target : str or None
-        The array with the labels; None takes y, Y, target or labels, when there is one.
-    kind : {"table", "images"} or None
-
-    Raises
-    ------
-    DataError
-        As :func:`read_npy`, or no array is plainly the data.
-    """
-    X, y, where_y, notes = raw_npz(path, key=key, target=target)
-    return _user_data(X, y, path, where_y, kind, notes)
+        Raises
+        ------
+        DataError
+            The file is neither, is cut off, holds Python objects, text or records, does not fit into memory, or no
+            array is plainly the data.
+        ParameterError
+            A key or a target for a npy file.
+        """
+        if path.suffix.lower() == ".npz":
+            check_beginning(path, b"PK\x03\x04")
+            return _read_npz(path, request)
+        for name in ("target", "key"):
+            if getattr(request, name) is not None:
+                raise ParameterError(
+                    f"{name} cannot be used with {path}: a npy file holds one array; --target and --key are for npz "
+                    "files. Leave it out."
+                )
+        check_beginning(path, b"\x93NUMPY")
+        with path.open("rb") as file:
+            return FoundArrays(_read_array(file, path.stat().st_size, str(path)))
 
 
-def raw_npz(path: Path, *, key: str | None, target: str | None) -> tuple[np.ndarray, np.ndarray | None, str, list[str]]:
-    """Return the rows and labels of a npz file as they are, where the labels stand, and notes; see :func:`read_npz`."""
+def _read_npz(path: Path, request: Request) -> FoundArrays:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError) as error:
@@ -69,7 +66,7 @@ def raw_npz(path: Path, *, key: str | None, target: str | None) -> tuple[np.ndar
         members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
         if not members:
             raise DataError(f"{path}: there is no array inside; write one with numpy.savez(file, X=X, y=y).")
-        key = _choose(members, key, path)
+        key, target = _choose(members, request.key, path), request.target
         if target is not None and target not in members:
             raise DataError(
                 f"{path}: the target {shown(target)} is not an array of this file.{suggest(target, members)} "
@@ -81,12 +78,19 @@ def raw_npz(path: Path, *, key: str | None, target: str | None) -> tuple[np.ndar
         where_y = f"{path}, array {shown(target)}"
         y = None if target is None else _read_member(archive, members[target], where_y, allow_text=True)
     notes = [] if len(members) == 1 else [f"rows from the array {key!r} of {listed(list(members))}"]
-    if y is not None and y.shape not in ((len(X),), (len(X), 1)):
-        raise DataError(
-            f"{where_y}: one label per row is needed, {len(X)} of them, but the shape is {y.shape}. Choose "
-            "another array with --target (target=)."
-        )
-    return X, y, where_y, notes
+    if y is not None:
+        _check_labels(X, y, request.form, where_y)
+    return FoundArrays(X, y, where_y, notes)
+
+
+def _check_labels(X: np.ndarray, y: np.ndarray, form: str | None, where: str) -> None:
+    if X.ndim == 0 or y.shape in ((len(X),), (len(X), 1)) or (form == "sequences" and y.shape == X.shape[:2]):
+        return
+    per_step = f", or one per step, shape {X.shape[:2]}" if form == "sequences" else ""
+    raise DataError(
+        f"{where}: one label per row is needed, {len(X)} of them{per_step}, but the shape is {y.shape}. Choose "
+        "another array with --target (target=)."
+    )
 
 
 def _choose(members: dict[str, zipfile.ZipInfo], key: str | None, path: Path) -> str:
@@ -160,72 +164,3 @@ def _read_array(file: IO[bytes], size: int, where: str, *, allow_text: bool = Fa
         got += len(part)
     array = np.frombuffer(raw, dtype=dtype).reshape(shape, order="F" if fortran_order else "C")
     return np.ascontiguousarray(array.astype(dtype.newbyteorder("="), copy=False))
-
-
-def _user_data(
-    X: np.ndarray, y: np.ndarray | None, path: Path, where_y: str, kind: str | None, notes: list[str]
-) -> UserData:
-    kind = _kind_of(X, kind, str(path))
-    if X.dtype.kind == "f" and not np.isfinite(X).all():
-        bad = np.argwhere(~np.isfinite(X))
-        raise DataError(
-            f"{path}: values must be finite, but {len(bad)} of {X.size} are missing (NaN) or infinite, the "
-            f"first at {tuple(int(i) for i in bad[0])}. Fill them, for example with numpy.nan_to_num or "
-            "column means."
-        )
-    if kind == "images":
-        X = _pixels(X, str(path))
-    else:
-        X = X.reshape(len(X), -1)
-        X = X if X.dtype.kind == "f" else X.astype(np.float64)
-    found = None if y is None else read_target(y.reshape(-1), where_y)
-    return UserData(
-        X=X,
-        y=found.y if found else None,
-        kind=kind,
-        name=path.stem,
-        description=str(path),
-        classes=found.classes if found else (),
-        target_kind=found.kind if found else None,
-        notes=[*notes, found.note] if found else notes,
-    )
-
-
-def _pixels(X: np.ndarray, where: str) -> np.ndarray:
-    """Return pictures as uint8 or as floats in [0, 1]."""
-    if X.dtype == np.uint8:
-        return X
-    if X.dtype.kind == "b":
-        return X.astype(np.uint8) * 255
-    low, high = float(X.min()), float(X.max())
-    top = 255 if X.dtype.kind in "iu" else 1
-    if low < 0 or high > top:
-        raise DataError(
-            f"{where}: pictures must be whole numbers from 0 to 255, or floats in [0, 1], but {X.dtype} "
-            f"values from {low:g} to {high:g} were found. Divide by the largest possible value, or save "
-            "X.astype('uint8')."
-        )
-    return X.astype(np.uint8) if X.dtype.kind in "iu" else X
-
-
-def _kind_of(X: np.ndarray, kind: str | None, where: str) -> str:
-    if 0 in X.shape:
-        raise DataError(f"{where}: the array of shape {X.shape} has no rows or no columns; both are needed.")
-    if kind == "images" and X.ndim not in (3, 4):
-        raise DataError(
-            f"{where}: pictures are (n, height, width) or (n, height, width, channels), got shape {X.shape}. "
-            "Reshape the array, or leave out --kind."
-        )
-    if X.ndim == 2 or (kind == "table" and X.ndim > 2):
-        return "table"
-    if X.ndim == 3 and X.dtype != np.uint8 and kind != "images":
-        raise DataError(
-            f"{where}: {X.dtype} values of shape {X.shape} are read as sequences (n, time, channels), which "
-            "these commands do not take. If they are pictures say --kind images (kind='images')."
-        )
-    if X.ndim in (3, 4):
-        return "images"
-    raise DataError(
-        f"{where}: rows must be a table (n, columns) or pictures (n, height, width[, channels]), got shape "
-        f"{X.shape}. Reshape the array, for example X.reshape(len(X), -1)."
-    )

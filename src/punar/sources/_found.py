@@ -1,0 +1,107 @@
+"""What a source finds in a file or folder, before anything is asked of it: a few plain forms that the readers know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from punar.sources._userdata import UserData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class FoundTable:
+    """A table as it stands in a file.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Column names are there and differ.
+    notes : list of str
+        What was decided while reading.
+    line_of : callable
+        Row number from 0 -> "line 12" or "row 10".
+    """
+
+    frame: pd.DataFrame
+    notes: list[str]
+    line_of: Callable[[int], str]
+
+
+@dataclass(frozen=True, eq=False)
+class FoundArrays:
+    """Numbers in one array whose first axis is the row, and labels where the file has some.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, ...)
+    y : ndarray of shape (n,), (n, 1) or (n, time), or None
+    where_y : str
+        File and name of the labels, for messages.
+    notes : list of str
+    """
+
+    X: np.ndarray
+    y: np.ndarray | None = None
+    where_y: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundFiles:
+    """Files of one kind, none of them opened.
+
+    Attributes
+    ----------
+    kind : {"vision", "audio"}
+    files : list of Path
+        In a fixed order.
+    labels : list of str
+        One per file, or empty.
+    notes : list of str
+    """
+
+    kind: str
+    files: list[Path]
+    labels: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundItems:
+    """Items with their targets ready.
+
+    Attributes
+    ----------
+    items : sequence
+        Texts, lists of tokens, paths, series: one per answer.
+    targets : sequence or None
+        One per item: a class, an amount, a text of several labels ("red; round"), or a list of one label per token.
+    kind : {"vision", "text", "audio", "series"}
+    form : {"classes", "amounts", "sets", "sequences"} or None
+        What the targets are; None tells it by content.
+    names : tuple of str
+        Of the items, such as file names; empty counts them from 0.
+    title : str
+        What ``names`` are: "row", "file", "sentence".
+    notes : list of str
+        What was decided while reading, a sentence each.
+    """
+
+    items: Sequence[Any]
+    targets: Sequence[Any] | None = None
+    kind: str = "text"
+    form: str | None = None
+    names: tuple[str, ...] = ()
+    title: str = "row"
+    notes: list[str] = field(default_factory=list)
+
+
+# UserData are rows ready for an estimator: what the built-in sets are.
+Found: TypeAlias = FoundTable | FoundArrays | FoundFiles | FoundItems | UserData

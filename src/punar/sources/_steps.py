@@ -1,0 +1,213 @@
+"""A long table, one row for each step -> series, with a label per series or per step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from punar.core.words import counted, listed
+from punar.data import long_table
+from punar.errors import DataError, ParameterError, shown
+from punar.sources._found import FoundTable
+from punar.sources._labels import TASK_OF, as_form
+from punar.sources._names import check_known
+from punar.sources._userdata import UserSequences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
+_ONE = "\x00one"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is asked of the columns of a long table.
+
+    Attributes
+    ----------
+    target, id_column, time_column : str or None
+    channels : sequence of str or None
+        Those that a fitted model needs, in this order; None takes all that are left.
+    drop : sequence of str
+    form : str or None
+        How the target is read; "none" makes it a channel, as for forecasts.
+    """
+
+    target: str | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+    channels: Sequence[str] | None = None
+    drop: Sequence[str] = ()
+    form: str | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the target is labels and no channel."""
+        return self.target is not None and self.form != "none"
+
+
+@dataclass(frozen=True, eq=False)
+class _StepLabels:
+    y: Any
+    kind: str
+    note: str
+
+
+def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> UserSequences:
+    """Return the series of a long table; without ids, all rows are one.
+
+    Parameters
+    ----------
+    table : FoundTable
+    where, name : str
+        For messages and titles.
+    wanted : Columns
+
+    Raises
+    ------
+    DataError, DataTypeError
+        Unknown columns, no rows, no channels, no numbers, labels that are missing or differ within a series.
+    ParameterError
+        A target without ids.
+    """
+    frame = table.frame
+    names = [str(c) for c in frame.columns]
+    asked = (wanted.id_column, wanted.time_column, wanted.target, *wanted.drop, *(wanted.channels or ()))
+    check_known([c for c in asked if c is not None], names, "as asked", where)
+    if not len(frame):
+        raise DataError(f"{where}: there are column names but no rows.")
+    notes = list(table.notes)
+    if wanted.time_column is None:
+        wanted = replace(wanted, time_column=_likely_time(frame, wanted))
+        notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []
+    labels = _labels(frame, where, wanted) if wanted.labelled else None
+    used = _channels(frame, where, wanted)
+    notes += [labels.note] if labels is not None else []
+    notes.append(f"channels: {listed(used)}")
+    items, ids, title = _arranged(frame, where, wanted, used)
+    return UserSequences(
+        items=items,
+        y=None if labels is None else labels.y,
+        kind="series",
+        name=name,
+        description=where,
+        id_column=wanted.id_column,
+        time_column=wanted.time_column if hasattr(items, "columns") else None,
+        channels=tuple(used),
+        target_kind=None if labels is None else labels.kind,
+        notes=notes,
+        row_names=ids,
+        row_title=title,
+    )
+
+
+def _likely_time(frame: pd.DataFrame, wanted: Columns) -> str | None:
+    """Return the column that is called as times are, and has each value once per series."""
+    apart = [wanted.id_column] if wanted.id_column is not None else []
+    taken = (wanted.id_column, wanted.target, *wanted.drop)
+    likely = [c for c in map(str, frame.columns) if c.lower() in _TIMES and c not in taken]
+    return next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
+
+
+def _channels(frame: pd.DataFrame, where: str, wanted: Columns) -> list[str]:
+    if wanted.channels is not None:
+        used = list(wanted.channels)
+    elif wanted.target is not None and not wanted.labelled:
+        used = [wanted.target]
+    else:
+        aside = {wanted.id_column, wanted.time_column, wanted.target, *wanted.drop}
+        used = [c for c in map(str, frame.columns) if c not in aside]
+    if not used:
+        raise DataError(f"{where}: no column is left that could be a channel; there are {listed(list(frame.columns))}.")
+    _check_numbers(frame, used, where)
+    return used
+
+
+def _check_numbers(frame: pd.DataFrame, used: Sequence[str], where: str) -> None:
+    import pandas as pd
+
+    bad = [c for c in used if not pd.api.types.is_numeric_dtype(frame[c].dtype)]
+    if bad:
+        first = next((str(v) for v in frame[bad[0]] if isinstance(v, str)), "")
+        raise DataError(
+            f"{where}: {listed(bad)} must hold numbers to be channels, found {shown(first)}. Leave them out (--drop "
+            "COLUMN), or say what they are: --id, --time or --target COLUMN."
+        )
+
+
+def _arranged(frame: pd.DataFrame, where: str, wanted: Columns, used: list[str]) -> tuple[Any, tuple[str, ...], str]:
+    """Return the series as an estimator takes them, their names, and what the names are."""
+    key = [c for c in (wanted.id_column, wanted.time_column) if c is not None]
+    long = frame[[*key, *used]]
+    if wanted.id_column is not None:
+        return long, tuple(str(i) for i in long[wanted.id_column].drop_duplicates()), wanted.id_column
+    if wanted.form == "none":
+        return long, ("0",), "series"
+    series, _, _ = long_table.split(_as_one(long), where, tuple(used), _ONE, wanted.time_column)
+    return series, ("0",), "series"
+
+
+def _as_one(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a column of one value: a long table of one series, sorted by time like any other."""
+    return frame.assign(**{_ONE: 0})
+
+
+def _labels(frame: pd.DataFrame, where: str, wanted: Columns) -> _StepLabels:
+    target = str(wanted.target)
+    at = f"{where}, column {shown(target)}"
+    if wanted.form == "sequences":
+        return _labels_by_step(frame, at, wanted)
+    if wanted.id_column is None:
+        raise ParameterError(
+            f"{where}: --target {target} needs --id COLUMN, which says whose label it is. For the steps to come of "
+            "this column say --task forecasting; to leave it out --drop."
+        )
+    return _labels_by_id(frame, at, wanted)
+
+
+def _labels_by_step(frame: pd.DataFrame, where: str, wanted: Columns) -> _StepLabels:
+    """Return an array of labels per series, in the order of its steps."""
+    column = frame[wanted.target]
+    missing = column.isna().to_numpy()
+    if missing.any():
+        raise DataError(
+            f"{where}: {counted(int(missing.sum()), 'step')} of {len(column):,} has no label, the first in row "
+            f"{int(missing.argmax())} (from 0). Fill it, or drop the row."
+        )
+    whole = frame if wanted.id_column is not None else _as_one(frame)
+    order, cuts, ids = long_table.in_order(whole, where, wanted.id_column or _ONE, wanted.time_column)
+    values = np.array([str(v) for v in column], dtype=str)
+    names = [str(v) for v in np.unique(values)]
+    note = (
+        f"target: {counted(len(names), 'label')} of {counted(len(values), 'step')} in {len(ids):,} series "
+        f"({listed(names)})"
+    )
+    return _StepLabels(np.split(values[order], cuts), TASK_OF["sequences"], note)
+
+
+def _labels_by_id(frame: pd.DataFrame, where: str, wanted: Columns) -> _StepLabels:
+    """Return one label per series, indexed by id."""
+    import pandas as pd
+
+    key, target = wanted.id_column, wanted.target
+    several = frame.groupby(key, sort=False)[target].nunique(dropna=False)
+    if (several > 1).any():
+        first = several.index[int((several > 1).argmax())]
+        raise DataError(
+            f"{where}: id {shown(first)} has {int(several.max())} different labels; a series has one, the same in all "
+            "its rows. For a label per step say --task tagging; to forecast a column --task forecasting."
+        )
+    column = frame.drop_duplicates(key).set_index(key)[target]
+    if column.isna().any():
+        raise DataError(f"{where}: id {shown(column.index[int(column.isna().argmax())])} has no label.")
+    found = as_form(column, where, wanted.form)
+    values: Any = found.y
+    if found.kind == TASK_OF["classes"]:
+        values = np.array(found.classes, dtype=object)[found.y]
+    note = f"{found.note}, one of each of {len(column):,} series"
+    made = pd.DataFrame(values, index=column.index) if values.ndim == 2 else pd.Series(values, index=column.index)
+    return _StepLabels(made, found.kind, note)
