@@ -14,6 +14,7 @@ from torch import Tensor
 from punar.data.decode import read_rate
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation, naming
+from punar.preparations._sample import Sample
 from punar.preparations.series import check_steps, collate_steps, learned_scaling
 from punar.preparations.sounds import Sounds
 
@@ -118,6 +119,11 @@ class Frames(Preparation):
         """Return float32 frames (t, ``n_mels``), t >= 1."""
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
         return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the recording with its seconds per frame."""
+        step = _spectrum.step_of(self.rate) / self.rate
+        return [Sample(self.prepare(item), torch.tensor([step], dtype=torch.float64))]
 
     def scaled(self, frames: Tensor) -> Tensor:
         """Return frames (t, ``n_mels``) in decibels by the learned scaling."""

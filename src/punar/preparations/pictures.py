@@ -16,7 +16,9 @@ from torch import Tensor
 
 from punar.data.decode import BadItem, open_picture, reason_of, to_rgb, upright
 from punar.errors import DataError, DataTypeError, shown
+from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._sample import Sample
 
 _LARGEST = 4096  # pixels a side; the largest pretrained networks read 1024
 _RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
@@ -114,9 +116,18 @@ class Pictures(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return uint8 (channels, height, width) of the facts' size."""
+        return self._read(item)[0].tensor
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the picture with the way back to its own pixels, as the file has them: before EXIF's turn."""
+        return self._read(item, traced=True)
+
+    def _read(self, item: Any, *, traced: bool = False) -> list[Sample]:
         picture = self._open(item)
         try:
-            return self._fit(picture)
+            stored = picture.size
+            pixels, placement = self._fit(picture)
+            return [Sample(pixels, placement.trace(stored, orientation_of(picture)) if traced else None)]
         except BadItem:
             raise
         # Pillow decodes late: a damaged file shows here, with any exception.
@@ -151,7 +162,7 @@ class Pictures(Preparation):
             return item
         return _from_array(np.asarray(item))
 
-    def _fit(self, picture: Image.Image) -> Tensor:
+    def _fit(self, picture: Image.Image) -> tuple[Tensor, Placement]:
         height, width = self.size
         short = min(picture.size)
         # One axis decides the scale, so that shapes keep their proportions; the crop takes the middle.
@@ -165,11 +176,12 @@ class Pictures(Preparation):
         if self.channels == 1:
             picture = picture.convert("L")
         if self.crop == 1 and picture.size == (width, height):
-            return _pixels(picture)
-        picture = picture.resize(_resized(picture.size, edge), Image.Resampling(_RESAMPLING[self.interpolation]))
+            return _pixels(picture), Placement(picture.size, picture.size)
+        decoded, resized = picture.size, _resized(picture.size, edge)
+        picture = picture.resize(resized, Image.Resampling(_RESAMPLING[self.interpolation]))
         left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
         picture = picture.crop((left, top, left + width, top + height))
-        return _pixels(picture)
+        return _pixels(picture), Placement(decoded, resized, (left, top))
 
 
 def _is_finite(value: object) -> bool:

@@ -18,6 +18,7 @@ from punar.data.decode import MOST_SECONDS, BadItem, read_audio
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._sample import Sample
 
 _RATES = (1_000, 768_000)
 _LOUDEST = 100.0  # float samples are in [-1, 1]; some files overshoot a little, unscaled 16-bit numbers a lot
@@ -114,6 +115,10 @@ class Sounds(Preparation):
         if self.normalise:
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         return torch.from_numpy(np.array(wave, dtype=np.float32))
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the recording with its seconds per sample."""
+        return [Sample(self.prepare(item), torch.tensor([1.0 / self.rate], dtype=torch.float64))]
 
     def blank(self, bucket: int) -> Tensor:
         """Return silence."""
