@@ -250,14 +250,14 @@ def test_max_length_cuts_the_end():
 @pytest.fixture
 def vocabulary():
     pytest.importorskip("tokenizers")
-    from punar.preparations import _vocabulary as vocabulary
+    import punar.preparations
 
-    return vocabulary
+    return punar.preparations
 
 
 def test_devanagari_words_keep_their_vowel_signs(vocabulary):
     texts = ["मेरी किताब अच्छी है।", "मेरी किताब बुरी है!", "क्षत्रिय, श्री ज़मीन"]
-    facts = vocabulary.learn(texts, 1000, None)
+    facts = vocabulary.learn_vocabulary(texts, 1000, None)
     words = [piece for piece, known in facts.pieces(texts[0])]
     assert words == ["मेरी", "किताब", "अच्छी", "है", "।"]
     assert all(known for _, known in facts.pieces(texts[0]))
@@ -267,40 +267,40 @@ def test_devanagari_words_keep_their_vowel_signs(vocabulary):
 def test_two_spellings_of_one_letter_are_one_word(vocabulary):
     for word in ("é" * 3, "ऩ", "क़लम"):
         forms = {unicodedata.normalize(form, word) for form in ("NFC", "NFD")}
-        facts = vocabulary.learn(list(forms), 100, None)
+        facts = vocabulary.learn_vocabulary(list(forms), 100, None)
         assert len({tuple(facts.prepare(f).tolist()) for f in forms}) == 1
         assert all(facts.prepare(f).tolist() == [2] for f in forms)
 
 
 def test_joiners_inside_a_word_do_not_split_it(vocabulary):
     words = ["क्‍ष", "नमस्\u200cते"]
-    facts = vocabulary.learn(words, 100, None)
+    facts = vocabulary.learn_vocabulary(words, 100, None)
     assert [len(facts.prepare(w)) for w in words] == [1, 1]
 
 
 def test_case_does_not_count_and_new_words_are_unknown(vocabulary):
-    facts = vocabulary.learn(["Good film", "good BOOK"], 100, None)
+    facts = vocabulary.learn_vocabulary(["Good film", "good BOOK"], 100, None)
     assert torch.equal(facts.prepare("GOOD Film"), facts.prepare("good film"))
     assert facts.prepare("good zebra").tolist()[1] == 1
-    assert vocabulary.size(facts) == 5  # padding, unknown and three words
+    assert vocabulary.vocabulary_size(facts) == 5  # padding, unknown and three words
 
 
 def test_the_most_frequent_words_are_kept_and_the_order_is_the_same_every_time(vocabulary):
     texts = ["a a a b b c", "d e f"] * 2
-    one, two = (vocabulary.learn(t, 2, None) for t in (texts, texts[::-1]))
+    one, two = (vocabulary.learn_vocabulary(t, 2, None) for t in (texts, texts[::-1]))
     assert one == two
     assert [known for _, known in one.pieces("a b c")] == [True, True, False]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b", "\n\t"])
 def test_an_empty_text_has_one_token(vocabulary, text):
-    facts = vocabulary.learn(["a b"], 10, None)
+    facts = vocabulary.learn_vocabulary(["a b"], 10, None)
     assert len(facts.prepare(text)) >= 1
 
 
 def test_long_texts_are_cut_where_asked(vocabulary):
-    assert len(vocabulary.learn(["a b c d"], 10, 3).prepare("a b c d")) == 3
-    assert len(vocabulary.learn(["a"], 10, None).prepare("a " * 3000)) == 3000
+    assert len(vocabulary.learn_vocabulary(["a b c d"], 10, 3).prepare("a b c d")) == 3
+    assert len(vocabulary.learn_vocabulary(["a"], 10, None).prepare("a " * 3000)) == 3000
 
 
 # -- recordings ----------------------------------------------------------------------------------------------

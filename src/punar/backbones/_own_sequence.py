@@ -17,8 +17,7 @@ from punar.cells import build_encoder
 from punar.core import plugins
 from punar.core.weights import at_most, most_parameters
 from punar.errors import BackboneError, DamagedModelError, ModelFolderError, shown
-from punar.preparations import Batch, Preparation
-from punar.preparations import _vocabulary as vocabulary
+from punar.preparations import Batch, Preparation, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
@@ -159,7 +158,7 @@ def _check_input(preparation: Any, design: Mapping[str, Any]) -> None:
     texts = isinstance(preparation, Sentences)
     if texts != (design["tokens"] is not None):
         raise ValueError("input and design must both be of texts, or both of numbers")
-    found, wanted = (vocabulary.size(preparation), design["tokens"]) if texts else (preparation.width, design["width"])
+    found, wanted = (vocabulary_size(preparation), design["tokens"]) if texts else (preparation.width, design["width"])
     if found != wanted:
         raise ValueError(f"the input has {found} numbers or tokens, the network reads {wanted}")
 

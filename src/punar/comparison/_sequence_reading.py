@@ -14,7 +14,7 @@ from punar.comparison.reading import Reading, read_labels
 from punar.data import sequences
 from punar.data.decode import read_audio
 from punar.errors import DataError, ParameterError, shown, suggest
-from punar.preparations import _vocabulary as vocabulary
+from punar.preparations import as_texts
 from punar.sources._readable import said, unreadable
 from punar.texts import compare as texts
 
@@ -142,7 +142,7 @@ def read_rows(
         return kind, _objects(found.items), found
     if id_column is not None or time_column is not None:
         raise ParameterError(f"compare: id_column and time_column are for long tables of numbers, got {told}.")
-    rows = _objects(vocabulary.as_texts(X, "compare")) if kind == "text" else as_rows(X)
+    rows = _objects(as_texts(X, "compare")) if kind == "text" else as_rows(X)
     bad = unreadable(list(rows), kind)
     if bad:
         names = [str(r) if isinstance(r, (str, os.PathLike)) else f"item {i}" for i, r in enumerate(rows)]

@@ -22,8 +22,7 @@ from punar.features import frozen as _frozen
 from punar.models import assemble
 from punar.models.transfer import store as _transfer_store
 from punar.models.transfer.fit import Fitted, fit
-from punar.preparations import Preparation
-from punar.preparations._augment import NAMES as AUGMENTATIONS
+from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training import job as _fitting

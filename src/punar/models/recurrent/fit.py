@@ -22,8 +22,7 @@ from punar.models.recurrent import report as _sequence_report
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.transfer.rows import keep_classes, row_weights
-from punar.preparations import Preparation, prepare_all
-from punar.preparations import _vocabulary as vocabulary
+from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.tasks import Targets, Task
@@ -129,7 +128,7 @@ def read(estimator: Any, X: Any, where: str) -> sequences.Sequences:
     if kind != "series" and (estimator.id_column is not None or estimator.time_column is not None):
         raise ParameterError(f"{where}: id_column and time_column are for tables of numbers, got {kind}.")
     if kind == "texts":
-        return sequences.Sequences(kind, list(vocabulary.as_texts(X, where)))
+        return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
     found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
@@ -160,7 +159,7 @@ def prepare(estimator: Any, found: sequences.Sequences, train: Tensor, where: st
         return facts, [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
-        preparation = vocabulary.learn(some, int(estimator.vocabulary_size), cut)
+        preparation = learn_vocabulary(some, int(estimator.vocabulary_size), cut)
     else:
         preparation = Series.learn(
             some,
@@ -176,7 +175,7 @@ def prepare(estimator: Any, found: sequences.Sequences, train: Tensor, where: st
 
 def design_of(estimator: Any, chosen: SimpleNamespace, preparation: Preparation, outputs: int) -> Design:
     """Return the sizes of the network for what the preparation gives, with :func:`settings` ``chosen``."""
-    tokens = vocabulary.size(preparation) if preparation.domain == "text" else None
+    tokens = vocabulary_size(preparation) if preparation.domain == "text" else None
     width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
     return Design(
         width=int(width),

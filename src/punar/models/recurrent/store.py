@@ -17,8 +17,7 @@ from punar.models.codec.model import as_damage
 from punar.models.codec.report import FitReport
 from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.module import Design, SequenceModule
-from punar.preparations import Preparation
-from punar.preparations import _vocabulary as vocabulary
+from punar.preparations import Preparation, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
@@ -102,7 +101,7 @@ def stored_network(facts: Mapping[str, Any], parts: tuple[type, ...], where: str
 def check_input(preparation: Preparation, design: Design, where: str) -> None:
     """Raise where a preparation gives steps of another width, or tokens of another vocabulary, than a network reads."""
     if isinstance(preparation, Sentences):
-        found, wanted = vocabulary.size(preparation), design.tokens
+        found, wanted = vocabulary_size(preparation), design.tokens
     else:
         found, wanted = preparation.width, None if design.tokens is not None else design.width  # type: ignore[attr-defined]
     if found != wanted:

@@ -26,8 +26,7 @@ from punar.models.transfer.freezing import stage_parameters, trainable_stages
 from punar.models.transfer.lora import add_lora, merge_lora
 from punar.models.transfer.module import Transfer, linear_head, rates
 from punar.models.transfer.rows import Mini, TransferRows, from_rows, keep_classes, row_weights
-from punar.preparations import Batch
-from punar.preparations._augment import View, augment
+from punar.preparations import Batch, Variant, augment
 from punar.preparations.pictures import Pictures
 from punar.tasks import Targets, Task
 from punar.texts import fit as texts
@@ -201,7 +200,9 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
                 job.keep(rows_read)
         views = []
         if remembers and augmented:
-            views = [job.frozen(boundary, View(job.preparation, estimator.augment, k)) for k in range(estimator.views)]
+            views = [
+                job.frozen(boundary, Variant(job.preparation, estimator.augment, k)) for k in range(estimator.views)
+            ]
     index = job.split()
     train, valid = index
     rows = TransferRows(
