@@ -9,7 +9,7 @@ from PIL import Image
 
 from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError
-from punar.preparations._augment import NAMES, View, augment
+from punar.preparations import AUGMENTATIONS, Variant, augment
 from punar.preparations.pictures import Pictures
 
 FACTS = Pictures(size=(32, 32), crop=1.0)
@@ -120,7 +120,7 @@ def test_facts_survive_json():
     assert Pictures.from_facts(FACTS.facts()) == FACTS
 
 
-@pytest.mark.parametrize("preset", NAMES)
+@pytest.mark.parametrize("preset", AUGMENTATIONS)
 def test_augmentation_follows_its_generator_alone(preset):
     pixels = torch.stack([FACTS.prepare(COLOUR)] * 4)
     one, two = (augment(pixels, preset, torch.Generator().manual_seed(s)) for s in (1, 1))
@@ -131,8 +131,101 @@ def test_augmentation_follows_its_generator_alone(preset):
     assert one.dtype == torch.uint8
 
 
-def test_a_view_is_the_same_every_time_and_differs_from_the_next():
-    first, again, second = (View(FACTS, "strong", k).prepare(COLOUR) for k in (0, 0, 1))
+def test_a_variant_is_the_same_every_time_and_differs_from_the_next():
+    first, again, second = (Variant(FACTS, "strong", k).prepare(COLOUR) for k in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
-    assert View(FACTS, "strong", 0).facts() != View(FACTS, "strong", 1).facts()
+    assert Variant(FACTS, "strong", 0).facts() != Variant(FACTS, "strong", 1).facts()
+
+
+def smooth(n, height=48, width=64):
+    """Return pictures without sharp edges, whose changed copies stay between black and white."""
+    coarse = torch.rand(n, 3, 6, 8, generator=torch.Generator().manual_seed(0))
+    fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")
+    return (fine * 60 + 90).clamp(0, 255).to(torch.uint8)
+
+
+@pytest.mark.parametrize("preset", AUGMENTATIONS)
+def test_pictures_change_as_torchvision_changes_them(preset):
+    pytest.importorskip("torchvision")
+    from torchvision.transforms.v2 import functional as v2
+
+    from punar.preparations import _augment
+
+    pixels = smooth(12)
+    ours = augment(pixels, preset, torch.Generator().manual_seed(5))
+    changes = _augment._drawn(_augment._PRESETS[preset], 12, torch.Generator().manual_seed(5))
+    for i, picture in enumerate(pixels):
+        shift = [float(changes.right[i]) * 64, float(changes.down[i]) * 48]
+        theirs = v2.pad(picture.float() / 255, [40, 40], padding_mode="symmetric")
+        theirs = v2.affine(
+            theirs,
+            angle=float(changes.turn[i]),
+            translate=shift,
+            scale=float(changes.zoom[i]),
+            shear=[0, 0],
+            interpolation=v2.InterpolationMode.BILINEAR,
+        )
+        theirs = v2.center_crop(theirs, [48, 64])
+        theirs = v2.horizontal_flip(theirs) if changes.mirrored[i] else theirs
+        theirs = v2.adjust_contrast(theirs, float(changes.contrast[i]))
+        theirs = v2.adjust_brightness(theirs, float(changes.brightness[i]))
+        assert (ours[i].float() - 255 * theirs).abs().max() < 0.75
+
+
+@pytest.mark.parametrize("preset", AUGMENTATIONS)
+def test_boxes_and_masks_move_with_the_picture(preset):
+    pytest.importorskip("torchvision")
+    n = 40
+    pixels = torch.zeros(n, 3, 80, 100, dtype=torch.uint8)
+    pixels[:, :, 30:50, 55:70] = 255
+    masks = (pixels[:, 0] > 0).to(torch.int64) * 7
+    boxes = [torch.tensor([[55.0, 30.0, 70.0, 50.0]])] * n
+    found = augment(pixels, preset, torch.Generator().manual_seed(1), boxes=boxes, masks=masks)
+    assert torch.equal(found.pixels, augment(pixels, preset, torch.Generator().manual_seed(1)))
+    sides = set()
+    for picture, mask, (box,) in zip(found.pixels, found.masks, found.boxes, strict=True):
+        level = picture[0].float() - picture[0].min()
+        drawn = level > 0.5 * level.max()
+        assert mask.dtype == torch.int64
+        assert set(mask.unique().tolist()) == {0, 7}
+        assert (drawn != (mask == 7)).float().sum() <= 0.1 * drawn.sum()  # along the edges alone
+        rows, columns = torch.nonzero(drawn, as_tuple=True)
+        drawn_box = torch.tensor([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+        assert (drawn_box[:2] >= box[:2] - 1).all()
+        assert (drawn_box[2:] <= box[2:] + 1).all()
+        assert (drawn_box - box).abs().max() <= 2  # a turned rectangle touches its box with its corners
+        sides.add(bool(columns.float().mean() < 50))
+    assert sides == ({False} if preset.endswith("no_mirror") else {True, False})
+
+
+def test_objects_outside_the_picture_keep_their_place_in_the_list():
+    pytest.importorskip("torchvision")
+    pixels = torch.zeros(30, 1, 40, 40, dtype=torch.uint8)
+    boxes = [torch.tensor([[0.0, 0.0, 2.0, 2.0], [10.0, 10.0, 30.0, 30.0]]), torch.zeros(0, 4)] * 15
+    masks = [torch.ones(2, 40, 40, dtype=torch.bool), torch.zeros(0, 40, 40, dtype=torch.bool)] * 15
+    found = augment(pixels, "strong", torch.Generator().manual_seed(0), boxes=boxes, masks=masks)
+    assert [b.shape for b in found.boxes] == [b.shape for b in boxes]
+    assert [(m.shape, m.dtype) for m in found.masks] == [(m.shape, m.dtype) for m in masks]
+    every = torch.cat(found.boxes)
+    assert every.min() >= 0
+    assert every.max() <= 40
+    assert (every[::2, 2:] <= every[::2, :2]).any()  # without area
+    assert found.pixels.shape == pixels.shape
+
+
+def test_augmentation_touches_no_global_generator():
+    before = torch.get_rng_state()
+    augment(smooth(3), "strong", torch.Generator().manual_seed(0))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_many_pictures_change_as_a_few_do(monkeypatch):
+    from punar.preparations import _augment
+
+    pixels = smooth(7)
+    one, two = (augment(pixels, "strong", torch.Generator().manual_seed(1)) for _ in range(2))
+    monkeypatch.setattr(_augment, "_AT_ONCE", 2 * pixels[0].numel())
+    some = augment(pixels, "strong", torch.Generator().manual_seed(1))
+    assert torch.equal(one, two)
+    assert torch.equal(one, some)

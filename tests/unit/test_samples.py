@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import BPE, WordLevel, WordPiece
 
 from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError
 from punar.preparations import Preparation, Sample, SampleOf
+from punar.preparations.frames import Frames
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
+from punar.preparations.sounds import Sounds
 
 TEXT = "Asha lives in Pune .  नमस्ते , she said to Washington and left for Kolhapur in an unbelievable hurry !"
 
@@ -219,3 +222,45 @@ def test_an_item_of_most_preparations_is_one_sample():
     assert not Pictures.several
     assert not Preparation.several
     assert [k for _, k in SampleOf(facts).pairs([np.zeros(3)] * 2)] == [0, 0]
+
+
+def boxed(path, orientation, width, height, box, kind="JPEG"):
+    """Write a black picture with a white box, whose EXIF tag says that it is to be turned."""
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    pixels[box[1] : box[3], box[0] : box[2]] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(pixels).save(path, kind, exif=exif.tobytes(), **({"quality": 95} if kind == "JPEG" else {}))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("width", "height", "crop"), [(120, 80, 1.0), (80, 120, 0.875), (64, 64, 1.0), (1200, 1000, 1.0)]
+)
+def test_a_box_is_found_again_in_the_picture_as_it_was_stored(tmp_path, orientation, width, height, crop):
+    box = (width * 2 // 5, height * 3 // 8, width * 3 // 5, height // 2)  # unlike its mirror images
+    boxed(tmp_path / "a.jpg", orientation, width, height, box)
+    facts = Pictures(size=(64, 64), crop=crop)
+    (sample,) = facts.samples(tmp_path / "a.jpg")
+    assert torch.equal(sample.tensor, facts.prepare(tmp_path / "a.jpg"))
+    assert sample.trace.shape == (2, 3)
+    rows, columns = np.nonzero(sample.tensor[0].numpy() > 127)
+    corners = [[columns.min(), rows.min(), 1], [columns.max() + 1, rows.max() + 1, 1]]
+    found = np.sort(np.array(corners) @ sample.trace.numpy().T, axis=0).ravel()
+    pixel = np.abs(sample.trace[:, :2].numpy()).sum(1).max()  # of the prepared picture, in those of the file
+    assert np.abs(found - box).max() <= pixel + 1
+
+
+def test_the_trace_of_a_picture_counts_pixels_by_their_edges():
+    (sample,) = Pictures(size=(8, 8), crop=1.0).samples(np.zeros((16, 32), dtype=np.uint8))
+    assert sample.trace.tolist() == [[2.0, 0.0, 8.0], [0.0, 2.0, 0.0]]
+    (sample,) = Pictures(size=(8, 8), crop=1.0).samples(np.zeros((8, 8), dtype=np.uint8))
+    assert sample.trace.tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+
+
+def test_recordings_have_seconds():
+    tone = np.sin(np.arange(8000) / 10).astype(np.float32)
+    (sample,) = Sounds(rate=8000).samples(tone)
+    assert len(sample.tensor) * float(sample.trace) == pytest.approx(1.0)
+    (sample,) = Frames(rate=8000).samples((tone, 8000))
+    assert len(sample.tensor) * float(sample.trace) == pytest.approx(1.0, abs=0.011)

@@ -250,9 +250,9 @@ def test_max_length_cuts_the_end():
 @pytest.fixture
 def vocabulary():
     pytest.importorskip("tokenizers")
-    from punar.preparations import _vocabulary as vocabulary
+    import punar.preparations
 
-    return vocabulary
+    return punar.preparations
 
 
 def test_devanagari_words_keep_their_vowel_signs(vocabulary):

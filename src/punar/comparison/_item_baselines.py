@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from punar.data import decode as _audio_file
-from punar.preparations import _spectrum
+from punar.preparations import decibels
 from punar.preparations.pictures import Pictures
 from punar.preparations.sounds import mono
 
@@ -56,7 +56,7 @@ class MeanSpectrum(TransformerMixin, BaseEstimator):
         else:
             samples, rate = item if isinstance(item, tuple) else (item, _RATE)
         wave = torch.from_numpy(mono(np.asarray(samples), int(rate), _RATE).copy())
-        level = _spectrum.decibels(wave, _RATE, self.bands_)
+        level = decibels(wave, _RATE, self.bands_)
         return torch.cat([level.mean(1), level.std(1, unbiased=False)]).numpy()
 
 

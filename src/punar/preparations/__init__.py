@@ -8,20 +8,24 @@ from punar.core.lazy import lazily
 
 if TYPE_CHECKING:
     from punar.preparations._augment import AUGMENTATIONS as AUGMENTATIONS
+    from punar.preparations._augment import Augmented as Augmented
     from punar.preparations._augment import Variant as Variant
     from punar.preparations._augment import augment as augment
+    from punar.preparations._facts import of_facts as of_facts
     from punar.preparations._preparation import Batch as Batch
     from punar.preparations._preparation import Preparation as Preparation
     from punar.preparations._preparation import naming as naming
     from punar.preparations._preparation import prepare_all as prepare_all
     from punar.preparations._sample import Sample as Sample
     from punar.preparations._samples import SampleOf as SampleOf
+    from punar.preparations._spectrum import decibels as decibels
     from punar.preparations._vocabulary import as_texts as as_texts
     from punar.preparations._vocabulary import learn_vocabulary as learn_vocabulary
     from punar.preparations._vocabulary import vocabulary_size as vocabulary_size
 
 _HOME = {
     "AUGMENTATIONS": "_augment",
+    "Augmented": "_augment",
     "Batch": "_preparation",
     "Preparation": "_preparation",
     "Sample": "_sample",
@@ -29,8 +33,10 @@ _HOME = {
     "Variant": "_augment",
     "as_texts": "_vocabulary",
     "augment": "_augment",
+    "decibels": "_spectrum",
     "learn_vocabulary": "_vocabulary",
     "naming": "_preparation",
+    "of_facts": "_facts",
     "prepare_all": "_preparation",
     "vocabulary_size": "_vocabulary",
 }

@@ -7,17 +7,18 @@ items into batches. It never sees a model; a backbone says which facts it needs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
 from punar.core.runtime import available_cores
 from punar.data.decode import BadItem
 from punar.errors import DataError
+from punar.preparations._reading import read_facts
 from punar.preparations._sample import Sample
 
 Batch = dict[str, Tensor]
@@ -102,8 +103,23 @@ class Preparation(ABC):
         return y
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts as JSON values; tuples become lists."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} | {"domain": self.domain}
+        """Return the facts as JSON values; tuples become lists. A class outside punar adds its name, as "part"."""
+        found = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()} | {"domain": self.domain}
+        own = type(self).__module__.partition(".")[0] != __name__.partition(".")[0]
+        return found | {"part": type(self).__name__} if own else found
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts, which :meth:`facts` may have given.
+
+        Types and bounds stand at the dataclass's fields: ``width: Annotated[int, msgspec.Meta(ge=1)]``.
+
+        Raises
+        ------
+        ValueError
+            A field is missing, or its value has another type or breaks a rule; the message names field, rule and value.
+        """
+        return read_facts(cls, facts)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def whisper_log_mel(waves: Tensor, rate: int, n_mels: int, n_fft: int, hop: int)
 
 def decibels(wave: Tensor, rate: int, n_mels: int) -> Tensor:
     """Return 10 log10 of the mel power of 25 ms windows every 10 ms, (n_mels, frames), for a wave (t,)."""
-    window, hop = max(round(0.025 * rate), 2), max(round(0.01 * rate), 1)
+    window, hop = max(round(0.025 * rate), 2), step_of(rate)
     n_fft = 2 ** math.ceil(math.log2(2 * window))
     power = torch.stft(
         wave,
@@ -67,3 +67,8 @@ def decibels(wave: Tensor, rate: int, n_mels: int) -> Tensor:
         return_complex=True,
     )
     return 10.0 * (mel_filters(n_mels, n_fft, rate) @ (power.abs() ** 2)).clamp(min=1e-10).log10()
+
+
+def step_of(rate: int) -> int:
+    """Return the samples from one window of :func:`decibels` to the next: 10 ms."""
+    return max(round(0.01 * rate), 1)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import read_rate
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation, naming
-from punar.preparations.series import check_steps, collate_steps, learned_scaling
+from punar.preparations._reading import Count, Finite, Positive, Size
+from punar.preparations._sample import Sample
+from punar.preparations.series import check_scaling, collate_steps, learned_scaling
 from punar.preparations.sounds import Sounds
 
 _STEP = 8
@@ -45,24 +48,20 @@ class Frames(Preparation):
         Most frames of a recording; what follows is cut off.
     """
 
-    rate: int = _HIGHEST_RATE
-    n_mels: int = 40
-    shift: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
-    longest: int = 0
-    max_length: int | None = None
+    rate: Annotated[int, Meta(ge=_LOWEST_RATE, le=_HIGHEST_RATE)] = _HIGHEST_RATE
+    n_mels: Size = 40
+    shift: tuple[Finite, ...] = ()
+    scale: tuple[Positive, ...] = ()
+    longest: Count = 0
+    max_length: Size | None = None
 
     domain: ClassVar[str] = "audio"
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Frames:
-        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
-        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        made = cls(**found)
-        if type(made.rate) is not int or not _LOWEST_RATE <= made.rate <= _HIGHEST_RATE:
-            raise ValueError(f"rate must be an integer from {_LOWEST_RATE} to {_HIGHEST_RATE}, found {made.rate!r}")
-        check_steps(made.n_mels, made.shift, made.scale, made.longest, made.max_length)
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts; see :class:`Preparation`."""
+        made = super().from_facts(facts)
+        check_scaling(made.n_mels, made.shift, made.scale)
         return made
 
     @classmethod
@@ -118,6 +117,11 @@ class Frames(Preparation):
         """Return float32 frames (t, ``n_mels``), t >= 1."""
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
         return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the recording with its seconds per frame."""
+        step = _spectrum.step_of(self.rate) / self.rate
+        return [Sample(self.prepare(item), torch.tensor([step], dtype=torch.float64))]
 
     def scaled(self, frames: Tensor) -> Tensor:
         """Return frames (t, ``n_mels``) in decibels by the learned scaling."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import BadItem
@@ -15,9 +16,10 @@ from punar.data.panel import Panel, read_panel
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._reading import read_facts
 from punar.preparations.series import collate_steps
 
-_MOST = 2**24
+_Steps = Annotated[int, Meta(ge=1, le=2**24)]
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ class Histories(Preparation):
         Of tables.
     """
 
-    channels: int
-    context: int
+    channels: _Steps
+    context: _Steps
     names: tuple[str, ...] = ()
-    missing: str = "refuse"
+    missing: Annotated[str, Meta(pattern=r"^(refuse|mask)\Z")] = "refuse"
     scaled: bool = True
     id_column: str | None = None
     time_column: str | None = None
@@ -50,19 +52,11 @@ class Histories(Preparation):
     domain: ClassVar[str] = "history"
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Histories:
-        """Rebuild from :meth:`facts`, trusting nothing; ValueError or TypeError where it is not that."""
-        found: Any = {f.name: facts[f.name] for f in fields(cls)}
-        found = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-        made = cls(**found)
-        if not all(type(n) is int and 1 <= n <= _MOST for n in (made.channels, made.context)):
-            raise ValueError(f"channels and context must be integers in [1, {_MOST}]")
-        if made.names and (len(made.names) != made.channels or not all(isinstance(n, str) for n in made.names)):
-            raise ValueError("names must be a text per channel")
-        if made.missing not in ("refuse", "mask") or type(made.scaled) is not bool:
-            raise ValueError("missing must be 'refuse' or 'mask', scaled true or false")
-        if not all(c is None or isinstance(c, str) for c in (made.id_column, made.time_column)):
-            raise ValueError("id_column and time_column must be texts")
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts, all of them; see :class:`Preparation`."""
+        made = read_facts(cls, facts, complete=True)
+        if made.names and len(made.names) != made.channels:
+            raise ValueError(f"names must be one for each of {made.channels} channels, found {len(made.names)}")
         return made
 
     @property

@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
 from punar.data.decode import BadItem, open_picture, reason_of, to_rgb, upright
 from punar.errors import DataError, DataTypeError, shown
+from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._reading import Count, Finite, Positive, read_facts
+from punar.preparations._sample import Sample
 
-_LARGEST = 4096  # pixels a side; the largest pretrained networks read 1024
+_Side = Annotated[int, Meta(ge=1, le=4096)]  # pixels; the largest pretrained networks read 1024
 _RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
 
 
@@ -43,47 +47,27 @@ class Pictures(Preparation):
         Whether it takes other sizes than ``size``.
     """
 
-    size: tuple[int, int] = (224, 224)
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    crop: float = 0.875
-    interpolation: str = "bilinear"
-    channels: int = 3
-    smallest: int = 32
+    size: tuple[_Side, _Side] = (224, 224)
+    mean: tuple[Finite, ...] = (0.485, 0.456, 0.406)
+    std: tuple[Positive, ...] = (0.229, 0.224, 0.225)
+    crop: Annotated[float, Meta(ge=0.01, le=1)] = 0.875
+    interpolation: Annotated[str, Meta(pattern=r"^(nearest|bilinear|bicubic)\Z")] = "bilinear"
+    channels: Annotated[int, Meta(ge=1, le=3)] = 3
+    smallest: Count = 32
     any_size: bool = True
 
     domain: ClassVar[str] = "vision"
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Pictures:
-        """Rebuild from :meth:`facts`."""
-        given: dict[str, Any] = {f.name: facts[f.name] for f in fields(cls)}
-        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        made = cls(**found)
-        made._check_facts()
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts, all of them; see :class:`Preparation`."""
+        made = read_facts(cls, facts, complete=True)
+        if made.channels == 2 or not len(made.mean) == len(made.std) == made.channels:
+            raise ValueError(
+                "channels must be 1 or 3, and mean and std hold a number for each, "
+                f"found {made.channels} channels, {len(made.mean)} and {len(made.std)} numbers"
+            )
         return made
-
-    def _check_facts(self) -> None:
-        """Raise ValueError where facts, which may come from a folder that nobody vouches for, cannot be used."""
-        sizes = isinstance(self.size, tuple) and [type(v) is int and 0 < v <= _LARGEST for v in self.size] == [True] * 2
-        colours = [isinstance(v, tuple) and len(v) == self.channels and all(map(_is_finite, v)) for v in self._colours]
-        if not (
-            sizes
-            and self.channels in (1, 3)
-            and all(colours)
-            and min(self.std) > 0
-            and _is_finite(self.crop)
-            and 0.01 <= self.crop <= 1
-            and isinstance(self.interpolation, str)
-            and self.interpolation in _RESAMPLING
-            and type(self.smallest) is int
-            and isinstance(self.any_size, bool)
-        ):
-            raise ValueError(f"these are no input facts of a picture network: {shown(self.facts(), 300)}")
-
-    @property
-    def _colours(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        return self.mean, self.std
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
@@ -114,9 +98,18 @@ class Pictures(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return uint8 (channels, height, width) of the facts' size."""
+        return self._read(item)[0].tensor
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the picture with the way back to its own pixels, as the file has them: before EXIF's turn."""
+        return self._read(item, traced=True)
+
+    def _read(self, item: Any, *, traced: bool = False) -> list[Sample]:
         picture = self._open(item)
         try:
-            return self._fit(picture)
+            stored = picture.size
+            pixels, placement = self._fit(picture)
+            return [Sample(pixels, placement.trace(stored, orientation_of(picture)) if traced else None)]
         except BadItem:
             raise
         # Pillow decodes late: a damaged file shows here, with any exception.
@@ -151,7 +144,7 @@ class Pictures(Preparation):
             return item
         return _from_array(np.asarray(item))
 
-    def _fit(self, picture: Image.Image) -> Tensor:
+    def _fit(self, picture: Image.Image) -> tuple[Tensor, Placement]:
         height, width = self.size
         short = min(picture.size)
         # One axis decides the scale, so that shapes keep their proportions; the crop takes the middle.
@@ -165,15 +158,12 @@ class Pictures(Preparation):
         if self.channels == 1:
             picture = picture.convert("L")
         if self.crop == 1 and picture.size == (width, height):
-            return _pixels(picture)
-        picture = picture.resize(_resized(picture.size, edge), Image.Resampling(_RESAMPLING[self.interpolation]))
+            return _pixels(picture), Placement(picture.size, picture.size)
+        decoded, resized = picture.size, _resized(picture.size, edge)
+        picture = picture.resize(resized, Image.Resampling(_RESAMPLING[self.interpolation]))
         left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
         picture = picture.crop((left, top, left + width, top + height))
-        return _pixels(picture)
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        return _pixels(picture), Placement(decoded, resized, (left, top))
 
 
 def _pixels(picture: Image.Image) -> Tensor:

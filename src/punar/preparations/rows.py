@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._reading import Size
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,9 @@ class Rows(Preparation):
         Numbers per row.
     """
 
-    width: int
+    width: Size
 
     domain: ClassVar[str] = "table"
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Rows:
-        """Rebuild from :meth:`facts`."""
-        return cls(int(facts["width"]))
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return the rows as a list; see :class:`Preparation`."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import BadItem
 from punar.errors import DataError, DataTypeError, MissingExtraError, shown
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._reading import Count
 from punar.preparations._sample import Sample
 from punar.preparations._traces import traces, word_spans
 from punar.preparations._windows import overlap
@@ -53,23 +55,11 @@ class Sentences(Preparation):
     """
 
     tokenizer: str
-    max_length: int
-    pad_id: int = 0
+    max_length: Annotated[int, Meta(ge=1, le=_LONGEST)]
+    pad_id: Count = 0
 
     domain: ClassVar[str] = "text"
     several: ClassVar[bool] = True
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Sentences:
-        """Rebuild from :meth:`facts`."""
-        made = cls(**{f.name: facts[f.name] for f in fields(cls) if f.name in facts})
-        sound = isinstance(made.tokenizer, str) and type(made.max_length) is int and type(made.pad_id) is int
-        if not (sound and 1 <= made.max_length <= _LONGEST and made.pad_id >= 0):
-            raise ValueError(
-                "tokenizer must be text, max_length a whole number from 1 to "
-                f"{_LONGEST} and pad_id one >= 0, found max_length {made.max_length!r} and pad_id {made.pad_id!r}"
-            )
-        return made
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return the texts, or the lists of words, as a list; see :class:`Preparation`."""

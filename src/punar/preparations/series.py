@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from punar.data import sequences
@@ -16,6 +16,7 @@ from punar.data.decode import BadItem
 from punar.data.scaling import Moments, learn_scaler, shares_one_unit
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._reading import Count, Finite, Positive, Size
 from punar.preparations._sample import Sample
 from punar.preparations._windows import owners, starts
 
@@ -25,7 +26,6 @@ _STEP = 8
 _ONE_UNIT_RATIO = 10.0  # of the largest and the smallest deviation
 _BLOCK = 16_384  # steps
 _MANY = 8  # channels: rows of pictures and spectra have as many
-_MOST = 2**31  # of any size in a stored model
 _FARTHEST = 1e30  # scaled values beyond overflow float32's squares in the first step
 
 
@@ -60,13 +60,13 @@ class Series(Preparation):
     tensor([[0.]])
     """
 
-    channels: int
+    channels: Size
     names: tuple[str, ...] = ()
-    missing: str = "refuse"
-    shift: tuple[float, ...] = ()
-    scale: tuple[float, ...] = ()
-    longest: int = 0
-    max_length: int | None = None
+    missing: Annotated[str, Meta(pattern=r"^(refuse|mask)\Z")] = MISSING[0]
+    shift: tuple[Finite, ...] = ()
+    scale: tuple[Positive, ...] = ()
+    longest: Count = 0
+    max_length: Size | None = None
     id_column: str | None = None
     time_column: str | None = None
 
@@ -74,17 +74,12 @@ class Series(Preparation):
     several: ClassVar[bool] = True
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Series:
-        """Rebuild from :meth:`facts`; ValueError or TypeError where they are not such."""
-        given = {f.name: facts[f.name] for f in fields(cls) if f.name in facts}
-        found: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        made = cls(**found)
-        texts = [*made.names, *(c for c in (made.id_column, made.time_column) if c is not None)]
-        if made.missing not in MISSING or not all(isinstance(text, str) for text in texts):
-            raise ValueError("missing must be one of its values, and columns must be text")
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts; see :class:`Preparation`."""
+        made = super().from_facts(facts)
+        check_scaling(made.channels, made.shift, made.scale)
         if made.names and len(made.names) != made.channels:
-            raise ValueError(f"there must be a name for each of {made.channels} channels, found {len(made.names)}")
-        check_steps(made.channels, made.shift, made.scale, made.longest, made.max_length)
+            raise ValueError(f"names must be one for each of {made.channels} channels, found {len(made.names)}")
         return made
 
     @classmethod
@@ -182,16 +177,13 @@ class Series(Preparation):
         return collate_steps(prepared, bucket)
 
 
-def check_steps(width: int, shift: Any, scale: Any, longest: int, max_length: int | None) -> None:
-    """Raise ValueError or TypeError where stored facts of steps are no such."""
-    sizes = [width, longest, *([] if max_length is None else [max_length])]
-    if not all(type(n) is int and 0 <= n <= _MOST for n in sizes) or width < 1 or max_length == 0:
-        raise ValueError(f"widths and lengths must be integers up to {_MOST}, found {sizes}")
-    if not (isinstance(shift, tuple) and isinstance(scale, tuple) and len(shift) == len(scale) in (0, width)):
-        raise ValueError(f"shift and scale must hold a number for each of {width} channels, or none")
-    numbers = [*shift, *scale]
-    if not all(type(v) in (int, float) and math.isfinite(v) for v in numbers) or not all(v > 0 for v in scale):
-        raise ValueError("shift and scale must be finite, and scale above 0")
+def check_scaling(width: int, shift: Sequence[float], scale: Sequence[float]) -> None:
+    """Raise ValueError where stored shift and scale are not of a number per channel, or of none."""
+    if not len(shift) == len(scale) in (0, width):
+        raise ValueError(
+            f"shift and scale must hold a number for each of {width} channels, or none, "
+            f"found {len(shift)} and {len(scale)}"
+        )
 
 
 def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import MOST_SECONDS, BadItem, read_audio
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation
+from punar.preparations._sample import Sample
 
 _RATES = (1_000, 768_000)
+_Samples = Annotated[int, Meta(ge=1, le=MOST_SECONDS * _RATES[1])]
 _LOUDEST = 100.0  # float samples are in [-1, 1]; some files overshoot a little, unscaled 16-bit numbers a lot
 _FULL_SCALE = {"int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31), "uint8": (128.0, 128.0), "int8": (0.0, 128.0)}
 
@@ -50,22 +53,17 @@ class Sounds(Preparation):
         Samples that the network needs at least; shorter recordings get silence after them, and it is heard.
     """
 
-    rate: int = 16_000
-    kind: str = "samples"
-    n_mels: int = 80
-    n_fft: int = 400
-    hop: int = 160
-    seconds: float | None = None
+    rate: Annotated[int, Meta(ge=_RATES[0], le=_RATES[1])] = 16_000
+    kind: Annotated[str, Meta(pattern=r"^(samples|log_mel)\Z")] = "samples"
+    n_mels: Annotated[int, Meta(ge=1, le=1024)] = 80
+    n_fft: Annotated[int, Meta(ge=2, le=2**16)] = 400
+    hop: Annotated[int, Meta(ge=1, le=2**16)] = 160
+    seconds: Annotated[float, Meta(gt=0, le=MOST_SECONDS)] | None = None
     normalise: bool = False
-    multiple: int = 1_600
-    shortest: int = 1
+    multiple: _Samples = 1_600
+    shortest: _Samples = 1
 
     domain: ClassVar[str] = "audio"
-
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Sounds:
-        """Rebuild from :meth:`facts`."""
-        return cls(**{f.name: facts[f.name] for f in fields(cls) if f.name in facts})
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
@@ -114,6 +112,10 @@ class Sounds(Preparation):
         if self.normalise:
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         return torch.from_numpy(np.array(wave, dtype=np.float32))
+
+    def samples(self, item: Any) -> list[Sample]:
+        """Return the recording with its seconds per sample."""
+        return [Sample(self.prepare(item), torch.tensor([1.0 / self.rate], dtype=torch.float64))]
 
     def blank(self, bucket: int) -> Tensor:
         """Return silence."""
