@@ -224,7 +224,7 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         if mini.pixels is not None and module.training:
             number = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
-            mini = replace(mini, pixels=augment(mini.pixels, preset, torch.Generator().manual_seed(number)).pixels)
+            mini = replace(mini, pixels=augment(mini.pixels, preset, torch.Generator().manual_seed(number)))
 
         def net(batch: Mapping[str, Tensor]) -> Any:
             with torch.autocast(job.device.type, torch.bfloat16, enabled=mixed):
