@@ -119,7 +119,6 @@ def test_imports_point_one_way(path):
         ("objectives/x.py", "def f():\n    import punar.training.loop"),
         ("networks/x.py", "if TYPE_CHECKING:\n    from punar.objectives import Objective"),
         ("cells/x.py", "from punar.estimators.autoencoder import Autoencoder"),
-        ("training/x.py", "from punar.networks import AutoencoderModule"),
         ("data/x.py", "from punar.training import loop"),
         ("core/x.py", "from punar.data import rows"),
         ("errors.py", "from punar.core import params"),

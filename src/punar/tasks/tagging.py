@@ -53,8 +53,12 @@ class Tagging(Task):
     domains: ClassVar[tuple[str, ...]] = ("text", "series")
     view: ClassVar[str] = "tokens"
     estimator_type: ClassVar[str | None] = None
-    metric: ClassVar[str] = "entity_f1 or accuracy"
     target_form: ClassVar[str] = "sequences"
+
+    @property
+    def metric(self) -> str:  # type: ignore[override]
+        """Entity F1 where labels are entity tags or spans, else the share of labels that are right."""
+        return "entity_f1" if getattr(self, "entities_", False) else "accuracy"
 
     # -- targets --------------------------------------------------------------------------------------------------
 
