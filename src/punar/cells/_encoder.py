@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from punar.cells._cell import Cell
 from punar.cells._stack import Stack
@@ -71,7 +72,7 @@ def build_encoder(cell: Cell, design: Mapping[str, Any]) -> Encoder:
     """
     check_design(design)
     width, tokens, dropout = design["width"], design["tokens"], design["dropout"]
-    embed = Values() if tokens is None else Words(tokens, width, dropout)
+    embed = Values() if tokens is None else Words(tokens, width, dropout, whole=design["pooling"] != "steps")
     stack = Stack(
         cell,
         width,
@@ -121,11 +122,13 @@ class Words(nn.Module):
     ----------
     tokens, width : int
     dropout : float
-        Share of tokens whose vector is zeroed in training, whole vectors at a time.
+        Share that is zeroed in training: of tokens, whole vectors at a time, or of single numbers.
+    whole : bool, default=True
     """
 
-    def __init__(self, tokens: int, width: int, dropout: float) -> None:
+    def __init__(self, tokens: int, width: int, dropout: float, *, whole: bool = True) -> None:
         super().__init__()
+        self.whole = whole
         self.table = nn.Embedding(tokens, width)
         self.dropout = dropout
         nn.init.normal_(self.table.weight, std=width**-0.5)
@@ -137,6 +140,8 @@ class Words(nn.Module):
         """Return (n, t, width) for token ids (n, t)."""
         found: Tensor = self.table(steps)
         if self.training and self.dropout > 0:
+            if not self.whole:
+                return functional.dropout(found, self.dropout)
             kept = torch.rand(steps.shape, device=steps.device) >= self.dropout
             found = found * (kept / (1.0 - self.dropout)).unsqueeze(2)
         return found

@@ -46,7 +46,7 @@ class Sequences:
 def kind_of(X: Any, where: str) -> str:
     """Return what X holds: "series", "texts" or "sounds".
 
-    Numbers are series, text is texts, paths of wav and flac files and pairs (samples, rate) are sounds.
+    Numbers are series, text and lists of words are texts, paths of wav and flac files and pairs (samples, rate) are sounds.
 
     Raises
     ------
@@ -69,6 +69,8 @@ def kind_of(X: Any, where: str) -> str:
     if 2 * paths > len(some):
         return "sounds"
     if isinstance(some[0], str) or sum(isinstance(v, str) for v in some) * 2 > len(some):
+        return "texts"
+    if isinstance(some[0], (list, tuple)) and len(some[0]) and isinstance(some[0][0], str):
         return "texts"
     if isinstance(some[0], tuple) and len(some[0]) == 2 and np.ndim(some[0][1]) == 0 and np.ndim(some[0][0]) > 0:
         return "sounds"

@@ -67,9 +67,9 @@ class SequenceModel(ForecastMethods, BaseEstimator):
     scaling : {"auto", "standard", "none"}, default="auto"
         Of series and frames, learned on the training part: each channel to mean 0 and deviation 1; "auto" divides
         channels in one unit by one deviation.
-    vocabulary_size : int, default=10000
+    vocabulary_size : int or "auto", default="auto"
         Words with a vector of their own, at most.
-    embedding_dim : int, default=64
+    embedding_dim : int or "auto", default="auto"
         Width of those vectors.
     n_mels : int, default=40
         Bands of the frames of recordings, one frame every 10 ms.
@@ -142,8 +142,8 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         "time_column": either(none(), instance(str, text="a column's name")),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
-        "vocabulary_size": integer(1),
-        "embedding_dim": integer(1),
+        "vocabulary_size": either(one_of("auto"), integer(1)),
+        "embedding_dim": either(one_of("auto"), integer(1)),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
     }
@@ -169,8 +169,8 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         time_column: str | None = None,
         missing: str = "refuse",
         scaling: str = "auto",
-        vocabulary_size: int = 10_000,
-        embedding_dim: int = 64,
+        vocabulary_size: int | str = "auto",
+        embedding_dim: int | str = "auto",
         n_mels: int = 40,
         max_length: int | None = None,
         class_weight: Any = None,

@@ -42,6 +42,10 @@ _AUTO: dict[str, dict[str, Any]] = {
     "audio": {"dropout": 0.0, "pooling": "mean", "learning_rate": 1e-2},
     "history": {"dropout": 0.0, "pooling": "last", "learning_rate": 2e-3},
 }
+# What is read with a label for each step, where that asks for something else: of pieces of words, which come back more
+# often than words, single numbers of a vector are dropped.
+_AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rate": 8e-3}}
+_SIZES = {"vector": (10_000, 64), "tokens": (1_500, 128)}  # of a vocabulary and its vectors: words, pieces of words
 _AUTO_WIDTH = 64  # for which these learning rates are
 # Without gates a step of the weights acts on the state at every step of the sequence, and the largest rates of gated
 # cells throw it about (indoor movements: validation loss 0.62 at 1e-2, 0.46 at 2e-3).
@@ -156,7 +160,8 @@ def prepare(
     preparation: Preparation
     if found.kind == "texts":
         # Where each word has an answer, pieces of words tell what a word that was never seen may be.
-        preparation = learn_vocabulary(some, int(estimator.vocabulary_size), cut, pieces=task.view != "vector")
+        size = _sized(estimator.vocabulary_size, _SIZES[task.view][0])
+        preparation = learn_vocabulary(some, size, cut, pieces=task.view != "vector")
     else:
         preparation = Series.learn(
             some,
@@ -167,7 +172,7 @@ def prepare(
             id_column=estimator.id_column,
             time_column=estimator.time_column,
         )
-    samples = Samples.of(task, preparation, found.items, where)
+    samples = Samples.of(task, preparation, found.items, where, at_last=preparation.domain == "text")
     if samples.known is not None:
         return preparation, samples, [sample.tensor for sample in samples.known]
     return preparation, samples, prepare_all(preparation, found.items, where)
@@ -176,7 +181,8 @@ def prepare(
 def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: Preparation) -> Design:
     """Return the sizes of the network for what the preparation gives, with :func:`settings` ``chosen``."""
     tokens = vocabulary_size(preparation) if preparation.domain == "text" else None
-    width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
+    embedded = _sized(estimator.embedding_dim, _SIZES[task.view][1])
+    width: Any = embedded if tokens is not None else preparation.width  # type: ignore[attr-defined]
     return Design(
         width=int(width),
         tokens=tokens,
@@ -188,6 +194,10 @@ def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: 
         pooling=chosen.pooling,
         outputs=task.outputs,
     )
+
+
+def _sized(given: int | str, usual: int) -> int:
+    return usual if isinstance(given, str) else int(given)
 
 
 def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
@@ -252,12 +262,12 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell) -> SimpleNames
         Of the preparation.
     cell : Cell
     """
-    auto = dict(_AUTO[domain])
+    steps = task.view != "vector"
+    auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else {})
     rate = auto["learning_rate"] if cell.gates else _AUTO_UNGATED.get(domain, auto["learning_rate"])
     # Wider states move more for the same change of each weight.
     auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)
     # A step's label hangs on what follows as much as on what went before; a vector has seen all of it.
-    steps = task.view != "vector"
     auto["bidirectional"] = steps
     names: Sequence[str] = (*jobs.TRAINING_RULES, "dropout", "pooling", "bidirectional")
     chosen = resolve(estimator, names, auto)
