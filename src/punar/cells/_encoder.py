@@ -137,8 +137,13 @@ class Words(nn.Module):
             self.table.weight[:2] = 0.0
 
     def forward(self, steps: Tensor) -> Tensor:
-        """Return (n, t, width) for token ids (n, t)."""
-        found: Tensor = self.table(steps)
+        """Return (n, t, width) for token ids (n, t), or (n, t, k): the mean vector of those that are not 0."""
+        if steps.dim() == 3:
+            n, t, k = steps.shape
+            flat = functional.embedding_bag(steps.reshape(n * t, k), self.table.weight, mode="mean", padding_idx=0)
+            found: Tensor = flat.view(n, t, -1)
+        else:
+            found = self.table(steps)
         if self.training and self.dropout > 0:
             if not self.whole:
                 return functional.dropout(found, self.dropout)

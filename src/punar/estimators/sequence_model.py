@@ -19,7 +19,7 @@ from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.errors import DamagedModelError
 from punar.estimators._forecasting import ForecastMethods, carrier
-from punar.estimators._tasked import estimator_type, gives_probabilities, tagged
+from punar.estimators._tasked import estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
 from punar.preparations import Preparation
@@ -68,8 +68,9 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         Of series and frames, learned on the training part: each channel to mean 0 and deviation 1; "auto" divides
         channels in one unit by one deviation.
     vocabulary_size : int or "auto", default="auto"
-        Words with a vector of their own, at most.
-    embedding_dim : int or "auto", default="auto"
+        Words with a vector of their own, at most; "auto" is 10,000. Where each word has a label it is the number of
+        buckets for pieces of words, and "auto" is 8,192.
+    embedding_dim : int, default=64
         Width of those vectors.
     n_mels : int, default=40
         Bands of the frames of recordings, one frame every 10 ms.
@@ -143,7 +144,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
         "vocabulary_size": either(one_of("auto"), integer(1)),
-        "embedding_dim": either(one_of("auto"), integer(1)),
+        "embedding_dim": integer(1),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
     }
@@ -170,7 +171,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         missing: str = "refuse",
         scaling: str = "auto",
         vocabulary_size: int | str = "auto",
-        embedding_dim: int | str = "auto",
+        embedding_dim: int = 64,
         n_mels: int = 40,
         max_length: int | None = None,
         class_weight: Any = None,
@@ -354,7 +355,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         tags = tagged(self, super().__sklearn_tags__())
-        tags.target_tags.required = bool(carrier(self).takes_targets)
+        tags.target_tags.required = getattr(task_class(self), "target_form", None) != "none"
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.missing == "mask"
         return tags

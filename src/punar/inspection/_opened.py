@@ -144,8 +144,7 @@ def _of_stack(stack: Stack, values: Tensor, lengths: Tensor) -> Opened:
 def _of_sequences(model: SequenceModel, x: Any, where: str) -> Opened:
     fitted: Any = model.fitted_
     items = fitted.preparation.check(x, where)
-    at_last = fitted.preparation.domain == "text"
-    samples = Samples.of(fitted.task, fitted.preparation, items, where, at_last=at_last)
+    samples = Samples.of(fitted.task, fitted.preparation, items, where)
     known = samples.known
     prepared = prepare_all(fitted.preparation, items, where) if known is None else [sample.tensor for sample in known]
     device = pick_device(model.device)

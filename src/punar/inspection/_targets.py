@@ -26,7 +26,7 @@ def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
         y = sequences.matched(y, sequences.read_series(x, where, **columns), where)
     items = preparation.check(x, where)
     targets = fitted.task.encode(y, where, items)
-    samples = Samples.of(fitted.task, preparation, items, where, at_last=preparation.domain == "text")
+    samples = Samples.of(fitted.task, preparation, items, where)
     if len(targets) != len(items) or len(samples) != count:
         raise DataError(f"{where}: y must have one target per sequence, got {len(targets)} for {len(items)}.")
     return Placed(fitted.task, targets, samples)

@@ -144,7 +144,7 @@ def _of_input(model: Any, one: Any) -> dict[str, Any]:
 def _answer(model: Any, one: Any) -> str | None:
     if not isinstance(model, SequenceModel):
         return texts.ERROR.format(value=float(model.reconstruction_error(one)[0]))
-    if model._forecasts():
+    if not model.fitted_.task.takes_targets:
         return None
     answer = np.asarray(model.predict(one))[0]
     if hasattr(model, "classes_") and np.ndim(answer) == 0:
@@ -157,6 +157,6 @@ def _target(model: Any, given: Any) -> str:
         return "input"
     if given is not None:
         return "given"
-    if model._forecasts():
+    if not model.fitted_.task.takes_targets:
         return "linear"
-    return "mean" if model._kind() == "regressor" else "own"
+    return "mean" if model.fitted_.task.estimator_type == "regressor" else "own"

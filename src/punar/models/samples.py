@@ -41,20 +41,8 @@ class Samples:
         return len(self.item)
 
     @classmethod
-    def of(
-        cls, task: Task, preparation: Preparation, items: Sequence[Any], where: str, *, at_last: bool = False
-    ) -> Samples:
+    def of(cls, task: Task, preparation: Preparation, items: Sequence[Any], where: str) -> Samples:
         """Return the samples of items, read now where the task asks for more than the items' vectors.
-
-        Parameters
-        ----------
-        task : Task
-        preparation : Preparation
-        items : sequence
-        where : str
-            For messages.
-        at_last : bool, default=False
-            Let the last piece of each word answer for it, in place of the first.
 
         Raises
         ------
@@ -70,7 +58,7 @@ class Samples:
                 own = preparation.samples(item)
             except BadItem as error:
                 raise DataError(f"{where}: {preparation.name(item, i)}: {error}.") from None
-            found += [_at_last(sample) for sample in own] if at_last else own
+            found += own
             counts.append(len(own))
         owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
         part = torch.cat([torch.arange(count) for count in counts]) if counts else torch.empty(0, dtype=torch.int64)
@@ -122,17 +110,6 @@ class Samples:
                 found.append(task.merge(parts[start:at], items[owners[start]]))
                 start = at
         return found
-
-
-def _at_last(sample: Sample) -> Sample:
-    """Return the sample with the last piece of each word answering in place of the first."""
-    assert sample.trace is not None
-    trace = sample.trace.clone()
-    words, own = trace[:, 0].tolist(), trace[:, 3].tolist()
-    trace[:, 3] = 0
-    for word in {w for w, answers in zip(words, own, strict=True) if answers and w >= 0}:
-        trace[len(words) - 1 - words[::-1].index(word), 3] = 1
-    return Sample(sample.tensor, trace)
 
 
 class Placed:

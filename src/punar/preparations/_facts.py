@@ -53,6 +53,7 @@ def _kind(facts: Mapping[str, Any]) -> type[Preparation]:
     from punar.preparations.sentences import Sentences
     from punar.preparations.series import Series
     from punar.preparations.sounds import Sounds
+    from punar.preparations.words import Words
 
     kinds: dict[str, type[Preparation]] = {
         kind.domain: kind for kind in (Pictures, Sentences, Series, Histories, Rows, Sounds)
@@ -60,6 +61,8 @@ def _kind(facts: Mapping[str, Any]) -> type[Preparation]:
     domain = facts.get("domain")
     if not isinstance(domain, str) or domain not in kinds:
         raise ValueError(f"domain must be one of {', '.join(map(repr, kinds))}, found {shown(domain)}")
+    if domain == Words.domain and "buckets" in facts:
+        return Words
     if domain == Sounds.domain and "kind" not in facts:
         return Frames
     return kinds[domain]

@@ -11,6 +11,7 @@ from typing import Any
 from punar.errors import MissingExtraError
 from punar.preparations._preparation import Preparation
 from punar.preparations.sentences import Sentences
+from punar.preparations.words import Words
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 _NO_CUT = 1_000_000  # tokens
@@ -72,6 +73,8 @@ def vocabulary_size(preparation: Preparation) -> int:
     ValueError, KeyError, TypeError
         Its tokenizer is not one that :func:`learn_vocabulary` made.
     """
+    if isinstance(preparation, Words):
+        return preparation.buckets
     words = json.loads(preparation.tokenizer)["model"]["vocab"]  # type: ignore[attr-defined]
     if sorted(words.values()) != list(range(len(words))) or words[PAD] != 0 or words[UNKNOWN] != 1:
         raise ValueError("the vocabulary must number its words from 0")

@@ -12,6 +12,7 @@ from punar.core import plugins
 from punar.errors import DamagedModelError, ParameterError, UnknownPartError, shown
 from punar.preparations import Preparation, vocabulary_size
 from punar.preparations.sentences import Sentences
+from punar.preparations.words import Words
 from punar.stored._text import without_text
 
 PART = "part"  # the fact that names the class of somebody's own preparation
@@ -76,7 +77,7 @@ def check_steps(preparation: Any, width: int, tokens: int | None, where: str) ->
     """
     if tokens is None:
         found, wanted = getattr(preparation, "width", None), width
-    elif isinstance(preparation, Sentences):
+    elif isinstance(preparation, (Sentences, Words)):
         found, wanted = vocabulary_size(preparation), tokens
     elif is_own(preparation):
         return  # how many tokens it gives, only its author knows

@@ -166,6 +166,11 @@ class Task(BaseEstimator, ABC):
     # -- the network ------------------------------------------------------------------------------------------------
 
     @property
+    def takes_targets(self) -> bool:
+        """Whether ``fit`` needs y: not where what is predicted lies in the items themselves."""
+        return self.target_form != "none"
+
+    @property
     @abstractmethod
     def outputs(self) -> int:
         """Width of the head."""

@@ -18,8 +18,6 @@ from punar.tasks import Task
 class Forecasts:
     """What an estimator asks of a forecaster that was, or will be, fitted."""
 
-    takes_targets = False
-
     def fit(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
         """Fit; see :func:`punar.models.forecaster.fit.fit`."""
         fit.refuse_targets(estimator, y, sample_weight)

@@ -62,8 +62,7 @@ def _read(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[Sequence
     if X is None:
         raise DataTypeError(f"{where}: X is needed for task={estimator.task!r}, got None.")
     items = fitted.preparation.check(X, where)
-    at_last = fitted.preparation.domain == "text"
-    samples = Samples.of(fitted.task, fitted.preparation, items, where, at_last=at_last)
+    samples = Samples.of(fitted.task, fitted.preparation, items, where)
     known = samples.known
     prepared = prepare_all(fitted.preparation, items, where) if known is None else [s.tensor for s in known]
     return items, samples, SequenceRows(prepared, None, None, pick_device(estimator.device))

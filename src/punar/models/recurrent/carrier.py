@@ -16,8 +16,6 @@ from punar.tasks import Task, VectorTask
 class Recurrent:
     """What an estimator asks of a recurrent network that was, or will be, fitted to a task."""
 
-    takes_targets = True
-
     def fit(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
         """Fit; see :func:`punar.models.recurrent.fit.fit`."""
         return fit.fit(estimator, task, X, y, sample_weight, checkpoint)

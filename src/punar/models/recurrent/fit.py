@@ -26,6 +26,7 @@ from punar.models.weights import item_weights
 from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
+from punar.preparations.words import Words
 from punar.tasks import Task, Term
 from punar.texts import fit as texts
 from punar.training import job as jobs
@@ -42,10 +43,9 @@ _AUTO: dict[str, dict[str, Any]] = {
     "audio": {"dropout": 0.0, "pooling": "mean", "learning_rate": 1e-2},
     "history": {"dropout": 0.0, "pooling": "last", "learning_rate": 2e-3},
 }
-# What is read with a label for each step, where that asks for something else: of pieces of words, which come back more
-# often than words, single numbers of a vector are dropped.
+# What is read with a label for each step, where that asks for something else.
 _AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rate": 8e-3}}
-_SIZES = {"vector": (10_000, 64), "tokens": (1_500, 128)}  # of a vocabulary and its vectors: words, pieces of words
+_SIZES = {"vector": 10_000, "tokens": 8_192}  # of a vocabulary: words, buckets of pieces of words
 _AUTO_WIDTH = 64  # for which these learning rates are
 # Without gates a step of the weights acts on the state at every step of the sequence, and the largest rates of gated
 # cells throw it about (indoor movements: validation loss 0.62 at 1e-2, 0.46 at 2e-3).
@@ -159,9 +159,9 @@ def prepare(
         return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
-        # Where each word has an answer, pieces of words tell what a word that was never seen may be.
-        size = _sized(estimator.vocabulary_size, _SIZES[task.view][0])
-        preparation = learn_vocabulary(some, size, cut, pieces=task.view != "vector")
+        size = _sized(estimator.vocabulary_size, _SIZES[task.view])
+        # Where each word has an answer, its spelling tells what a word that was never seen may be.
+        preparation = learn_vocabulary(some, size, cut) if task.view == "vector" else Words(size)
     else:
         preparation = Series.learn(
             some,
@@ -172,7 +172,7 @@ def prepare(
             id_column=estimator.id_column,
             time_column=estimator.time_column,
         )
-    samples = Samples.of(task, preparation, found.items, where, at_last=preparation.domain == "text")
+    samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
         return preparation, samples, [sample.tensor for sample in samples.known]
     return preparation, samples, prepare_all(preparation, found.items, where)
@@ -181,8 +181,7 @@ def prepare(
 def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: Preparation) -> Design:
     """Return the sizes of the network for what the preparation gives, with :func:`settings` ``chosen``."""
     tokens = vocabulary_size(preparation) if preparation.domain == "text" else None
-    embedded = _sized(estimator.embedding_dim, _SIZES[task.view][1])
-    width: Any = embedded if tokens is not None else preparation.width  # type: ignore[attr-defined]
+    width: Any = int(estimator.embedding_dim) if tokens is not None else preparation.width  # type: ignore[attr-defined]
     return Design(
         width=int(width),
         tokens=tokens,

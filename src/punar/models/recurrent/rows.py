@@ -46,7 +46,7 @@ class SequenceRows:
     Parameters
     ----------
     prepared : sequence of Tensor
-        Steps (t, d), float32, or token ids (t,), int64.
+        Steps (t, d), float32, or token ids (t,) or (t, k), integers.
     placed : Placed or None
         Their targets; None where only answers are wanted.
     weight : Tensor of shape (n,) or None
@@ -63,7 +63,7 @@ class SequenceRows:
     ) -> None:
         self.lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
         self._longest = int(self.lengths.max())
-        self._words = prepared[0].dim() == 1
+        self._words = not prepared[0].is_floating_point()
         # One block, and a step of zeros after it that padding points to: a batch is a single gather.
         behind = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
         self._steps = torch.cat([*prepared, behind]).to(device)
