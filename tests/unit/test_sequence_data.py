@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -296,6 +299,64 @@ def test_the_most_frequent_words_are_kept_and_the_order_is_the_same_every_time(v
 def test_an_empty_text_has_one_token(vocabulary, text):
     facts = vocabulary.learn_vocabulary(["a b"], 10, None)
     assert len(facts.prepare(text)) >= 1
+
+
+def test_words_are_counted_as_python_counts_them(vocabulary):
+    draw = np.random.default_rng(3)
+    words = [*"abcdefghij", "पुणे", "नमस्ते", "é", "日本"]
+    texts = [" ".join(draw.choice(words, 6, p=draw.dirichlet(np.ones(len(words))))) for _ in range(40)]
+    counts = collections.Counter(" ".join(texts).split())
+    for size in (5, 50, 1000):
+        fewest = 2 if len(counts) > size // 10 else 1
+        wanted = sorted((-n, word) for word, n in counts.items() if n >= fewest)[:size]
+        facts = vocabulary.learn_vocabulary(texts, size, None)
+        assert vocabulary.vocabulary_size(facts) == 2 + len(wanted)
+        assert facts.prepare(" ".join(w for _, w in wanted)).tolist() == list(range(2, 2 + len(wanted)))
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_lists_of_words_have_the_vocabulary_of_their_text(vocabulary, pieces):
+    texts = ["Asha lives in पुणे .", "she lives there", "नमस्ते पुणे"]
+    one = vocabulary.learn_vocabulary(texts, 100, None, pieces=pieces)
+    two = vocabulary.learn_vocabulary([text.split() for text in texts], 100, None, pieces=pieces)
+    assert one == two
+    for text in texts:
+        assert torch.equal(one.prepare(text), one.prepare(text.split()))
+
+
+def test_pieces_keep_case_and_letters_and_know_new_words_by_their_parts(vocabulary):
+    texts = ["walking talking Walking", "walked talked पुणे पुणेरी"] * 5
+    facts = vocabulary.learn_vocabulary(texts, 100, None, pieces=True)
+    assert [p for p, _ in facts.pieces("walking")] == ["walking"]
+    assert len(facts.prepare("Walked")) > 1
+    assert not torch.equal(facts.prepare("Walked"), facts.prepare("walked"))
+    new = facts.pieces("talkingly पुणेकर walkedk")
+    assert "".join(p for p, _ in new if p) == "talkinglyपुणेकरwalkedk"
+    assert [known for p, known in facts.pieces("walking 日")] == [True, False]
+    assert facts.prepare("पुणे").tolist() == facts.prepare(unicodedata.normalize("NFD", "पुणे")).tolist()
+
+
+def test_pieces_are_no_more_than_asked_for(vocabulary):
+    texts = ["".join(chr(0x4E00 + 7 * i + j) for j in range(5)) for i in range(200)]
+    facts = vocabulary.learn_vocabulary(texts, 60, None, pieces=True)
+    assert vocabulary.vocabulary_size(facts) <= 62
+    assert vocabulary.vocabulary_size(vocabulary.learn_vocabulary([""], 60, None, pieces=True)) == 2
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_the_vocabulary_is_the_same_in_every_run(pieces):
+    pytest.importorskip("tokenizers")
+    code = f"""
+import random, sys
+from punar.preparations import learn_vocabulary
+draw = random.Random(0)
+texts = [" ".join("".join(draw.choices("abcdefgh\u092a\u0941", k=4)) for _ in range(8)) for _ in range(60)]
+random.Random(int(sys.argv[1])).shuffle(texts)
+print(learn_vocabulary(texts, 90, None, pieces={pieces}).tokenizer)
+"""
+    runs = [subprocess.run([sys.executable, "-c", code, k], capture_output=True, check=True).stdout for k in "123"]
+    assert runs[0] == runs[1] == runs[2]
+    assert "प" in runs[0].decode()
 
 
 def test_long_texts_are_cut_where_asked(vocabulary):

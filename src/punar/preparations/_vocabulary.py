@@ -17,7 +17,7 @@ PAD, UNKNOWN = "[PAD]", "[UNK]"
 _NO_CUT = 1_000_000  # tokens
 _FEWEST = 2  # times that a word or a pair of pieces is seen before it has a vector of its own
 _INSIDE = "##"  # before a piece that does not begin its word
-_ALPHABET = 4  # at most this part of the pieces are single characters, each twice: where a word begins, and inside
+_ALPHABET = 4  # pieces per character that is known at all: a character is two, where a word begins and inside
 
 
 def as_texts(X: Any, where: str) -> Sequence[Any]:
@@ -103,7 +103,7 @@ def _pieces(texts: Sequence[str], size: int) -> list[str]:
     built = _tokenizer({UNKNOWN: 0}, pieces=True)
     words = list(_split(built, texts))
     frequent = Counter(chain.from_iterable(words))
-    alphabet = sorted(sorted(frequent), key=lambda c: -frequent[c])[: max(size // (2 * _ALPHABET), 1)]
+    alphabet = sorted(sorted(frequent), key=lambda c: -frequent[c])[: max(size // _ALPHABET, 1)]
     known = set(alphabet)
     # The trainer numbers pieces in the order of a hash map, which changes from run to run, and settles ties by these
     # numbers. Named beforehand, single characters have numbers of their own.
