@@ -20,10 +20,10 @@ from punar.errors import DamagedModelError, DataError, shown
 from punar.models import assemble
 from punar.models.codec.fit import fit, read
 from punar.models.codec.model import BLOCK, Codec, as_damage
-from punar.models.codec.report import FitReport
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.training import job as _fitting
+from punar.training.report import FitReport
 
 _PARTS = {"objective": "objectives", "network": "networks"}
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from punar import errors
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
+from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.errors import NotSupportedError, ParameterError
 from punar.features import cache as caches
@@ -27,7 +28,6 @@ from punar.preparations._augment import NAMES as AUGMENTATIONS
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training import job as _fitting
-from punar.training.row_progress import RowProgress
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
 
@@ -292,7 +292,7 @@ class TransferLearner(BaseEstimator):
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
         body.module.to(device).eval()
-        with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as progress:
+        with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(self.verbose)) as progress:
             engine = _frozen.engine(
                 body,
                 _frozen.features(body.plan),

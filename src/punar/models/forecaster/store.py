@@ -18,13 +18,13 @@ from punar.core import plugins
 from punar.data.clock import Clock
 from punar.errors import DamagedModelError, shown
 from punar.models.codec.model import as_damage
-from punar.models.codec.report import FitReport
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail
 from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.store import stored_module, stored_network
 from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 from punar.texts import card
+from punar.training.report import FitReport
 
 _MOST = 2**24
 

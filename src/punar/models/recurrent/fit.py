@@ -17,7 +17,6 @@ from punar.cells import Cell
 from punar.core.runtime import choose_threads, count_work, drawing_from, mix, pick_device, threads
 from punar.data import sequences
 from punar.errors import DataError, ParameterError
-from punar.models.codec.report import FitReport
 from punar.models.recurrent import report as _sequence_report
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
@@ -29,6 +28,7 @@ from punar.preparations.series import Series
 from punar.tasks import Targets, Task
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint
+from punar.training.report import FitReport
 
 _SPLIT = 102  # stream of the seed
 

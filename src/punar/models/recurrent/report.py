@@ -1,33 +1,28 @@
-"""Did the sequence model learn? Its score beside the constant answer, and beside a linear model that sees no order."""
+"""Did the sequence model learn? Its score beside the best constant answer, and beside a linear model without order."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
-from punar.models.codec.report import MOST_ROWS, FitReport
+from punar.baselines import bag_of_words, head_answers, raw_answers, statistics
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import Preparation
-from punar.tasks import Targets, Task
-from punar.texts import fit as fit_texts
+from punar.tasks import Targets, VectorTask
 from punar.texts import sequences as texts
-
-_STRENGTH = 10.0  # of logistic regression on tf-idf; the usual 1 is too strong a penalty on rows of length 1
+from punar.training import report as reports
+from punar.training.report import MOST_ROWS, FitReport
 
 
 def of_training(
-    task: Task, raw: Tensor, target: Tensor, *, held_out: bool, linear: Tensor | None, kind: str
+    task: VectorTask, raw: Tensor, target: Tensor, *, held_out: bool, linear: Tensor | None, kind: str
 ) -> FitReport:
     """Report on the first rows of ``target``, as many as ``raw`` has.
 
     Parameters
     ----------
-    task : Task
+    task : VectorTask
     raw : Tensor of shape (n, outputs)
         The network's answers.
     target : Tensor of shape (m, ...), m >= n
@@ -37,30 +32,25 @@ def of_training(
         From :func:`linear_answers`.
     kind : {"series", "texts", "sounds"}
     """
-    target, n = target[: len(raw)], len(raw)
-    which, rows_from = (fit_texts.WHICH_HELD_OUT, "held_out") if held_out else (fit_texts.WHICH_TRAINING, "training")
-    score = task.measure(raw, target)
-    constant = task.measure(task.constant_row(target).expand(n, -1), target)
-    learned = score > constant + 1e-9
-    words: dict[str, Any] = {"metric": task.metric, "model": score, "constant": constant, "rows": n, "which": which}
-    text = texts.LEARNED if learned else texts.DID_NOT_LEARN
-    report = FitReport(
-        {k: v for k, v in words.items() if k != "which"}
-        | {"rows_from": rows_from, "learned": learned, "linear": None, "verdict": text.format(**words)}
-    )
-    if linear is None:
-        return report
-    report["linear"] = task.measure(linear, target)
-    # One standard error of a difference of two shares of the same rows, at most.
-    noise, lead = 1.0 / math.sqrt(n), score - report["linear"]
-    verdict = texts.BEATS_LINEAR if lead > noise else texts.LOSES_TO_LINEAR if lead < -noise else texts.EQUALS_LINEAR
-    what = texts.BAG if kind == "texts" else texts.STATISTICS
-    report["verdict"] += verdict.format(linear=report["linear"], what=what)
+    target = target[: len(raw)]
+    rows_from = reports.HELD_OUT if held_out else reports.TRAINING
+    report = reports.beside_chance(task, list(raw), Targets({"y": target}), rows_from)
+    report["linear"] = None
+    if linear is not None:
+        reports.add_rival(
+            report,
+            "linear",
+            task.measure(linear, target),
+            better=texts.BEATS_LINEAR,
+            worse=texts.LOSES_TO_LINEAR,
+            equal=texts.EQUALS_LINEAR,
+            what=texts.BAG if kind == "texts" else texts.STATISTICS,
+        )
     return report
 
 
 def linear_answers(
-    task: Task,
+    task: VectorTask,
     preparation: Preparation,
     rows: SequenceRows,
     target: Tensor,
@@ -73,7 +63,7 @@ def linear_answers(
 
     Parameters
     ----------
-    task : Task
+    task : VectorTask
     preparation : Preparation
     rows : SequenceRows
     target, weight : Tensor
@@ -88,11 +78,11 @@ def linear_answers(
         return None
     if preparation.domain == "text":
         return _bag_answers(task, rows, target[train], weights, train, measured)
-    if task.strata(Targets({"y": target})) is not None and len(torch.unique(target[train])) < task.outputs:
-        return None
-    known = rows.statistics(torch.cat([train, measured])).numpy()
-    head = task.fit_head(known[: len(train)], target[train], weights, seed)
-    return torch.from_numpy(known[len(train) :] @ head.weight.T + head.bias)
+    known, asked = (
+        torch.from_numpy(statistics([rows.steps(i).cpu().numpy() for i in index.tolist()])).float()
+        for index in (train, measured)
+    )
+    return head_answers(task, known, target[train], weights, asked, seed)
 
 
 def _some(n: int, seed: int) -> Tensor:
@@ -102,34 +92,17 @@ def _some(n: int, seed: int) -> Tensor:
 
 
 def _bag_answers(
-    task: Task, rows: SequenceRows, target: Tensor, weights: np.ndarray | None, train: Tensor, measured: Tensor
+    task: VectorTask, rows: SequenceRows, target: Tensor, weights: np.ndarray | None, train: Tensor, measured: Tensor
 ) -> Tensor | None:
-    from sklearn.feature_extraction.text import TfidfTransformer
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.multiclass import OneVsRestClassifier
-
-    weigh = TfidfTransformer(sublinear_tf=True)
-    X, other = weigh.fit_transform(_counts(rows, train)), weigh.transform(_counts(rows, measured))
-    y = target.numpy()
-    if task.estimator_type == "regressor":
-        model = Ridge().fit(X, y, weights)
-        return torch.from_numpy(np.asarray(model.predict(other)).reshape(len(measured), -1)).float()
-    if y.ndim == 1:
-        if len(np.unique(y)) < task.outputs:
-            return None
-        model = LogisticRegression(C=_STRENGTH, max_iter=300).fit(X, y, weights)
-        return torch.from_numpy(model.predict_log_proba(other)).float()
-    model = OneVsRestClassifier(LogisticRegression(C=_STRENGTH, max_iter=300)).fit(X, y.astype(int))
-    return torch.logit(torch.from_numpy(model.predict_proba(other)).float(), eps=1e-6)
+    y, form = target.numpy(), task.target_form
+    if form == "classes" and len(np.unique(y)) < task.outputs:
+        return None
+    model = bag_of_words(form, tokens=True)
+    # scikit-learn's one model per label takes no weights without metadata routing.
+    weighing = {} if weights is None or form == "sets" else {f"{model.steps[-1][0]}__sample_weight": weights}
+    model.fit(_tokens(rows, train), y.astype(int) if form == "sets" else y, **weighing)
+    return raw_answers(model, _tokens(rows, measured), form)
 
 
-def _counts(rows: SequenceRows, index: Tensor) -> sparse.csr_matrix:
-    """Return how often each token stands in each text."""
-    ids, owners = [], []
-    for row, i in enumerate(index.tolist()):
-        tokens = rows.steps(i).cpu().numpy()
-        ids.append(tokens)
-        owners.append(np.full(len(tokens), row))
-    flat = np.concatenate(ids)
-    cells = (np.concatenate(owners), flat)
-    return sparse.csr_matrix((np.ones(len(flat)), cells), shape=(len(index), rows.tokens))
+def _tokens(rows: SequenceRows, index: Tensor) -> list[list[int]]:
+    return [rows.steps(i).tolist() for i in index.tolist()]

@@ -14,7 +14,6 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.codec.model import as_damage
-from punar.models.codec.report import FitReport
 from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations import Preparation
@@ -24,6 +23,7 @@ from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.tasks import Task
 from punar.texts import card
+from punar.training.report import FitReport
 
 _PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
 # The tokenizer's text may be larger than a config file should be.

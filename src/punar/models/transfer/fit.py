@@ -14,13 +14,13 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from punar.backbones import Body, build, freeze, resolve
+from punar.core.progress import counting
 from punar.core.replay import replayed
 from punar.core.runtime import available_cores, draw_seed, drawing_from, mix, pick_device, seeded, threads
 from punar.errors import DataError, ParameterError
 from punar.features import cache as caches
 from punar.features import frozen as _frozen
 from punar.features.engine import Rows
-from punar.models.codec.report import FitReport
 from punar.models.transfer import report as _transfer_report
 from punar.models.transfer.freezing import stage_parameters, trainable_stages
 from punar.models.transfer.lora import add_lora, merge_lora
@@ -33,7 +33,7 @@ from punar.tasks import Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint
-from punar.training.row_progress import RowProgress
+from punar.training.report import FitReport
 
 _SPLIT, _ADAPTERS = 102, 103  # streams of the seed
 _EVAL_ROWS = 64
@@ -122,7 +122,7 @@ class Job:
             preparation=preparation,
         )
         what = texts.FEATURES if at is None else texts.FROZEN
-        with RowProgress(what, int(self.estimator.verbose)) as progress:
+        with counting(what, int(self.estimator.verbose)) as progress:
             return engine.rows(self.items, where=self.where, on_error=self.estimator.on_error, progress=progress)
 
     def keep(self, rows: Rows) -> None:

@@ -14,9 +14,9 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError, ModelFolderError
 from punar.models.codec.model import as_damage
-from punar.models.codec.report import FitReport
 from punar.models.transfer.module import Transfer
 from punar.tasks import Task
+from punar.training.report import FitReport
 
 # The tokenizer's text may be larger than a config file should be.
 _TOKENIZER = "tokenizer"
