@@ -119,7 +119,7 @@ class Progress:
     def _draw(self, what: str, share: float, left: float | None) -> None:
         if self._bar is None:
             self._bar = _bar()
-            self._task = self._bar.add_task("", total=1.0, left="")
+            self._task = self._bar.add_task(what, total=1.0, left="")
             self._bar.start()
         self._bar.update(self._task, completed=share, description=what, left=_left(left or 0.0))
 
@@ -134,7 +134,8 @@ def _bar() -> Any:
     from rich.progress import Progress as Bar
 
     what, left = (TextColumn(f"{{task.{key}}}", markup=False) for key in ("description", "fields[left]"))
-    return Bar(what, BarColumn(), left, console=Console(stderr=True), transient=True)
+    # What others print on stdout stays there: it may be a file.
+    return Bar(what, BarColumn(), left, console=Console(stderr=True), transient=True, redirect_stdout=False)
 
 
 @contextlib.contextmanager
