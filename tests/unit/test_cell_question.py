@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 import punar
+from punar import baselines
+from punar.baselines import Statistics, linear_for
 from punar.comparison import _equal
-from punar.comparison import _forecast_baselines as baselines
 from punar.comparison import cell as module
-from punar.comparison._sequence_baselines import Statistics, linear
 from punar.comparison.ask import find_question
 from punar.core.plugins import member, members
 from punar.errors import DataError, ParameterError, ParameterTypeError
@@ -89,7 +89,7 @@ def test_scores_by_length_average_to_the_score(answer):
 
 def test_equal_lengths_have_no_columns_by_length():
     same = np.stack([np.resize(x, (8, 2)) for x in X])
-    chance_only = {"linear": linear("series", "classes")}
+    chance_only = {"linear": linear_for("series", "classes")}
     found = punar.compare(same, Y, question="cell", candidates=chance_only, cv=2, verbose=0)
     assert "short" not in found.table
     assert "read as 36 series of 8 steps and 2 channels" in found.facts["data"]["reading"]
@@ -221,7 +221,7 @@ def test_a_budget_cuts_and_says_so():
         ({"kind": "images"}, ParameterError, "kind must be"),
         ({"id_column": "seq"}, ParameterError, "id_column"),
         ({"candidates": {"a": 3}}, ParameterTypeError, "must be an estimator with fit"),
-        ({"candidates": {"a": linear("series", "classes")}, "equal": "width"}, ParameterError, "not both"),
+        ({"candidates": {"a": linear_for("series", "classes")}, "equal": "width"}, ParameterError, "not both"),
     ],
 )
 def test_what_cannot_be_asked(given, error, words):
@@ -243,9 +243,10 @@ def test_texts_need_labels():
 
 def test_more_steps_mean_fewer_epochs(monkeypatch):
     monkeypatch.undo()
-    assert module.epochs_for(10, 5) == 200
-    assert module.epochs_for(1000, 50) == 20
-    assert module.epochs_for(100_000, 100) == 8
+    question = find_question("cell")
+    short, long = question.read(X, Y, None, None), question.read([np.resize(x, (5000, 2)) for x in X], Y, None, None)
+    epochs = [question.candidates(d, None, len(X), "cpu")[2].estimator.epochs for d in (short, long)]
+    assert epochs == [200, 8]
 
 
 def test_groups_are_never_on_both_sides():
@@ -259,7 +260,7 @@ def test_groups_are_never_on_both_sides():
     assert sorted(np.concatenate([test for _, test in parts])) == list(range(len(X)))
     for train, test in parts:
         assert not set(groups[train]) & set(groups[test])
-    rivals = {"linear": linear("series", "classes")}
+    rivals = {"linear": linear_for("series", "classes")}
     result = punar.compare(X, Y, question="cell", groups=groups, candidates=rivals, cv=3, verbose=0)
     assert "no group on both sides" in result.facts["protocol"]["how"][0]
     with pytest.raises(DataError, match="one per sequence"):
@@ -306,9 +307,9 @@ def test_naive_forecasts_and_the_linear_one():
     x = [counting(40)[:, None]]
     last = baselines.LastValue(3).fit(x)
     assert last.predict()[0, :, 0].tolist() == [39, 39, 39]
-    naive = baselines.SeasonalNaive(5, 4).fit(x)
+    naive = baselines.LastSeason(5, 4).fit(x)
     assert naive.predict()[0, :, 0].tolist() == [36, 37, 38, 39, 36]
-    linear = baselines.LinearAutoregression(3, 6).fit(x)
+    linear = baselines.Autoregression(3, 6).fit(x)
     np.testing.assert_allclose(linear.predict()[0, :, 0], [40, 41, 42], atol=0.05)
 
 
@@ -323,8 +324,8 @@ def test_mase_is_one_for_the_naive_answer_on_a_line():
 
 def test_forecasters_are_compared():
     rivals = {
-        "trend": baselines.LinearAutoregression(12, 24),
-        "naive": baselines.SeasonalNaive(12, 12),
+        "trend": baselines.Autoregression(12, 24),
+        "naive": baselines.LastSeason(12, 12),
     }
     result = punar.compare(seasonal(), question="cell", candidates=rivals, cv=3, verbose=0)
     table = result.table

@@ -19,7 +19,6 @@ from punar.comparison import protocol
 from punar.comparison.ask import compare, find_question, known_questions
 from punar.comparison.budget import Plan, Timing, fit_in, parse_budget
 from punar.comparison.cost import MemoryPeak, count_parameters, measured_fit
-from punar.comparison.progress import Progress
 from punar.comparison.reading import read
 from punar.errors import ParameterError, ParameterTypeError
 
@@ -262,15 +261,15 @@ def test_parameters_are_counted():
     assert count_parameters(LogisticRegression(max_iter=5000).fit(X, Y)) is None
 
 
-def test_progress_says_what_runs_and_what_is_left(capsys, monkeypatch):
-    monkeypatch.setattr("punar.comparison.progress._SECONDS_BETWEEN_LINES", -1.0)
-    progress = Progress(2, ["A", "B"], verbose=1)
-    for name in "AB":
-        progress.end(0, name, seconds=10.0)
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("[1/4] fold 1/2: A: ")
-    assert "left" not in first
-    assert second.endswith(", about 20 s left")
+def test_progress_says_what_runs_and_what_is_left():
+    spent: dict[str, list[float]] = {"A": [], "B": []}
+    step = protocol.Step(2, spent, 0, "A")
+    assert (step.says, step.share, step.seconds_left) == ("fold 1/2: A", 0.0, 0.0)
+    spent["A"].append(10.0)
+    assert step.done(10.0) == "[1/4] fold 1/2: A: 10 s so far"
+    assert step.seconds_left == 0.0  # nothing is known of B yet
+    spent["B"].append(4.0)
+    assert (step.share, step.seconds_left) == (0.5, 14.0)
 
 
 # -- questions and candidates

@@ -13,10 +13,11 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 import punar
+from punar.baselines import coefficients, linear_for
 from punar.comparison import _item_question as items
-from punar.comparison._item_baselines import cheap, coefficients
 from punar.comparison._item_fold import Memory
 from punar.comparison.ask import find_question
+from punar.comparison.budget import epochs_for
 from punar.comparison.trial import _order
 from punar.errors import DataError, ParameterError, ParameterTypeError
 from punar.reporting import costs, render
@@ -176,7 +177,7 @@ def test_backbones_are_compared_by_name_and_by_object(one_epoch):
     assert (result.table["status"] == "ok").all(), result.table["note"].tolist()
     assert result.table.loc["starter", "parameters"] > result.table.loc["cifar_resnet20", "parameters"]
     assert "Which backbone?" in render.html(result.facts)
-    named = {"small": punar.backbone("cifar_resnet20", weights=None), "linear": cheap("vision", "classes")}
+    named = {"small": punar.backbone("cifar_resnet20", weights=None), "linear": linear_for("vision", "classes")}
     result = punar.compare(X, Y, question="backbone", candidates=named, cv=2, verbose=0)
     assert list(result.table.index)[2:] == ["small", "linear"]
 
@@ -231,7 +232,7 @@ def test_sounds_have_mean_spectra(tmp_path):
         paths.append(str(tmp_path / f"{i}.wav"))
         wavfile.write(paths[-1], 8000, (tone * 9000).astype(np.int16))
         y.append("low" if i % 2 == 0 else "high")
-    model = cheap("audio", "classes").fit(paths[:10], y[:10])
+    model = linear_for("audio", "classes").fit(paths[:10], y[:10])
     assert model.score(paths[10:], y[10:]) == 1.0
     assert coefficients(model) == 128 + 1
     with pytest.raises(ParameterError, match="no pretrained network that reads audio"):
@@ -285,7 +286,7 @@ def test_items_that_cannot_be_opened_are_refused_before_anything_is_fitted(tmp_p
 
 
 def test_epochs_become_fewer_with_more_items():
-    found = [items.epochs_for(n) for n in (1, 100, 1000, 10_000, 10**7)]
+    found = [epochs_for(n, 8_000, 4, 30) for n in (1, 100, 1000, 10_000, 10**7)]
     assert found == sorted(found, reverse=True)
     assert (found[0], found[-1]) == (30, 4)
 

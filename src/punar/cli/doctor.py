@@ -43,7 +43,7 @@ def _versions() -> int:
     _line(texts.DOCTOR_OK, "punar", f"{punar.__version__} ({Path(punar.__file__).parent})")
     _line(texts.DOCTOR_OK, "python", f"{sys.version.split()[0]} ({sys.executable})")
     failed = 0
-    for package in ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "matplotlib", "pillow"):
+    for package in ("torch", "numpy", "pandas", "scikit-learn", "scipy", "safetensors", "pillow"):
         try:
             _line(texts.DOCTOR_OK, package, metadata.version(package))
         except metadata.PackageNotFoundError:

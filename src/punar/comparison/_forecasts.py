@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from punar.comparison import _forecast_baselines as baselines
+from punar.baselines import LastValue, mase_scale
 from punar.comparison._question import Metric
 from punar.comparison.reading import Reading
 from punar.data.panel import read_panel
@@ -124,10 +124,7 @@ class ForecastFold:
     season: int
 
     def __post_init__(self) -> None:
-        lag = self.season
-        scale = np.stack([np.abs(x[lag:] - x[:-lag]).mean(0) for x in self.train])
-        # A series that never changed has no scale of its own.
-        self.scale = np.where(scale > 0, scale, np.maximum(scale.mean(), 1e-12))
+        self.scale = mase_scale(self.train, self.season)
 
     @classmethod
     def at(cls, data: ForecastReading, train: np.ndarray, test: np.ndarray) -> ForecastFold:
@@ -161,10 +158,10 @@ class ForecastFold:
         return self
 
     def errors(self, estimator: Any) -> tuple[float, float]:
-        """Return MASE (Hyndman and Koehler 2006) and MAE, means over series and channels."""
+        """Return MASE and MAE, means over series and channels."""
         off = np.abs(self.transform(estimator) - self.test).mean(1)
         return float((off / self.scale).mean()), float(off.mean())
 
     def last_value(self) -> float:
         """Return 1 − MASE of the last value."""
-        return 1 - self.errors(baselines.LastValue(self.horizon).fit(self.train))[0]
+        return 1 - self.errors(LastValue(self.horizon).fit(self.train))[0]

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 
-from punar.comparison import _item_baselines as baselines
+from punar import baselines
+from punar.baselines.kinds import SIDE
 from punar.comparison._item_fold import TIMED, ItemFold, Memory, as_input
 from punar.comparison._item_reading import read_items
 from punar.comparison._question import Candidate, Least, Metric, Question, Trial, check_predictor
+from punar.comparison.budget import epochs_for
 from punar.comparison.reading import Reading
 from punar.errors import ParameterError, shown
 from punar.estimators.transfer_learner import TransferLearner
@@ -95,9 +97,8 @@ class ItemQuestion(Question):
         return found | {"trained": learned, "parameters": learned}
 
     def baselines(self, fold: ItemFold) -> dict[str, float]:
-        """Return the score of the answer that looks at no item."""
-        constant = baselines.chance(fold.target).fit(np.zeros((len(fold.y_train), 1)), fold.y_train)
-        score = float(constant.score(np.zeros((len(fold.y_test), 1)), fold.y_test))
+        """Return the score of the majority class, or the mean."""
+        score = baselines.chance_score(fold.target, fold.y_train, fold.y_test)
         return {ACCURACY if fold.target == "classes" else R2: score}
 
     def show_fold(self, fold: ItemFold) -> dict[str, Any]:
@@ -133,17 +134,17 @@ class ItemQuestion(Question):
         answer = texts.MAJORITY if data.target == "classes" else texts.MEAN_ANSWER
         return [
             Candidate(answer, baselines.chance(data.target), yardstick=True, chance=True),
-            Candidate(texts.CHEAP[data.kind], baselines.cheap(data.kind, data.target), yardstick=True),
+            Candidate(texts.CHEAP[data.kind], baselines.linear_for(data.kind, data.target), yardstick=True),
         ]
 
     def how_cheap(self, data: Reading) -> str:
         """Return a sentence on the cheap linear model."""
-        return texts.HOW_CHEAP[data.kind].format(side=baselines.SIDE)
+        return texts.HOW_CHEAP[data.kind].format(side=SIDE)
 
     def learner(self, data: Reading, backbone: Any, n_train: int, device: str, **settings: Any) -> TransferLearner:
         """Return a transfer model for this data."""
         task = "classification" if data.target == "classes" else "regression"
-        epochs = epochs_for(n_train)
+        epochs = epochs_for(n_train, _ROW_PASSES, _FEWEST_EPOCHS, _MOST_EPOCHS)
         return TransferLearner(backbone, task, epochs=epochs, device=device, **settings)
 
     def _name(self, value: Any) -> str:
@@ -151,15 +152,6 @@ class ItemQuestion(Question):
         if classes:
             return classes[int(value)]
         return f"{float(value):.4g}"
-
-
-def epochs_for(n_train: int) -> int:
-    """Return how many epochs a strategy that trains gets: fewer where there are many items.
-
-    >>> epochs_for(100), epochs_for(1437), epochs_for(50_000)
-    (30, 6, 4)
-    """
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_ROW_PASSES / max(1, n_train))))
 
 
 def here(domain: str) -> list[str]:

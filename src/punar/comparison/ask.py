@@ -21,10 +21,10 @@ from punar.comparison import budget as budgets
 from punar.comparison import protocol
 from punar.comparison._question import Candidate, Question
 from punar.comparison.facts import score_facts
-from punar.comparison.progress import in_words, say
 from punar.comparison.reading import Reading
 from punar.comparison.result import Comparison
 from punar.comparison.trial import trial
+from punar.core.progress import Progress, in_words
 from punar.core.runtime import available_cores, draw_seed, pick_device
 from punar.errors import ParameterError, shown, suggest
 from punar.texts import compare as texts
@@ -167,11 +167,12 @@ def _answer(
     width = asked.width(data, latent_dim, n_train)
     seed = draw_seed(random_state)
     rivals = _candidates(asked, candidates, data, width, n_train, device)
-    say(data.describe() + ".", verbose)
+    say = Progress(verbose).note
+    say(data.describe() + ".")
     epochs = protocol.epochs_of(rivals)
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
     if seconds is not None:
-        say(texts.PROGRESS_TRIAL + ".", verbose)
+        say(texts.PROGRESS_TRIAL + ".")
         timings = trial(asked, data, rivals, folds, seed, seconds)
         least = asked.fewest(data)
         spent = time.perf_counter() - started
@@ -189,7 +190,7 @@ def _answer(
         line += texts.PLAN_WIDTH.format(latent_dim=width)
         line += texts.WHY_LATENT.format(d=data.size) if latent_dim is None else ""
     line += texts.PLAN_EPOCHS.format(epochs=plan.epochs) if plan.epochs else ""
-    say(line + ".", verbose)
+    say(line + ".")
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
     costs = asked.table_costs(data)
     facts = score_facts(measured, asked.metrics(data), costs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from punar.comparison.progress import in_words
+from punar.core.progress import in_words
 from punar.errors import ParameterError, ParameterTypeError, shown
 from punar.texts import compare as texts
 
@@ -15,6 +15,25 @@ _SAFETY = 0.8
 _FEWEST_EPOCHS = 10
 _FEWEST_FOLDS = 3
 _FEWEST_ROWS = 200
+
+
+def epochs_for(size: float, passes: int, fewest: int, most: int) -> int:
+    """Return how many epochs a network gets: fewer where there is much to train on.
+
+    Parameters
+    ----------
+    size : float
+        Items or steps of an epoch.
+    passes : int
+        Of them over all epochs, as far as the bounds allow.
+    fewest, most : int
+
+    Examples
+    --------
+    >>> [epochs_for(n, 8_000, 4, 30) for n in (100, 1437, 50_000)]
+    [30, 6, 4]
+    """
+    return min(most, max(fewest, round(passes / max(1.0, size))))
 
 
 def parse_budget(budget: object) -> float | None:

@@ -13,13 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from punar import cells
-from punar.comparison import _equal, _forecasts, _item_baselines, _sequence_baselines, protocol
-from punar.comparison import _forecast_baselines as baselines
+from punar import baselines, cells
+from punar.comparison import _equal, _forecasts, protocol
 from punar.comparison._forecasts import ForecastFold, ForecastReading, read_forecast
 from punar.comparison._question import Candidate, Least, Metric, Question, Trial, check_predictor
 from punar.comparison._sequence_fold import SequenceFold
 from punar.comparison._sequence_reading import KINDS, SequenceReading, read_sequences
+from punar.comparison.budget import epochs_for
 from punar.comparison.reading import Reading
 from punar.core.plugins import member, members
 from punar.data import sequences
@@ -174,7 +174,7 @@ class Cell(Question):
         if isinstance(data, ForecastReading):
             return [*self._naive(data), *self._forecasters(data, device)]
         assert isinstance(data, SequenceReading)
-        epochs = epochs_for(n_train, float(data.lengths.mean()))
+        epochs = _epochs(n_train * float(data.lengths.mean()))
         own: dict[str, Any] = {
             "task": "classification" if data.target == "classes" else "regression",
             "kind": KINDS[data.kind],
@@ -241,7 +241,7 @@ class Cell(Question):
             found |= fold.by_length
         if not isinstance(estimator, SequenceModel):
             learned = measured["parameters"] if hasattr(estimator, "module_") else None
-            return found | {"parameters": learned or _item_baselines.coefficients(estimator)}
+            return found | {"parameters": learned or baselines.coefficients(estimator)}
         micro = measured["transform_us"]
         return found | {
             "gates": float(type(estimator.cell_).gates),
@@ -250,11 +250,10 @@ class Cell(Question):
         }
 
     def baselines(self, fold: AnyFold) -> dict[str, float]:
-        """Return the score of the answer that looks at no sequence, or of the last value."""
+        """Return the score of the majority class or the mean, or of the last value."""
         if isinstance(fold, ForecastFold):
             return {_forecasts.SKILL: fold.last_value()}
-        constant = _item_baselines.chance(fold.target).fit(np.zeros((len(fold.y_train), 1)), fold.y_train)
-        score = float(constant.score(np.zeros((len(fold.y_test), 1)), fold.y_test))
+        score = baselines.chance_score(fold.target, fold.y_train, fold.y_test)
         return {ACCURACY if fold.target == "classes" else R2: score}
 
     def show_fold(self, fold: AnyFold) -> dict[str, Any]:
@@ -289,21 +288,21 @@ class Cell(Question):
         assert data.target is not None
         answer = texts.MAJORITY if data.target == "classes" else texts.MEAN_ANSWER
         return [
-            Candidate(answer, _item_baselines.chance(data.target), yardstick=True, chance=True),
-            Candidate(texts.LINEAR, _sequence_baselines.linear(data.kind, data.target), classical=True),
+            Candidate(answer, baselines.chance(data.target), yardstick=True, chance=True),
+            Candidate(texts.LINEAR, baselines.linear_for(data.kind, data.target), classical=True),
         ]
 
     def _naive(self, data: ForecastReading) -> list[Candidate]:
         steps = {"horizon": data.horizon}
         found = [Candidate(texts.LAST_VALUE, baselines.LastValue(**steps), yardstick=True, chance=True)]
         if data.season > 1:
-            seasonal = baselines.SeasonalNaive(**steps, season=data.season)
+            seasonal = baselines.LastSeason(**steps, season=data.season)
             found.append(Candidate(texts.SEASONAL_NAIVE, seasonal, yardstick=True))
-        linear = baselines.LinearAutoregression(**steps, context=data.context)
+        linear = baselines.Autoregression(**steps, context=data.context, season=data.season)
         return [*found, Candidate(texts.AUTOREGRESSION, linear, classical=True)]
 
     def _forecasters(self, data: ForecastReading, device: str) -> list[Candidate]:
-        epochs = epochs_for(sum(map(len, data.series)), data.context)
+        epochs = _epochs(sum(map(len, data.series)) * data.context)
         own: dict[str, Any] = {"task": "forecasting", "horizon": data.horizon, "season": data.season, "device": device}
         own |= {"epochs": epochs, "patience": max(_PATIENCE, epochs // 4)}
         width = data.series[0].shape[1]
@@ -332,13 +331,8 @@ def _is_series(X: Any) -> bool:
     return sequences.kind_of(X, "compare") == "series"
 
 
-def epochs_for(n_train: int, length: float) -> int:
-    """Return how many epochs a network gets: fewer where there are many steps.
-
-    >>> epochs_for(250, 40), epochs_for(1600, 20), epochs_for(50_000, 100)
-    (100, 31, 8)
-    """
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_STEP_PASSES / max(1.0, n_train * length))))
+def _epochs(steps: float) -> int:
+    return epochs_for(steps, _STEP_PASSES, _FEWEST_EPOCHS, _MOST_EPOCHS)
 
 
 def _score(fold: SequenceFold, answers: np.ndarray, rows: np.ndarray) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +17,11 @@ from threadpoolctl import threadpool_limits
 from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
 from punar.comparison.budget import Plan
-from punar.comparison.progress import Progress, in_words
 from punar.comparison.reading import Reading
+from punar.core.progress import Progress, in_words
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.texts import compare as texts
+from punar.texts import progress as progress_texts
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -51,6 +52,52 @@ class Measured:
     sizes: list[tuple[int, int]]
     shown: dict[str, Any]
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to show of one candidate in one fold.
+
+    Attributes
+    ----------
+    folds : int
+    spent : mapping of str to sequence of float
+        Seconds of every candidate's finished folds.
+    fold : int
+    name : str
+        The candidate's.
+    """
+
+    folds: int
+    spent: Mapping[str, Sequence[float]]
+    fold: int
+    name: str
+
+    @property
+    def says(self) -> str:
+        """What runs."""
+        return progress_texts.STEP.format(fold=self.fold + 1, folds=self.folds, name=self.name)
+
+    @property
+    def share(self) -> float:
+        """The share of all steps that is done."""
+        return self._count / (self.folds * len(self.spent))
+
+    @property
+    def seconds_left(self) -> float:
+        """From each candidate's own mean; 0 before all of them ran once."""
+        if not all(self.spent.values()):
+            return 0.0
+        return sum((self.folds - len(s)) * sum(s) / len(s) for s in self.spent.values())
+
+    def done(self, seconds: float) -> str:
+        """Return what to say once it has run, ``seconds`` after the first step began."""
+        total = self.folds * len(self.spent)
+        return progress_texts.STEP_DONE.format(done=self._count, total=total, step=self.says, seconds=in_words(seconds))
+
+    @property
+    def _count(self) -> int:
+        return sum(map(len, self.spent.values()))
 
 
 def folds_for(data: Reading, cv: object) -> tuple[int, list[str]]:
@@ -128,7 +175,8 @@ def measure(
     """
     runs = [Run(c, failure=c.refusal) for c in candidates]
     active = [run for run in runs if run.failure is None]
-    progress = Progress(plan.folds, [run.candidate.name for run in active], verbose)
+    spent: dict[str, list[float]] = {run.candidate.name: [] for run in active}
+    progress = Progress(verbose)
     out = Measured(runs, [], [], {}, [])
     longest = 0.0
     try:
@@ -147,17 +195,19 @@ def measure(
                 if plan.seconds is None:  # a trial has done it
                     warm_up(fold, [run.candidate for run in active], seed)
             for run in active:
-                progress.start(i, run.candidate.name)
+                step = Step(plan.folds, spent, i, run.candidate.name)
+                progress.running(step.says, step.share, step.seconds_left)
                 step_started = time.perf_counter()
                 with linear_algebra(data):
                     _run_one(question, fold, run, i, plan.epochs, seed + i)
-                progress.end(i, run.candidate.name, time.perf_counter() - step_started)
+                spent[run.candidate.name].append(time.perf_counter() - step_started)
+                progress.show(step.share, step.done(progress.seconds), step.seconds_left)
             longest = max(longest, time.perf_counter() - fold_started)
     finally:
         progress.close()
-    spent = time.perf_counter() - started
-    if plan.seconds is not None and spent > plan.seconds:
-        text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(spent))
+    seconds = time.perf_counter() - started
+    if plan.seconds is not None and seconds > plan.seconds:
+        text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(seconds))
         out.notes.append(text)
     return out
 

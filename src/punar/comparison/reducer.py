@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import NMF, PCA
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.manifold import trustworthiness
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 
+from punar.baselines import chance_score, linear_model, random_codes
 from punar.comparison._question import Candidate, Metric, Question
 from punar.comparison._scaled_fold import Fold, scaled_fold, variance_explained
 from punar.comparison.reading import Reading
@@ -159,13 +158,11 @@ class Reducer(Question):
 
     def baselines(self, fold: Fold) -> dict[str, float]:
         """Return the training mean's share (0), the constant label's score and the trust of random codes."""
-        noise = np.random.default_rng(fold.seed).normal(size=(len(fold.test), 2))
+        noise = random_codes(len(fold.test), 2, fold.seed)
         found: dict[str, float | None] = {VARIANCE: 0.0, TRUST: _trust(fold, noise)}
-        if fold.target == "classes":
-            dummy = DummyClassifier(strategy="most_frequent").fit(fold.train, fold.y_train)
-            found[ACCURACY] = float(dummy.score(fold.test, fold.y_test))
-        elif fold.target == "numbers":
-            found[R2] = float(DummyRegressor().fit(fold.train, fold.y_train).score(fold.test, fold.y_test))
+        if fold.target is not None and fold.y_train is not None and fold.y_test is not None:
+            key = ACCURACY if fold.target == "classes" else R2
+            found[key] = chance_score(fold.target, fold.y_train, fold.y_test)
         return {k: v for k, v in found.items() if v is not None}
 
     def show_fold(self, fold: Fold) -> dict[str, Any]:
@@ -221,8 +218,7 @@ def _downstream(fold: Fold, estimator: Any, codes: np.ndarray) -> float:
     labels = fold.y_train[rows]
     if fold.target == "classes" and len(np.unique(labels)) == 1:  # the only row of the other class is held out
         return float((fold.y_test == labels[0]).mean())
-    head = LogisticRegression(max_iter=2000) if fold.target == "classes" else Ridge()
-    model = make_pipeline(StandardScaler(), head)
+    model = make_pipeline(StandardScaler(), linear_model(str(fold.target)))
     return float(model.fit(fold.encode(estimator, fold.train[rows]), labels).score(codes, fold.y_test))
 
 

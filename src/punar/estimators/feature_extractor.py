@@ -11,12 +11,12 @@ from sklearn.utils import Tags
 
 from punar.backbones import Backbone, Body, build, freeze, refuse_nested, resolve
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
+from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.features import cache as caches
 from punar.features import frozen as _frozen
 from punar.preparations import Preparation
 from punar.texts import fit as texts
-from punar.training.row_progress import RowProgress
 
 
 class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -133,7 +133,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         where = f"{type(self).__name__}.transform"
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
-        with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as count:
+        with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(self.verbose)) as count:
             engine = _frozen.engine(
                 body,
                 _frozen.features(body.plan, self._layers, self.pooling),

@@ -40,9 +40,6 @@ NOTE_DOWNSTREAM_NOT_CONVERGED = "the downstream model did not converge on these 
 
 # --- progress --------------------------------------------------------------------------------------------------------
 PROGRESS_TRIAL = "timing a short trial"
-PROGRESS_STEP = "fold {fold}/{folds}: {name}"
-PROGRESS_LINE = "[{done}/{total}] {what}: {seconds} so far{left}"
-PROGRESS_LEFT = "about {left} left"
 
 # --- candidates of the questions strategy and backbone ----------------------------------------------------------------
 SCRATCH = "From scratch"
@@ -290,8 +287,9 @@ LAST_VALUE_BASELINE = "last value"
 HOW_FORECASTS = (
     "MASE: mean absolute error divided by the mean absolute change over {season} steps in the training part (Hyndman "
     "and Koehler 2006). Linear autoregression: a ridge regression from the last {context} steps to each step to come, "
-    "its strength chosen by leave-one-out. A network's answer is added to a linear autoregression of its own "
-    "(relative_to='linear'). µs/step is predict, per forecast step."
+    "added to the last season where these hold one, its penalty chosen on the last fifth of the training windows. A "
+    "network's answer is added to a linear autoregression of its own (relative_to='linear'). µs/step is predict, per "
+    "forecast step."
 )
 CELL_WORDS = {
     "title": "Which cell? {name}",

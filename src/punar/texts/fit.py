@@ -1,6 +1,5 @@
-"""What ``fit`` says: progress and the verdict of the fit report."""
+"""What ``fit`` says: how it goes on, and the verdict of the fit report."""
 
-PROGRESS_LINE = "epoch {epoch}/{epochs}  {losses}  {left} left"
 RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
@@ -20,20 +19,20 @@ VERDICT_OVERCOMPLETE = (
 )
 VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
 VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
+LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+DID_NOT_LEARN = (
+    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+)
 WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"
+WHICH_CROSS_VALIDATED = "cross-validated"
 
 DID_NOT_LEARN_ADVICE = " Try more epochs, another learning_rate, a wider latent_dim or another scaling."
 
 FEATURES = "features"
 FROZEN = "frozen part"
-ROWS_LINE = "{what}: {done:,}/{total:,}  {left} left"
 SKIPPED = "{count} of {total} items could not be read and were left out: {named}"
 
-TRANSFER_LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
-TRANSFER_DID_NOT_LEARN = (
-    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
-)
 TRANSFER_BEATS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: fine-tuning is better here."
 TRANSFER_LOSES_TO_FROZEN = (
     " A linear head on frozen features gives {frozen:.3f}: fine-tuning is not better here; "
@@ -41,4 +40,9 @@ TRANSFER_LOSES_TO_FROZEN = (
 )
 TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference on so few rows."
 TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
-WHICH_CROSS_VALIDATED = "cross-validated"
+BEATS_WORDS = " The most frequent label of each word gives {without_context:.3f}: the words around it say more."
+LOSES_TO_WORDS = " The most frequent label of each word gives {without_context:.3f}: the network is not better here."
+EQUALS_WORDS = " The most frequent label of each word gives {without_context:.3f}: no clear difference."
+BEATS_STEPS = " A linear model of one step at a time gives {without_context:.3f}: the steps around it say more."
+LOSES_TO_STEPS = " A linear model of one step at a time gives {without_context:.3f}: the network is not better here."
+EQUALS_STEPS = " A linear model of one step at a time gives {without_context:.3f}: no clear difference."

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 import punar
 from punar.core import plugins
 from punar.core.params import Rule, boolean, either, instance, integer, none, number, one_of, random_state
+from punar.core.progress import Progress
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
 from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import CheckpointError, ModelFolderError
@@ -28,7 +29,6 @@ from punar.training import checkpoint as checkpoints
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
-from punar.training.progress import Progress
 
 _MEASURE = 101  # stream of the seed
 
@@ -127,7 +127,7 @@ def run(
         seed=seed,
         device=device,
         epoch_end=epoch_end,
-        progress=Progress(int(estimator.epochs), int(estimator.verbose)),
+        progress=Progress(int(estimator.verbose)),
         checkpoint=store,
         **further,
     )

@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core.progress import Progress
 from punar.core.runtime import mix
 from punar.data.rows import DatasetRows, TensorRows, blocks
 from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
+from punar.texts import progress as progress_texts
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
-from punar.training.progress import Progress
 
 # A term is a mean over the batch's rows, or a pair of a mean and how much the batch weighs among others.
 Term = Tensor | tuple[Tensor, float]
@@ -104,7 +105,7 @@ class Loop:
         self._patience = patience
         self._seed = seed
         self._epoch_end = epoch_end
-        self._progress = progress or Progress(epochs, verbose=0)
+        self._progress = progress or Progress(verbose=0)
         self._checkpoint = checkpoint
         self._folder = checkpoint.folder if checkpoint is not None else ""
         self._parameters = [p for p in module.parameters() if p.requires_grad]
@@ -140,7 +141,7 @@ class Loop:
 
     def train(self) -> list[dict[str, float]]:
         """Run to the end, put the best weights back and return the history, one entry per epoch."""
-        self._progress.begin(self.share)
+        self._progress.begin(self.share, self._shown({}))
         self._clock = time.perf_counter()
         try:
             with torch.enable_grad():
@@ -203,10 +204,13 @@ class Loop:
         self.history.append(entry)
         self._keep_best(entry)
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
-        shown: dict[str, float] = {k: entry[k] for k in ("train_loss", "valid_loss") if k in entry}
-        self._progress.update(1.0 if self.finished else self.share, self.epoch, shown)
+        self._progress.show(1.0 if self.finished else self.share, self._shown(entry))
         if self.finished and self.epoch < self._epochs:
             self._progress.note(texts.STOPPED_EARLY.format(epoch=self.epoch, patience=self._patience))
+
+    def _shown(self, entry: dict[str, float]) -> str:
+        losses = "  ".join(f"{k} {entry[k]:.4g}" for k in ("train_loss", "valid_loss") if k in entry)
+        return progress_texts.EPOCH.format(epoch=self.epoch, epochs=self._epochs, losses=losses).rstrip()
 
     def _validate(self) -> dict[str, Tensor]:
         """Return summed terms over the validation rows, at full progress and with the same noise every epoch."""

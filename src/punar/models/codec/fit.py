@@ -19,13 +19,13 @@ from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.models import assemble
 from punar.models.codec.model import BLOCK, Codec
-from punar.models.codec.report import FEWEST_HELD_OUT, measure, measured_rows, pca_rows
+from punar.models.codec.report import measure, measured_rows, pca_rows
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.stored import own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
-from punar.training.report import FitReport
+from punar.training.report import FEWEST_HELD_OUT, FitReport
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _CACHED = 2**17  # numbers per block that stay in a core's cache between passes

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
+from punar.baselines import pca_reconstruction
 from punar.data.steps import are_sequences
 from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
+from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
 Module = TypeVar("Module", bound=nn.Module)
-
-FEWEST_HELD_OUT = 10
 
 # Shares of the fit's time for fitting PCA and for the forward passes, five per cent together.
 _PCA_SHARE = 0.01
@@ -90,7 +87,7 @@ def measure(
     few = rows[: max(1, len(rows) // 3)]
     report = FitReport(
         rows=len(rows),
-        rows_from="held_out" if held_out else "training",
+        rows_from=reports.HELD_OUT if held_out else reports.TRAINING,
         loss=losses(module, few if not held_out else rows),
         loss_untrained=losses(untrained, few if not held_out else rows),
         explained_variance=_share(errors, spread),
@@ -148,19 +145,8 @@ def _moved(module: nn.Module, untrained: nn.Module) -> float:
 
 
 def _pca_errors(training_sample: Tensor, flat: Tensor, components: int, missing: Tensor | None) -> Tensor:
-    sample = training_sample.flatten(1).cpu().numpy()
-    values = flat.cpu().numpy()
-    # One thread: on so few rows a second one gains nothing, and waits for its turn where cores are taken.
-    with _blas().limit(limits=1, user_api="blas"):
-        pca = PCA(components, iterated_power=4, random_state=0).fit(sample)
-        found = torch.from_numpy(pca.inverse_transform(pca.transform(values)))
-    return _squares(found.to(flat.device), flat, missing)
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    """Return the controller of the BLAS libraries, found once: the search takes longer than the PCA."""
-    return ThreadpoolController()
+    found = pca_reconstruction(training_sample.flatten(1).cpu().numpy(), flat.cpu().numpy(), components)
+    return _squares(torch.from_numpy(found).to(flat.device), flat, missing)
 
 
 def _interval(differences: Tensor) -> list[float] | None:
@@ -176,11 +162,11 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
     if constant:
         return texts.VERDICT_CONSTANT_DATA
     model, untrained = report["explained_variance"], report["explained_variance_untrained"]
-    facts = {
+    facts: dict[str, Any] = {
         "model": model,
         "untrained": max(untrained, -9.99),
         "rows": report["rows"],
-        "which": texts.WHICH_HELD_OUT if report["rows_from"] == "held_out" else texts.WHICH_TRAINING,
+        "which": reports.which(report["rows_from"]),
         "width": report["code_width"],
         "pca": report["explained_variance_pca"],
     }
@@ -193,9 +179,13 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
         text += texts.VERDICT_OVERCOMPLETE
     elif report["explained_variance_pca"] is not None:
         low, high = report["pca_interval"] or (-math.inf, math.inf)
-        beats, loses = low > 0, high < 0
-        template = texts.VERDICT_BEATS_PCA if beats else texts.VERDICT_LOSES_TO_PCA if loses else ""
-        text += (template or texts.VERDICT_EQUALS_PCA).format(**facts)
+        text += reports.says(
+            low,
+            high,
+            better=texts.VERDICT_BEATS_PCA,
+            worse=texts.VERDICT_LOSES_TO_PCA,
+            equal=texts.VERDICT_EQUALS_PCA,
+        ).format(**facts)
         if report.get("share_filled_for_pca"):
             text += texts.VERDICT_FILLED.format(share=report["share_filled_for_pca"])
     if report["dead_units"]:

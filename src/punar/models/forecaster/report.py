@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from punar.baselines import mase_scale
 from punar.data.panel import Panel
 from punar.data.windows import Windows
 from punar.models.forecaster.model import Forecaster
-from punar.texts import fit as fit_texts
 from punar.texts import forecasting as texts
+from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
 MODEL, LAST, SEASONAL, LINEAR = "model", "last_value", "seasonal_naive", "linear"
@@ -91,7 +92,7 @@ def measures(
     forecaster, windows, relative
         See :func:`answers`.
     scale : ndarray of shape (series, channels)
-        From :func:`mase_scale`.
+        From :func:`punar.baselines.mase_scale`.
     """
     found = answers(forecaster, windows, relative)
     actual = found.pop("actual")
@@ -103,25 +104,6 @@ def measures(
         }
         for name, value in found.items()
     }
-
-
-def mase_scale(known: list[np.ndarray], season: int) -> np.ndarray:
-    """Return the mean change of each series (t, channels) over a season, (series, channels).
-
-    Over one step where there is no season, or no more than one. A series that never changed takes the others' mean.
-
-    References
-    ----------
-    Hyndman and Koehler (2006). Another look at measures of forecast accuracy. International Journal of Forecasting.
-    """
-    found = np.full((len(known), known[0].shape[1]), np.nan)
-    for i, x in enumerate(known):
-        lag = season if len(x) > season else 1
-        change = np.abs(x[lag:] - x[:-lag])
-        there = ~np.isnan(change)
-        found[i] = np.where(there, change, 0.0).sum(0) / np.maximum(there.sum(0), 1)
-    varies = found > 0
-    return np.where(varies, found, found[varies].mean() if varies.any() else 1.0)
 
 
 def skill(candidates: dict[str, dict[str, float]]) -> float:
@@ -138,15 +120,12 @@ def skill(candidates: dict[str, dict[str, float]]) -> float:
 def _report(
     candidates: dict[str, dict[str, float]], rows: int, held_out: bool, forecaster: Forecaster, cell: str
 ) -> FitReport:
-    found = skill(candidates)
-    constant = candidates[LAST]["mase"] <= 0
-    report = FitReport(
-        metric=forecaster.task.metric,
-        model=found,
-        constant=0.0,
-        rows=rows,
-        rows_from="held_out" if held_out else "training",
-        learned=found > 0 or constant,
+    report = reports.scored(
+        forecaster.task.metric,
+        skill(candidates),
+        0.0,
+        rows,
+        reports.HELD_OUT if held_out else reports.TRAINING,
         candidates=candidates,
         best=min(candidates, key=lambda name: candidates[name]["mase"]),
         horizon=forecaster.horizon,
@@ -154,6 +133,8 @@ def _report(
         season=forecaster.season,
         relative_to=forecaster.relative_to,
     )
+    constant = candidates[LAST]["mase"] <= 0
+    report["learned"] |= constant
     report["verdict"] = texts.CONSTANT if constant else _verdict(report, cell)
     return report
 
@@ -165,21 +146,22 @@ def _verdict(report: FitReport, cell: str) -> str:
     if SEASONAL in words:
         others.append(texts.SEASONAL_NAIVE.format(mase=words[SEASONAL], season=report["season"]))
     others.append(texts.LINEAR.format(mase=words[LINEAR]))
-    which = fit_texts.WHICH_HELD_OUT if report["rows_from"] == "held_out" else fit_texts.WHICH_TRAINING
     text = (texts.LEARNED if report["learned"] else texts.DID_NOT_LEARN).format(
         model=words[MODEL],
         mae=candidates[MODEL]["mae"],
         rows=report["rows"],
-        which=which,
+        which=reports.which(report["rows_from"]),
         horizon=report["horizon"],
         others=", ".join(others),
     )
     cheaper = min((n for n in words if n != MODEL), key=words.__getitem__)
     name = (texts.ON_LINEAR if report["relative_to"] == "linear" else texts.ON_NAIVE).format(cell=cell)
-    clear = max(words[cheaper] * _CLEAR, words[LAST] * _ROUNDING)
-    if words[MODEL] < words[cheaper] - clear:
-        return text + texts.IS_BEST.format(name=name[:1].upper() + name[1:])
-    if words[MODEL] > words[cheaper] + clear:
-        return text + texts.IS_BETTER.format(better=texts.NAMES[cheaper])
+    clear, lead = max(words[cheaper] * _CLEAR, words[LAST] * _ROUNDING), words[cheaper] - words[MODEL]
     better = texts.NAMES[cheaper]
-    return text + texts.IS_EQUAL.format(better=better[:1].lower() + better[1:])
+    return text + reports.says(
+        lead - clear,
+        lead + clear,
+        better=texts.IS_BEST.format(name=name[:1].upper() + name[1:]),
+        worse=texts.IS_BETTER.format(better=better),
+        equal=texts.IS_EQUAL.format(better=better[:1].lower() + better[1:]),
+    )

@@ -28,11 +28,10 @@ from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
 from punar.tasks import Task, Term
-from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
-from punar.training.report import FitReport
+from punar.training.report import HELD_OUT, MOST_ROWS, TRAINING, FitReport
 from punar.training.settings import resolve
 
 # What "auto" stands for, by what is read (measured: docs/sequences.md). An embedding soon knows each training text
@@ -119,11 +118,10 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     index = samples.index(train), samples.index(valid)
     loop = train_module(chosen, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
     measured, held_out = (valid, True) if len(valid) else (train, False)
-    measured = measured[: reports.MOST_ROWS]
-    which, rows_from = (texts.WHICH_HELD_OUT, "held_out") if held_out else (texts.WHICH_TRAINING, "training")
-    answers = Measured(answers_of(task, module, rows, samples, measured, found.items), measured, which, rows_from)
-    rivals = reports.rivals(task, preparation, rows, found.items, targets, weight, train, measured, seed)
-    report = reports.of_training(task, answers, targets, rivals=rivals, kind=found.kind)
+    measured = measured[:MOST_ROWS]
+    answers = answers_of(task, module, rows, samples, measured, found.items)
+    judged = Measured(answers, measured, HELD_OUT if held_out else TRAINING)
+    report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, train, seed)
     return Fitted(cell, design, module.cpu().eval(), preparation, task, loop.history, report, seed)
 
 

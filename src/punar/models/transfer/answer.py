@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.features import cache as caches
 from punar.features import frozen
 from punar.models.samples import Samples
 from punar.models.transfer.fit import Fitted
 from punar.texts import fit as texts
-from punar.training.row_progress import RowProgress
 
 
 def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
@@ -64,7 +64,7 @@ def _shown(estimator: Any, fitted: Fitted, items: Sequence[Any], samples: Sample
     preparation, pieces = samples.read_as(body.plan.preparation, items)
     body.module.to(device).eval()
     view = body.plan.view(fitted.task.view)
-    with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(estimator.verbose)) as progress:
+    with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(estimator.verbose)) as progress:
         engine = frozen.engine(
             body,
             frozen.of_view(view),

@@ -14,8 +14,9 @@ from punar.backbones import Body
 from punar.core.runtime import drawing_from, mix, seeded
 from punar.errors import ParameterError
 from punar.features.engine import Rows
-from punar.models.measure import Measured, of_head, of_training
+from punar.models.measure import Measured
 from punar.models.samples import Placed
+from punar.models.transfer import report as reports
 from punar.models.transfer.freezing import stage_parameters
 from punar.models.transfer.job import Job
 from punar.models.transfer.lora import add_lora, merge_lora
@@ -26,7 +27,7 @@ from punar.preparations import Preparation, Variant, augment
 from punar.tasks import Column, LinearHead, Task, Term
 from punar.texts import fit as texts
 from punar.training import job as jobs
-from punar.training.report import FitReport
+from punar.training.report import CROSS_VALIDATED, HELD_OUT, TRAINING, FitReport
 from punar.training.settings import resolve
 
 _ADAPTERS, _HEAD = 103, 104  # streams of the seed
@@ -76,29 +77,31 @@ def _feature_extraction(job: Job) -> Fitted:
     features = rows.tensor() if job.task.view == "vector" else [rows.row(i) for i in range(len(rows))]
     placed = job.placed()
     head = job.fit_head(features, torch.arange(len(job.samples)), placed)
-    report = of_head(job.task, head, _judged(job, features, placed, head), job.targets)
+    judged, train = _judged(job, features, placed, head)
+    report = reports.of_head(job.task, head, judged, job.targets, job.items, train)
     return _fitted(job, _module(job, frozenset(), head), [], report)
 
 
-def _judged(job: Job, features: Column, placed: Placed, head: LinearHead) -> Measured:
-    """Return answers for items by heads that were not fitted on them, where there are such."""
+def _judged(job: Job, features: Column, placed: Placed, head: LinearHead) -> tuple[Measured, Tensor]:
+    """Return answers for items by heads that were not fitted on them, where there are such, and what those saw."""
     if head.held_out is not None:
         index, raw = head.held_out
         answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
-        return Measured(answers, torch.from_numpy(index), texts.WHICH_CROSS_VALIDATED, "cross_validated")
-    measured, which, rows_from = torch.arange(len(job.items)), texts.WHICH_TRAINING, "training"
+        return Measured(answers, torch.from_numpy(index), CROSS_VALIDATED), torch.arange(len(job.items))
+    train = measured = torch.arange(len(job.items))
+    rows_from = TRAINING
     if job.task.view != "vector":
-        train, valid = job.split()
+        some, valid = job.split()
         if len(valid):
-            head = job.fit_head(features, job.samples.index(train), placed)
-            measured, which, rows_from = valid, texts.WHICH_HELD_OUT, "held_out"
+            head = job.fit_head(features, job.samples.index(some), placed)
+            train, measured, rows_from = some, valid, HELD_OUT
     samples = job.samples.index(measured)
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
     parts: list[Any] = []
     for i in samples.tolist():
         raw_row = nn.functional.linear(features[i][None], weight, bias)
         parts += job.task.answer(lambda _, raw=raw_row: raw, {}, job.samples.traces(torch.tensor([i])))
-    return Measured(job.samples.merged(job.task, parts, samples, job.items), measured, which, rows_from)
+    return Measured(job.samples.merged(job.task, parts, samples, job.items), measured, rows_from), train
 
 
 # -- trained stages -------------------------------------------------------------------------------------------------
@@ -138,9 +141,8 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     )
     if job.estimator.lora is not None:
         merge_lora(module.backbone)
-    which, rows_from = (texts.WHICH_HELD_OUT, "held_out") if held_out else (texts.WHICH_TRAINING, "training")
-    answers = Measured(answers_of(job, module, rows, measured), measured, which, rows_from)
-    report = of_training(job.task, answers, job.targets, before=before)
+    judged = Measured(answers_of(job, module, rows, measured), measured, HELD_OUT if held_out else TRAINING)
+    report = reports.of_training(job.task, judged, job.targets, job.items, train, before=before)
     return _fitted(job, module, loop.history, report, _peaks(job, trained, settings))
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from punar.backbones import View, build, freeze, resolve
+from punar.core.progress import counting
 from punar.core.runtime import available_cores, draw_seed, pick_device, threads
 from punar.data.splits import split
 from punar.errors import DataError, ParameterError
@@ -24,7 +25,6 @@ from punar.tasks import LinearHead, Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
-from punar.training.row_progress import RowProgress
 
 
 class Job:
@@ -118,7 +118,7 @@ class Job:
             preparation=preparation if change is None else change(preparation),
         )
         said = texts.FEATURES if at is None else texts.FROZEN
-        with threads(available_cores()), RowProgress(said, int(self.estimator.verbose)) as progress:
+        with threads(available_cores()), counting(said, int(self.estimator.verbose)) as progress:
             rows = engine.rows(items, where=self.where, on_error=self.estimator.on_error, progress=progress)
         self._keep(rows)
         return rows

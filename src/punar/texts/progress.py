@@ -1,0 +1,11 @@
+"""Progress: what runs, how far it is, and the time left."""
+
+EPOCH = "epoch {epoch}/{epochs}  {losses}"
+ROWS = "{what}: {done:,}/{total:,}"
+STEP = "fold {fold}/{folds}: {name}"
+STEP_DONE = "[{done}/{total}] {step}: {seconds} so far"
+LEFT = "about {left} left"
+SECONDS = "{seconds:.1f} s"
+WHOLE_SECONDS = "{seconds} s"
+MINUTES = "{minutes} min {seconds} s"
+HOURS = "{hours} h {minutes} min"
