@@ -56,18 +56,25 @@ from punar.core.params import (
 from punar.networks import AutoencoderModule, Network
 from punar.objectives import Objective
 from punar.preparations import Preparation
+from punar.sources import FoundArrays, FoundFiles, FoundItems, FoundTable, Request, Source
 from punar.tasks import LinearHead, Task
 
 __all__ = [
     "AutoencoderModule",
     "Backbone",
     "Cell",
+    "FoundArrays",
+    "FoundFiles",
+    "FoundItems",
+    "FoundTable",
     "LinearHead",
     "Network",
     "Objective",
     "Plan",
     "Preparation",
+    "Request",
     "Rule",
+    "Source",
     "Stage",
     "Task",
     "boolean",

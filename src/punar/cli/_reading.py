@@ -62,7 +62,8 @@ def form_of(task: Any) -> str | None:
 
     if task is None:
         return None
-    return str((member("tasks", task) if isinstance(task, str) else task).target_form)
+    found: Any = member("tasks", task) if isinstance(task, str) else task
+    return str(found.target_form)
 
 
 def parse_size(text: str) -> int | tuple[int, int]:

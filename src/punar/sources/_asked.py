@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -83,6 +83,10 @@ class Asked:
             raise DataError(f"{self.where}: {name} cannot read it ({type(error).__name__}: {error}).") from error
         return _checked(found, self.where, name)
 
+    def naming_files(self) -> AbstractContextManager[None]:
+        """Return a context that turns what the system raises into a :class:`DataError` that names the file."""
+        return nullcontext() if self.built_in else _naming(self.where)
+
 
 def _checked(found: Any, where: str, name: str) -> Found:
     kinds = get_args(Found)
@@ -96,6 +100,18 @@ def _checked(found: Any, where: str, name: str) -> Found:
             if what is not None and len(what) != len(found.items):
                 raise DataError(f"{where}: {name} found {len(found.items)} items, but {len(what)} targets or names.")
     return found
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    try:
+        yield
+    except PunarError:
+        raise
+    except PermissionError as error:
+        raise DataError(f"{error.filename or where}: it may not be read by you (permission denied).") from None
+    except OSError as error:
+        raise DataError(f"{shown(where)}: the system cannot read it ({error.strerror or error}).") from None
 
 
 def look_up(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> Asked:
@@ -114,7 +130,11 @@ def look_up(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> Ask
         There is no such thing, or no source takes it.
     """
     text = os.fspath(source)
-    sources = [*_own(parts), *_listed()]
+    with _naming(text):
+        return _look_up(source, text, [*_own(parts), *_listed()])
+
+
+def _look_up(source: str | os.PathLike[str], text: str, sources: Sequence[Source]) -> Asked:
     if not text:
         raise DataError(f"The data's name is empty. Name a built-in set ({_names(sources)}) or a path.")
     if isinstance(source, str):
@@ -174,21 +194,6 @@ def _unknown(text: str, sources: Sequence[Source]) -> DataError:
         f"{text}: there is no such file or folder.{suggest(Path(text).name, near)} Built-in data sets are: "
         f"{', '.join(names)}."
     )
-
-
-@contextmanager
-def naming_files(source: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the system raises into a :class:`DataError` that names the file."""
-    try:
-        yield
-    except PunarError:
-        raise
-    except PermissionError as error:
-        raise DataError(
-            f"{error.filename or os.fspath(source)}: it may not be read by you (permission denied)."
-        ) from None
-    except OSError as error:
-        raise DataError(f"{shown(os.fspath(source))}: the system cannot read it ({error.strerror or error}).") from None
 
 
 def refuse(given: dict[str, Any], where: str, what: str) -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from punar.errors import DataError, ParameterError, shown, suggest
-from punar.sources._asked import Asked, look_up, naming_files
+from punar.sources._asked import Asked, look_up
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundTable
 from punar.sources._names import check_known
 from punar.sources._source import Request
@@ -96,8 +96,8 @@ def read_data(
         "on_error": on_error if on_error != "raise" else None,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    with naming_files(source):
-        asked = look_up(source, parts)
+    asked = look_up(source, parts)
+    with asked.naming_files():
         found = asked.read(Request(target=target, key=key, header=header, kind="vision"))
         _check_options(given, asked, found)
         data = _as_rows(found, asked, given, kind, columns)
@@ -126,8 +126,8 @@ def read_table(
     DataError
         It is damaged.
     """
-    with naming_files(source):
-        asked = look_up(source, parts)
+    asked = look_up(source, parts)
+    with asked.naming_files():
         if asked.built_in or asked.path.is_dir():
             return None
         found = asked.read(Request(target=target, key=key, header=header))
@@ -153,8 +153,8 @@ def _as_rows(
         return pictures_of(found, asked.path, **given)
     advice = " If it is a table, name it .csv or .tsv." if asked.path.suffix.lower() == ".txt" else ""
     raise DataError(
-        f"{asked.where}: it holds {len(found.items):,} items of kind {found.kind!r}, and rows of numbers or pictures are "
-        f"needed.{advice}"
+        f"{asked.where}: it holds {len(found.items):,} items of kind {found.kind!r}, but rows of numbers or pictures "
+        f"are needed.{advice}"
     )
 
 
@@ -163,7 +163,8 @@ def _check_options(given: dict[str, Any], asked: Asked, found: Found) -> None:
     for name in given:
         if name not in allowed:
             raise ParameterError(
-                f"{name} cannot be used with {asked.where}: it takes {', '.join(allowed) or 'no options'}. Leave it out."
+                f"{name} cannot be used with {asked.where}: it takes {', '.join(allowed) or 'no options'}. "
+                "Leave it out."
             )
 
 

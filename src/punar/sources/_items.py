@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from punar.errors import DataError, ParameterError
-from punar.sources._asked import FORMS, Asked, check_one_of, look_up, naming_files, refuse
+from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
 from punar.sources._item_table import Wanted, candidates, items_of
 from punar.sources._kinds import ITEM_KINDS
 from punar.sources._labels import TASK_OF, Labels, as_form, as_sequences, of_subfolders
 from punar.sources._source import Request
+from punar.sources._text import NAME_IT_CONLL
 from punar.sources._userdata import UserData, UserItems
 
 if TYPE_CHECKING:
@@ -74,12 +75,17 @@ def read_items(
     check_one_of("form", form, FORMS)
     if form == "none":
         target = None
-    with naming_files(source):
-        asked = look_up(source, parts)
+    asked = look_up(source, parts)
+    with asked.naming_files():
         if asked.path.is_dir() and not asked.built_in:
             refuse({"text": text, "path": path, "target": target}, asked.where, _OF_FOLDER)
         found = asked.read(Request(target=target, header=header, kind=kind, form=form))
-        return as_items(found, asked, Wanted(kind, target, text, path, form, on_error))
+        return as_items(found, asked, Wanted(kind, target, text, path, form, on_error, advice_for(form)))
+
+
+def advice_for(form: str | None) -> str:
+    """Return what to say where a table has no column of items, and this form of target was asked for."""
+    return NAME_IT_CONLL if form == "sequences" else ""
 
 
 def as_items(found: Found, asked: Asked, wanted: Wanted) -> UserItems:
@@ -120,8 +126,8 @@ def holds_items(
     its own.
     """
     try:
-        with naming_files(source):
-            asked = look_up(source, parts)
+        asked = look_up(source, parts)
+        with asked.naming_files():
             # Without a target there is no need to read a table for the answer.
             if asked.built_in or (target is None and asked.source.tabular):
                 return False

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from punar.errors import DataError
-from punar.sources._asked import FORMS, Asked, check_one_of, look_up, naming_files, refuse
+from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
 from punar.sources._item_table import Wanted
-from punar.sources._items import as_items, labels_of
+from punar.sources._items import advice_for, as_items, labels_of
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
 from punar.sources._steps import Columns, series_of
@@ -102,10 +102,10 @@ def read_sequences(
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
     steps = Columns(target, id_column, time_column, channels, drop, form)
-    asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID), steps)
+    asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID + advice_for(form)), steps)
     of_steps = kind == "series" or asking.of_steps
-    with naming_files(source):
-        asked = look_up(source, parts)
+    asked = look_up(source, parts)
+    with asked.naming_files():
         folder = asked.path.is_dir() and not asked.built_in
         if of_steps and folder and asked.source.fallback:
             raise _no_series(asked)

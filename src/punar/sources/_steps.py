@@ -84,7 +84,7 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
     if wanted.time_column is None:
         wanted = replace(wanted, time_column=_likely_time(frame, wanted))
         notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []
-    labels = _labels(frame, where, wanted) if wanted.labelled else None
+    labels = _labels(table, where, wanted) if wanted.labelled else None
     used = _channels(frame, where, wanted)
     notes += [labels.note] if labels is not None else []
     notes.append(f"channels: {listed(used)}")
@@ -156,27 +156,28 @@ def _as_one(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{_ONE: 0})
 
 
-def _labels(frame: pd.DataFrame, where: str, wanted: Columns) -> _StepLabels:
+def _labels(table: FoundTable, where: str, wanted: Columns) -> _StepLabels:
     target = str(wanted.target)
     at = f"{where}, column {shown(target)}"
     if wanted.form == "sequences":
-        return _labels_by_step(frame, at, wanted)
+        return _labels_by_step(table, at, wanted)
     if wanted.id_column is None:
         raise ParameterError(
             f"{where}: --target {target} needs --id COLUMN, which says whose label it is. For the steps to come of "
             "this column say --task forecasting; to leave it out --drop."
         )
-    return _labels_by_id(frame, at, wanted)
+    return _labels_by_id(table.frame, at, wanted)
 
 
-def _labels_by_step(frame: pd.DataFrame, where: str, wanted: Columns) -> _StepLabels:
+def _labels_by_step(table: FoundTable, where: str, wanted: Columns) -> _StepLabels:
     """Return an array of labels per series, in the order of its steps."""
+    frame = table.frame
     column = frame[wanted.target]
     missing = column.isna().to_numpy()
     if missing.any():
         raise DataError(
-            f"{where}: {counted(int(missing.sum()), 'step')} of {len(column):,} has no label, the first in row "
-            f"{int(missing.argmax())} (from 0). Fill it, or drop the row."
+            f"{where}: {int(missing.sum()):,} of {len(column):,} steps have no label, the first in "
+            f"{table.line_of(int(missing.argmax()))}. Fill it, or drop the row."
         )
     whole = frame if wanted.id_column is not None else _as_one(frame)
     order, cuts, ids = long_table.in_order(whole, where, wanted.id_column or _ONE, wanted.time_column)

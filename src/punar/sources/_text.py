@@ -8,6 +8,7 @@ from punar.errors import DataError, shown
 from punar.sources._beginning import check_beginning
 from punar.sources._memory import check_room
 
+NAME_IT_CONLL = " If it holds one token and its label per line, and a blank line between sentences, name it .conll."
 ADVICE = "Save it again as UTF-8"
 
 

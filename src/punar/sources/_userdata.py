@@ -124,8 +124,8 @@ class UserSequences:
     items : array, list or DataFrame
         For :class:`punar.SequenceModel`; a DataFrame where it is a long table with ids, or one series to forecast.
     y : ndarray, Series, list or None
-        Names of classes, or numbers; a Series by id for a long table; for tagging a list with a list or an array (time,)
-        of names per sequence, in the order in which ids first appear, their steps in the order of time.
+        Names of classes, or numbers; a Series by id for a long table; for tagging a list with a list or an array
+        (time,) of names per sequence, in the order in which ids first appear, steps in the order of time.
     kind : {"series", "text", "audio"}
     name, description : str
     id_column, time_column : str or None

@@ -15,8 +15,8 @@ class Conll(Source):
     """Sentences with a label per token.
 
     Columns are separated by tabs or spaces; the first is the token, the last its label, and one column alone means
-    tokens without labels. ``-DOCSTART-`` lines are skipped and counted, and so are lines that begin with "# " before the
-    first token of a sentence.
+    tokens without labels. ``-DOCSTART-`` lines are skipped and counted, and so are lines that begin with "# " before
+    the first token of a sentence.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".conll", ".iob", ".bio")

@@ -14,7 +14,7 @@ from punar.sources._found import FoundTable
 from punar.sources._memory import check_room, size_text
 from punar.sources._names import check_names
 from punar.sources._source import Request, Source
-from punar.sources._text import check_no_binary, not_utf8
+from punar.sources._text import NAME_IT_CONLL, check_no_binary, not_utf8
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,31 +44,40 @@ class Csv(Source):
         DataError
             Not text, not UTF-8, ragged, without names, empty, or larger than memory.
         """
-        check_beginning(path)
-        check_room(6 * path.stat().st_size, str(path), "Convert it to parquet or npy, or take fewer rows.")
-        separator, notes = _separator(path)
-        names, rows, blank = _scan(path, separator)
-        has_names = _has_header(names, request.header, path)
-        if not has_names:
-            notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(names)}'")
-        if blank:
-            notes.append(f"{blank} blank line{'s' if blank > 1 else ''} skipped")
-        columns = names if has_names else [f"column {i}" for i in range(1, len(names) + 1)]
-        unnamed_index = has_names and len(columns) > 1 and not columns[0].strip() and rows > 1
-        if unnamed_index:
-            columns = ["column 1", *columns[1:]]
-        check_names(columns, str(path))
-        frame = _parse(path, separator, columns, has_names, request.target)
-        if unnamed_index:
-            if not _counts_rows(frame["column 1"]):
-                check_names(["", *columns[1:]], str(path))
-            frame = frame.drop(columns="column 1")
-            notes.append("column 1 has no name and only counts the rows; left out")
+        try:
+            return _read(path, request)
+        except DataError as error:
+            if request.form != "sequences" or request.target is not None:
+                raise
+            raise DataError(f"{error}{NAME_IT_CONLL}") from None
 
-        def line_of(row: int) -> str:
-            return f"line {_line_number(path, separator, row + has_names)}"
 
-        return FoundTable(frame, notes, line_of)
+def _read(path: Path, request: Request) -> FoundTable:
+    check_beginning(path)
+    check_room(6 * path.stat().st_size, str(path), "Convert it to parquet or npy, or take fewer rows.")
+    separator, notes = _separator(path)
+    names, rows, blank = _scan(path, separator)
+    has_names = _has_header(names, request.header, path)
+    if not has_names:
+        notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(names)}'")
+    if blank:
+        notes.append(f"{blank} blank line{'s' if blank > 1 else ''} skipped")
+    columns = names if has_names else [f"column {i}" for i in range(1, len(names) + 1)]
+    unnamed_index = has_names and len(columns) > 1 and not columns[0].strip() and rows > 1
+    if unnamed_index:
+        columns = ["column 1", *columns[1:]]
+    check_names(columns, str(path))
+    frame = _parse(path, separator, columns, has_names, request.target)
+    if unnamed_index:
+        if not _counts_rows(frame["column 1"]):
+            check_names(["", *columns[1:]], str(path))
+        frame = frame.drop(columns="column 1")
+        notes.append("column 1 has no name and only counts the rows; left out")
+
+    def line_of(row: int) -> str:
+        return f"line {_line_number(path, separator, row + has_names)}"
+
+    return FoundTable(frame, notes, line_of)
 
 
 def _separator(path: Path) -> tuple[str, list[str]]:
