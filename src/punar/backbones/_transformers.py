@@ -16,6 +16,7 @@ from punar.backbones._backbone import Forward, Plan, Stage, mean_of_tokens
 from punar.backbones._families import FAMILIES, clean, frames, narrow, stages
 from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
+from punar.backbones._view import Tokens, View
 from punar.backbones._weights import put_weights, read_state_dict
 from punar.core import strict_json, tensor_file
 from punar.errors import BackboneError, DamagedModelError, MissingExtraError, ParameterError, shown, suggest
