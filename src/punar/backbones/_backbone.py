@@ -11,7 +11,8 @@ Life of a backbone::
     plan   = backbone.plan(module, about)   stages, width, preparation, views: how a batch becomes features
 
 The library's own model with its head or decoder is another build of the same recipe: ``about = backbone.native(about)``
-in between, and the rest as before. A model folder stores recipe, ``about`` and tensors, so that ``build`` works there without hub, files or network.
+in between, and the rest as before. A model folder stores recipe, ``about`` and tensors, so that ``build`` works there
+without hub, files or network.
 """
 
 from __future__ import annotations

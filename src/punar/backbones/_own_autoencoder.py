@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Plan, Stage, mean_of_map
+from punar.backbones._maps import find_maps, picture_views
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
 from punar.core import plugins
@@ -95,7 +96,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     module = build(about)
     batch = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     stages = prove_stages(module, _stages(module), lambda: module(batch))
-    return about | {"stages": [[s.name, list(s.modules)] for s in stages]}
+    views = {} if len(shape) == 1 else find_maps(module, stages, shape[0], shape[1:])
+    return about | {"stages": [[s.name, list(s.modules)] for s in stages], "views": views}
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
@@ -137,7 +139,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     put_weights(module, found, where)
 
 
-def plan(about: Mapping[str, Any]) -> Plan:
+def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
     facts = about["input"]
     table = facts["domain"] == "table"
@@ -149,6 +151,7 @@ def plan(about: Mapping[str, Any]) -> Plan:
         forward=lambda module, batch: module(batch[name]),
         pool=mean_of_map,
         export=(name,),
+        views=picture_views(about),
     )
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._stages import prove_stages
-from punar.backbones._weights import put_weights
 from punar.backbones._view import Tokens, View
+from punar.backbones._weights import put_weights
 from punar.cells import build_encoder, lengths_of, steps_of
 from punar.core import plugins
 from punar.core.weights import at_most, most_parameters
@@ -29,6 +29,7 @@ _PREFIX, _TOKENIZER = "module.", "tokenizer"
 _PARTS = ("embed.", "stack.", "pool.")
 _PREPARATIONS: dict[str, Any] = {"series": Series, "text": Sentences, "audio": Frames}
 _DESIGN = ("width", "tokens", "hidden_size", "num_layers", "bidirectional", "layer_norm", "dropout", "pooling")
+_FRAME = 0.01  # seconds from one frame of a sound to the next, as Frames makes them
 _SOME = (9, 6)  # steps of the sequences that stages are proven on: unequal, as in use
 # Of the small networks that these are; what is right for a transformer hardly moves them.
 _LEARNING_RATE = 1e-3
@@ -104,7 +105,7 @@ def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     with _as_damage("config.json"):
         width = int(module.stack.output_width)  # type: ignore[union-attr, arg-type]
         preparation = _preparation(about["input"])
-        strides = (preparation.rate // FRAMES_PER_SECOND,) if isinstance(preparation, Frames) else ()
+        strides = (round(preparation.rate * _FRAME),) if isinstance(preparation, Frames) else ()
         stages = tuple(Stage(str(name), tuple(modules)) for name, modules in about["stages"])
         known = {name for name, _ in module.named_modules()}
         if not stages or not all(s.modules and known.issuperset(s.modules) for s in stages):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Backbone, Plan
+from punar.backbones._maps import find_maps
 from punar.backbones._stages import prove_stages
 from punar.backbones._vision import (
     check_name,
@@ -116,6 +117,8 @@ class Torchvision(Backbone):
         about["num_features"] = features.shape[1]
         about["input"] = input_facts(facts, changes, where)
         about["stages"] = stages_as_json(stages)
+        size, last = about["input"]["size"], about["channels_last"]
+        about["views"] = find_maps(module, stages, facts.channels, size, channels_last=last)
         return about
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:
