@@ -95,7 +95,8 @@ def describe_folder(folder: Path, options: Mapping[str, Any] | None) -> dict[str
     config = read_json(folder / "config.json")
     if not config:
         raise BackboneError(f"{folder} has no config.json: it is not a model folder in Hugging Face layout.")
-    about = describe_config(config, options, str(folder), lambda known: _preparation(folder, known, options))
+    prepare = functools.partial(_preparation, folder, options=options)
+    about = describe_config(config, options, str(folder), prepare, _names(folder))
     given = options or {}
     sentence = read_json(folder / "1_Pooling" / "config.json")
     if "pooling" not in given and sentence.get("pooling_mode_cls_token") is True:
