@@ -226,7 +226,7 @@ def test_what_a_folder_lacks_is_not_offered_or_named(saved, tmp_path):
 
     bare = changed("BertForMaskedLM", tensors=lambda t: {k: v for k, v in t.items() if not k.startswith("cls.")})
     assert bare.describe()["native"] is None
-    with pytest.raises(NotSupportedError, match="no head or decoder that is kept.*BertForMaskedLM"):
+    with pytest.raises(NotSupportedError, match=r"no head or decoder that is kept.*BertForMaskedLM"):
         build(bare, form="native")
     # A class that is not the library's own with a head is never built.
     assert changed("BertForMaskedLM", {"architectures": ["Trainer"]}).describe()["native"] is None

@@ -195,13 +195,16 @@ def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path) ->
 
 
 def _stages(module: nn.Module) -> list[Stage]:
-    """Return one stage for each layer with a weight matrix, with what follows it: norm, activation."""
+    """Return one stage for each layer with a weight matrix, with what follows it: norm, activation.
+
+    What flattens maps for a dense layer belongs to that layer, so that the stage before it shows its map.
+    """
     encoder, prefix = module.get_submodule("encoder"), "encoder"
     if isinstance(encoder, nn.Sequential) and isinstance(encoder[0], _Centre):
         encoder, prefix = encoder[1], "encoder.1"
     found: list[list[str]] = []
     for name, child in encoder.named_children():
-        heavy = any(isinstance(m, (nn.Linear, nn.Conv2d)) for m in child.modules())
+        heavy = any(isinstance(m, (nn.Linear, nn.Conv2d, nn.Flatten)) for m in child.modules())
         if heavy and found and any(True for n in found[-1] if _weighs(module, n)):
             found.append([])
         found = found or [[]]
