@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from punar.backbones import Stage
-from punar.backbones._stages import prove_stages
+from punar.backbones import Stage, prove_stages, prove_view
 from punar.core.replay import captured, replayed
 from punar.errors import BackboneError
 
@@ -145,3 +144,63 @@ def test_a_stub_learns_its_form_from_few_rows_and_from_all_where_those_do_not_te
     with replayed(net, stages, 1, wanted):
         net(x)
     assert net.first.seen == rows, "learnt once"
+
+
+class UNet(nn.Module):
+    """Two stages down and one way up that reads both."""
+
+    def __init__(self):
+        super().__init__()
+        self.down1, self.down2 = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1)
+        self.middle, self.up = nn.Conv2d(6, 4, 1), nn.Conv2d(8, 2, 1)
+
+    def forward(self, x):
+        one = self.down1(x)
+        two = self.middle(self.down2(torch.max_pool2d(one.relu(), 2)))
+        return self.up(torch.cat([one, nn.functional.interpolate(two, scale_factor=2.0)], 1))
+
+
+DOWN = (Stage("down1", ("down1",)), Stage("down2", ("down2",)), Stage("middle", ("middle",)))
+
+
+def _picture(module, batch):
+    return module(batch["pixels"])
+
+
+def test_skip_connections_are_replayed_from_the_outputs_of_all_stages_that_they_read():
+    net = UNet().eval()
+    batch = {"pixels": torch.rand(2, 3, 8, 8)}
+    assert prove_view(net, DOWN, _picture, batch) == ((0,), (0, 1), (0, 2))
+    whole = net(batch["pixels"])
+    with captured(net, "down1", "down2") as found:
+        net(batch["pixels"])
+    values = {0: found["down1"], 1: found["down2"]}
+    with replayed(net, DOWN, 2, values):
+        assert torch.equal(net(torch.full((2, 3, 8, 8), torch.nan)), whole)
+    # One value alone: the skip reads zeros.
+    with replayed(net, DOWN, 2, values[1]):
+        assert not torch.equal(net(batch["pixels"]), whole)
+    assert [s.name for s in prove_stages(net, (*DOWN, Stage("up", ("up",))), lambda: net(batch["pixels"]))] == [
+        "down1",
+        "up",
+    ]
+    for wrong in ({}, {2: found["down2"]}):
+        with pytest.raises(ValueError, match=r"stages in \[0, 1\]"), replayed(net, DOWN, 2, wrong):
+            pass
+
+
+def test_what_is_captured_is_a_copy_where_the_network_runs_on():
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(inplace=True), nn.Linear(3, 2))
+    x = torch.randn(64, 3)
+    with captured(net, "0", "2") as found:
+        net(x)
+    assert torch.equal(found["0"], net[0](x))
+    assert found["0"].min() < 0
+
+
+def test_a_view_that_cannot_be_remembered_has_no_boundary():
+    net = Toy("skip").eval()
+    with torch.no_grad():
+        net.gain.fill_(0.5)
+    batch = {"x": torch.rand(2, 4)}
+    assert prove_view(net, TOY, lambda module, given: module(given["x"]), batch) == ((), (), (2,))

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from punar.backbones import Stage, build, prove_view
+from punar.backbones._maps import find_maps
 from punar.backbones._stages import prove_stages
 from punar.backbones._vision import mean_of_last_map
 from punar.backbones._weights import put_weights
@@ -338,3 +340,82 @@ def test_real_weights_recognise_real_pictures():
     right = (scores.argmax(1) == torch.tensor([int(row[1]) for row in rows])).float().mean().item()
     print(f"top-1 on {len(rows)} pictures: {right:.3f}; chance 0.001; all 1000 of them: 0.875")
     assert right >= 0.7
+
+
+# ---- what they show
+
+
+@pytest.mark.parametrize(
+    ("name", "levels"),
+    [
+        ("resnet18", [("layer1", 64, 4), ("layer2", 128, 8), ("layer3", 256, 16), ("layer4", 512, 32)]),
+        # The pool to 7 x 7 before the classifier has no stride.
+        ("vgg16", [(f"features.{i}", c, s) for i, c, s in
+                   ((4, 64, 2), (9, 128, 4), (16, 256, 8), (23, 512, 16), (30, 512, 32))]),
+        # 299 pixels become 35, 17 and 8, for its convolutions do not pad.
+        ("inception_v3", [("Mixed_5d", 288, 9), ("Mixed_6e", 768, 18), ("Mixed_7c", 2048, 37)]),
+        ("googlenet", [("inception3b", 480, 8), ("inception4e", 832, 16), ("inception5b", 1024, 32)]),
+    ],
+)  # fmt: skip
+def test_levels_of_the_textbook_networks(name, levels):
+    about = Torchvision(name, weights=None).describe()
+    assert [(module, width, stride) for module, _, width, stride in about["views"]["levels"]] == levels
+    assert all(module in about["stages"][at][1] for module, at, _, _ in about["views"]["levels"])
+
+
+def test_networks_without_maps_show_patches_or_neither():
+    about = Timm("test_vit", weights=None).describe()
+    assert about["views"] == {"patches": ["norm", len(about["stages"]) - 1, about["num_features"], 1]}
+    module = Timm("test_vit", weights=None).build(about).eval()
+    view = Timm("test_vit", weights=None).plan(module, about).view("tokens")
+    pixels = pixels_for(about)
+    with torch.no_grad():
+        assert torch.equal(view.compute(module, {"pixels": pixels}).values, module.forward_features(pixels)[:, 1:])
+    maps = [nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 8, 3, 2, 1)]
+    mixed = nn.Sequential(*maps, nn.Flatten(2), nn.Linear(16, 4), nn.Flatten())
+    stages = [Stage(str(i), (str(i),)) for i in range(5)]
+    assert find_maps(mixed, stages, 3, (16, 16)) == {}, "tokens of unknown meaning follow the maps"
+    pooled = nn.Sequential(*maps, nn.AdaptiveAvgPool2d(1), nn.Conv2d(8, 9, 1), nn.Flatten())
+    found = find_maps(pooled, stages, 3, (16, 16))
+    assert found == {"levels": [["0", 0, 8, 2], ["1", 1, 8, 4]]}, "what is pooled is no map"
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_detector_is_a_trunk_or_the_whole(trained, tmp_path):
+    name = "fasterrcnn_mobilenet_v3_large_320_fpn"
+    torch.manual_seed(0)
+    theirs = torchvision.models.get_model(name, weights=None, weights_backbone=None, num_classes=5).eval()
+    # An older file: its blocks of one layer were plain layers.
+    old = {
+        k.replace("conv.0.0.", "conv.").replace("blocks.0.0.", "blocks.0."): v for k, v in theirs.state_dict().items()
+    }
+    assert old.keys() != theirs.state_dict().keys()
+    save_file({k: v.contiguous() for k, v in old.items()}, tmp_path / "d.safetensors")
+    recipe = Torchvision(name, weights=tmp_path / "d.safetensors" if trained else None, options={"num_classes": 5})
+    whole, trunk = build(recipe, form="native"), build(recipe)
+    assert json.loads(json.dumps(whole.about)) == whole.about
+    frozen = [m for m in whole.module.modules() if isinstance(m, torchvision.ops.FrozenBatchNorm2d)]
+    assert bool(frozen) is trained
+    pixels = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    if trained:
+        mine = whole.module.state_dict()
+        assert all(torch.equal(mine[k], v) for k, v in theirs.state_dict().items() if k in mine)
+        with torch.no_grad():
+            found = whole.plan.view("native").compute(whole.module, {"pixels": pixels})
+            expected = theirs(list(pixels))
+            normal = theirs.transform.normalize(pixels)
+            features = whole.plan.forward(whole.module, {"pixels": pixels})
+        for a, b in zip(found, expected, strict=True):
+            assert a.keys() == b.keys() == {"boxes", "labels", "scores"}
+            for key in a:
+                torch.testing.assert_close(a[key], b[key], atol=1e-4, rtol=1e-4)
+        with torch.no_grad():
+            torch.testing.assert_close(trunk.plan.forward(trunk.module, {"pixels": normal}), features)
+    view, stages = whole.plan.view("native"), whole.plan.stages
+    proven = prove_view(whole.module, stages, lambda m, b: m.backbone(b["pixels"]), {"pixels": pixels})
+    assert proven == tuple(view.kept(boundary + 1) for boundary in range(len(stages)))
+    assert len(proven[-1]) == 2, "the pyramid reads two stages"
+    whole.module.train()
+    targets = [{"boxes": torch.tensor([[8.0, 8.0, 40.0, 50.0]]), "labels": torch.tensor([2])}] * 2
+    losses = view.compute(whole.module, {"pixels": pixels, "targets": targets})
+    assert {"loss_classifier", "loss_box_reg"} <= losses.keys()

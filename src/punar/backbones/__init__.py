@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from punar.backbones._body import freeze as freeze
     from punar.backbones._body import refuse_nested as refuse_nested
     from punar.backbones._body import resolve as resolve
+    from punar.backbones._stages import prove_stages as prove_stages
+    from punar.backbones._stages import prove_view as prove_view
     from punar.backbones._view import FORMS as FORMS
     from punar.backbones._view import Tokens as Tokens
     from punar.backbones._view import View as View
@@ -33,6 +35,8 @@ _HOME = {
     "build": "_body",
     "device_of": "_body",
     "freeze": "_body",
+    "prove_stages": "_stages",
+    "prove_view": "_stages",
     "refuse_nested": "_body",
     "resolve": "_body",
 }

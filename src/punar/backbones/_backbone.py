@@ -8,9 +8,11 @@ Life of a backbone::
     about  = backbone.describe()            what the name means, as JSON: input facts, licence; no weights
     module = backbone.build(about)          the source library's module, random weights, no classifier
     used   = backbone.fill(module, about)   pretrained weights into it; says which
-    plan   = backbone.plan(module, about)   stages, width, preparation, how a batch becomes features
+    plan   = backbone.plan(module, about)   stages, width, preparation, views: how a batch becomes features
 
-A model folder stores recipe, ``about`` and tensors, so that ``build`` works there without hub, files or network.
+The library's own model with its head or decoder is another build of the same recipe: ``about = backbone.native(about)``
+in between, and the rest as before. A model folder stores recipe, ``about`` and tensors, so that ``build`` works there
+without hub, files or network.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from punar.backbones._view import View
-from punar.errors import NotSupportedError
+from punar.errors import NotSupportedError, shown
 from punar.preparations import Preparation
 
 Forward = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
@@ -72,6 +74,9 @@ class Plan:
         Items of a frozen pass, where it is another than the domain's.
     views : tuple of View
         What the network can show beside the pooled vector of ``forward``.
+    head : tuple of str
+        Of a native build: dotted names of the modules that lie above all stages, its head or decoder. A tensor that
+        they share with a stage, such as an embedding, is the stage's.
     """
 
     stages: tuple[Stage, ...]
@@ -83,6 +88,7 @@ class Plan:
     learning_rate: float | None = None
     batch_size: int | None = None
     views: tuple[View, ...] = ()
+    head: tuple[str, ...] = ()
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -155,6 +161,32 @@ class Backbone(BaseEstimator, ABC):
         BackboneError
             A file or folder that is named cannot be used.
         """
+
+    def native(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``about`` of the library's own model with its head or decoder, for ``build``, ``fill`` and ``plan``.
+
+        Parameters
+        ----------
+        about : mapping
+            From :meth:`describe`. Sources that keep heads say under ``native`` what there is: ``{"class": name}``, or
+            None.
+
+        Returns
+        -------
+        dict
+            JSON values. ``form`` is "native"; the plan that follows from it has a view of that form, stages of the
+            encoder, and the names of what lies above them as :attr:`Plan.head`.
+
+        Raises
+        ------
+        NotSupportedError
+            Nothing but the network without its head is known.
+        """
+        raise NotSupportedError(
+            f"{type(self).__name__}: {shown(about.get('name', self.name))} has no head or decoder that is kept. Take "
+            "one of T5, Whisper or Marian, a checkpoint whose config.json names a class with a head, or a detector of "
+            "torchvision."
+        )
 
     @abstractmethod
     def build(self, about: Mapping[str, Any]) -> nn.Module:

@@ -134,10 +134,25 @@ def refuse_nested(owner: Any, params: Mapping[str, Any]) -> None:
             )
 
 
-def build(recipe: Backbone, *, seed: int = 0) -> Body:
-    """Build a backbone and load its weights; random ones follow ``seed``."""
+def build(recipe: Backbone, *, seed: int = 0, form: str = "vector") -> Body:
+    """Build a backbone and load its weights; random ones follow ``seed``.
+
+    Parameters
+    ----------
+    recipe : Backbone
+    seed : int, default=0
+    form : str, default="vector"
+        The form of view that is wanted: "native" keeps the library's head or decoder, all others build without.
+
+    Raises
+    ------
+    NotSupportedError
+        It has no native form.
+    """
     with as_usual(), seeded(seed):
         about = recipe.describe()
+        if form == "native":
+            about = recipe.native(about)
         module = recipe.build(about)
         provenance = recipe.fill(module, about)
         plan = recipe.plan(module, about)

@@ -35,6 +35,10 @@ class Family:
     pooling : str
     inner : tuple of str
         Parts of a layer that stand for it, the last one's output being its output, where the layer returns a tuple.
+    part : str
+        Dotted name of the encoder within the library's models with a head or decoder.
+    heads : tuple of str
+        Classes of the library that keep a head or decoder.
     """
 
     domain: str
@@ -47,23 +51,34 @@ class Family:
     tail: tuple[str, ...] = ()
     pooling: str = "mean"
     inner: tuple[str, ...] = ()
+    part: str = ""
+    heads: tuple[str, ...] = ()
 
 
 _HEADS = ("cls.", "classifier.", "qa_outputs.", "lm_head.", "pooler.", "embeddings.position_ids")
-_BERT = Family("text", ("embeddings",), "encoder.layer", "num_hidden_layers", "hidden_size", ("bert.",), _HEADS)
-_ROBERTA = Family("text", ("embeddings",), "encoder.layer", "num_hidden_layers", "hidden_size", ("roberta.",), _HEADS)
+_TOPS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
+
+
+def _bert(part: str, name: str) -> Family:
+    return Family(
+        "text", ("embeddings",), "encoder.layer", "num_hidden_layers", "hidden_size", (f"{part}.",), _HEADS,
+        part=part, heads=tuple(name + top for top in _TOPS),
+    )  # fmt: skip
+
+
 FAMILIES: dict[str, Family] = {
-    "bert": _BERT,
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
+    "bert": _bert("bert", "Bert"),
+    "roberta": _bert("roberta", "Roberta"),
+    "xlm-roberta": _bert("roberta", "XLMRoberta"),
     "gpt2": Family(
         "text", ("wte", "wpe", "drop"), "h", "n_layer", "n_embd", ("transformer.",), ("lm_head.", "score."),
-        tail=("ln_f",), pooling="last",
+        tail=("ln_f",), pooling="last", part="transformer", heads=("GPT2LMHeadModel",),
     ),
     "t5": Family(
         "text", ("encoder.embed_tokens",), "encoder.block", "num_layers", "d_model", (),
         ("decoder.", "lm_head.", "classification_head."), tail=("encoder.final_layer_norm",),
         inner=("layer.0.layer_norm", *(f"layer.0.SelfAttention.{part}" for part in "qkvo"), "layer.1"),
+        part="encoder", heads=("T5ForConditionalGeneration",),
     ),
     "wav2vec2": Family(
         "audio",
@@ -75,10 +90,18 @@ FAMILIES: dict[str, Family] = {
         ),
         "encoder.layers", "num_hidden_layers", "hidden_size", ("wav2vec2.",),
         ("lm_head.", "quantizer.", "project_hid.", "project_q.", "classifier.", "projector.", "layer_weights"),
+        part="wav2vec2", heads=("Wav2Vec2ForCTC", "Wav2Vec2ForSequenceClassification"),
     ),
     "whisper": Family(
         "audio", ("conv1", "conv2", "embed_positions"), "layers", "encoder_layers", "d_model",
         ("model.encoder.", "encoder."), ("model.decoder.", "decoder.", "proj_out."), tail=("layer_norm",),
+        part="model.encoder", heads=("WhisperForConditionalGeneration",),
+    ),
+    "marian": Family(
+        "text", ("embed_tokens", "embed_positions"), "layers", "encoder_layers", "d_model",
+        ("model.encoder.", "encoder."),
+        ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared."),
+        part="model.encoder", heads=("MarianMTModel",),
     ),
 }  # fmt: skip
 # Names of older versions of the library and of torch's weight norm.
@@ -100,12 +123,24 @@ def clean(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         if kind == "gpt2" and name.endswith((".attn.bias", ".attn.masked_bias")):
             continue  # the causal mask, which older versions stored
-        for old, new in _RENAMED.items():
-            name = name.removesuffix(old) + new if name.endswith(old) else name
-        found[name] = value
+        found[_renamed(name)] = value
     if kind == "t5" and "shared.weight" in found:
         found.setdefault("encoder.embed_tokens.weight", found["shared.weight"])
+    shared = next((tensors[n] for n in ("model.shared.weight", "shared.weight") if n in tensors), None)
+    if kind == "marian" and shared is not None:
+        found.setdefault("embed_tokens.weight", shared)
     return found
+
+
+def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return stored tensors under the names of the library's present version, nothing left out."""
+    return {_renamed(name): value for name, value in tensors.items()}
+
+
+def _renamed(name: str) -> str:
+    for old, new in _RENAMED.items():
+        name = name.removesuffix(old) + new if name.endswith(old) else name
+    return name
 
 
 def stages(kind: str, config: Mapping[str, Any]) -> list[Stage]:
@@ -134,8 +169,12 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "d_model": 4 * heads * config["decoder_attention_heads"],
             "encoder_ffn_dim": 8,
+            "decoder_ffn_dim": 8,
             "max_source_positions": 8,
         }
+    if kind == "marian":
+        heads = config["encoder_attention_heads"] * config["decoder_attention_heads"]
+        return {"d_model": 4 * heads, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
     if kind == "wav2vec2":
         width = math.lcm(4 * config["num_attention_heads"], config["num_conv_pos_embedding_groups"])
         return {"hidden_size": width, "intermediate_size": 8, "conv_dim": [8] * len(config["conv_dim"])}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from punar import stored
 from punar.backbones._backbone import Plan, Stage, mean_of_map
+from punar.backbones._maps import find_maps, picture_views
 from punar.backbones._stages import prove_stages
 from punar.backbones._weights import put_weights
 from punar.core import plugins
@@ -91,7 +92,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     module = build(about)
     batch = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     stages = prove_stages(module, _stages(module), lambda: module(batch))
-    return about | {"stages": [[s.name, list(s.modules)] for s in stages]}
+    views = {} if len(shape) == 1 else find_maps(module, stages, shape[0], shape[1:])
+    return about | {"stages": [[s.name, list(s.modules)] for s in stages], "views": views}
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
@@ -129,7 +131,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     put_weights(module, found, where)
 
 
-def plan(about: Mapping[str, Any]) -> Plan:
+def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
     with stored.as_damage("config.json"):
         preparation = stored.read_preparation(about["input"], "config.json")
@@ -141,6 +143,7 @@ def plan(about: Mapping[str, Any]) -> Plan:
         forward=lambda module, batch: module(batch[name]),
         pool=mean_of_map,
         export=(name,),
+        views=picture_views(about),
     )
 
 
@@ -184,13 +187,16 @@ def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path) ->
 
 
 def _stages(module: nn.Module) -> list[Stage]:
-    """Return one stage for each layer with a weight matrix, with what follows it: norm, activation."""
+    """Return one stage for each layer with a weight matrix, with what follows it: norm, activation.
+
+    What flattens maps for a dense layer belongs to that layer, so that the stage before it shows its map.
+    """
     encoder, prefix = module.get_submodule("encoder"), "encoder"
     if isinstance(encoder, nn.Sequential) and isinstance(encoder[0], _Centre):
         encoder, prefix = encoder[1], "encoder.1"
     found: list[list[str]] = []
     for name, child in encoder.named_children():
-        heavy = any(isinstance(m, (nn.Linear, nn.Conv2d)) for m in child.modules())
+        heavy = any(isinstance(m, (nn.Linear, nn.Conv2d, nn.Flatten)) for m in child.modules())
         if heavy and found and any(True for n in found[-1] if _weighs(module, n)):
             found.append([])
         found = found or [[]]

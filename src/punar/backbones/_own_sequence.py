@@ -12,16 +12,19 @@ from torch import Tensor, nn
 from punar import stored
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._stages import prove_stages
+from punar.backbones._view import Tokens, View
 from punar.backbones._weights import put_weights
-from punar.cells import Cell, build_encoder
+from punar.cells import Cell, build_encoder, lengths_of, steps_of
 from punar.core.weights import at_most, most_parameters, refuse_larger
 from punar.errors import BackboneError, shown
 from punar.preparations import Batch
+from punar.preparations.frames import Frames
 from punar.preparations.histories import Histories
 
 ARCHITECTURE = "sequence"
 _PARTS = ("embed.", "stack.", "pool.")
 _DESIGN = ("width", "tokens", "hidden_size", "num_layers", "bidirectional", "layer_norm", "dropout", "pooling")
+_FRAME = 0.01  # seconds from one frame of a sound to the next, as Frames makes them
 _SOME = (9, 6)  # steps of the sequences that stages are proven on: unequal, as in use
 # Of the small networks that these are; what is right for a transformer hardly moves them.
 _LEARNING_RATE = 1e-3
@@ -93,19 +96,23 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
     with stored.as_damage("config.json"):
+        width = int(module.stack.output_width)  # type: ignore[union-attr, arg-type]
+        preparation = stored.read_preparation(about["input"], "config.json")
+        strides = (round(preparation.rate * _FRAME),) if isinstance(preparation, Frames) else ()
         stages = tuple(Stage(str(name), tuple(modules)) for name, modules in about["stages"])
         known = {name for name, _ in module.named_modules()}
         if not stages or not all(s.modules and known.issuperset(s.modules) for s in stages):
             raise ValueError("stages must name modules of the network")
         return Plan(
             stages=stages,
-            width=int(module.stack.output_width),  # type: ignore[union-attr, arg-type]
-            preparation=stored.read_preparation(about["input"], "config.json"),
+            width=width,
+            preparation=preparation,
             forward=_forward,
             pool=mean_of_steps,
             export=(),
             learning_rate=_LEARNING_RATE,
             batch_size=_BATCH_SIZE,
+            views=(View("tokens", (width,), _states, strides),),
         )
 
 
@@ -113,18 +120,21 @@ def mean_of_steps(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
     """Pool (n, t, c) by the mean over each sequence's own steps; (n, c) as it is."""
     if output.dim() == 2:
         return output
-    lengths = _lengths(batch).unsqueeze(1)
-    behind = torch.arange(output.shape[1], device=output.device) >= lengths
-    return output.masked_fill(behind.unsqueeze(2), 0.0).sum(1) / lengths.to(output.dtype)
+    lengths = lengths_of(batch).unsqueeze(1)
+    past = torch.arange(output.shape[1], device=output.device) >= lengths
+    return output.masked_fill(past.unsqueeze(2), 0.0).sum(1) / lengths.to(output.dtype)
 
 
 def _forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    found: Tensor = module(batch["values"] if "values" in batch else batch["input_ids"], _lengths(batch))
-    return found
+    # A network with an answer for each step pools nothing.
+    return mean_of_steps(module(steps_of(batch), lengths_of(batch)), batch)
 
 
-def _lengths(batch: Mapping[str, Tensor]) -> Tensor:
-    return batch["lengths"] if "lengths" in batch else batch["attention_mask"].sum(1)
+def _states(module: Any, batch: Mapping[str, Tensor]) -> Tokens:
+    """Return the last layer's state at each step; zero past a sequence's end."""
+    steps, lengths = steps_of(batch), lengths_of(batch)
+    states, _ = module.stack(module.embed(steps), lengths)
+    return Tokens(states, torch.arange(steps.shape[1], device=steps.device) < lengths.unsqueeze(1).to(steps.device))
 
 
 def _some(design: Mapping[str, Any]) -> Batch:

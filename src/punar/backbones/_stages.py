@@ -1,8 +1,8 @@
-"""Whether a network may be cut where a source says: shown by running it, once, when the source describes it."""
+"""Whether a network may be cut where a source says: shown by running it, once for each thing that it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,6 +55,61 @@ def prove_stages(module: nn.Module, stages: Sequence[Stage], forward: Callable[[
         return _merge(module, [_ordered(s, calls) for s in stages], calls, whole, forward)
 
 
+def prove_view(
+    module: nn.Module,
+    stages: Sequence[Stage],
+    compute: Callable[[nn.Module, Mapping[str, Tensor]], Any],
+    batch: Mapping[str, Tensor],
+) -> tuple[tuple[int, ...], ...]:
+    """Return, for each boundary, which frozen stages' outputs must be remembered for what a network shows.
+
+    Parameters
+    ----------
+    module : nn.Module
+        In eval mode, with random or trained weights, which stay as they are.
+    stages : sequence of Stage
+    compute : callable
+        ``compute(module, batch)`` -> tensors, in any nesting of tuples, lists and dicts; as :class:`View` has it, or
+        with a head on top.
+    batch : mapping of str to Tensor
+        At least two items. Integers and masks in it are taken to be known when it is replayed; other numbers are not.
+
+    Returns
+    -------
+    tuple of tuple of int
+        One for each boundary from 1 on: positions of stages that are enough to give the same bits, the last frozen
+        one alone where it is; empty where even all of them together are not, so that this is no boundary.
+    """
+    other = {k: torch.rand_like(v) if v.is_floating_point() else v for k, v in batch.items()}
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        whole = _cloned(compute(module, batch))
+
+        def enough(boundary: int, kept: tuple[int, ...]) -> bool:
+            return _replays(
+                module, stages[:boundary], kept, whole, lambda: compute(module, batch), lambda: compute(module, other)
+            )
+
+        # What is shown may stop before the last stages.
+        calls, _ = _watch(module, [s.modules[-1] for s in stages], lambda: compute(module, batch))
+        run = [at for at, stage in enumerate(stages) if calls[stage.modules[-1]]]
+        return tuple(
+            _fewest([at for at in run if at < boundary], lambda kept, b=boundary: enough(b, kept))  # type: ignore[misc]
+            for boundary in range(1, len(stages) + 1)
+        )
+
+
+def _fewest(run: Sequence[int], enough: Callable[[tuple[int, ...]], bool]) -> tuple[int, ...]:
+    if run and enough((run[-1],)):
+        return (run[-1],)
+    kept = tuple(run)
+    if not kept or not enough(kept):
+        return ()
+    for at in run:
+        fewer = tuple(k for k in kept if k != at)
+        kept = fewer if fewer and enough(fewer) else kept
+    return kept
+
+
 def _merge(
     module: nn.Module,
     stages: list[Stage],
@@ -94,20 +149,60 @@ def _cuts(
     tied = {id(p) for n in early for p in module.get_submodule(n).parameters()}
     if tied & {id(p) for n in late for p in module.get_submodule(n).parameters()}:
         return False
+
+    def elsewhere() -> Tensor:
+        with _other_input(module):
+            return forward()
+
+    return _replays(module, below, (len(below) - 1,), whole, forward, elsewhere)
+
+
+def _replays(
+    module: nn.Module,
+    below: Sequence[Stage],
+    kept: Sequence[int],
+    whole: Any,
+    plain: Callable[[], Any],
+    elsewhere: Callable[[], Any],
+) -> bool:
+    """Return whether the outputs of the stages ``kept`` stand for all stages below.
+
+    ``plain()`` runs the network on its batch, which gives ``whole``; ``elsewhere()`` on other numbers.
+    """
+    names = {at: below[at].modules[-1] for at in kept}
     try:
-        with captured(module, early[-1]) as found:
-            forward()
-        value = found[early[-1]]
-        given = value.clone()
-        with _other_input(module), replayed(module, below, len(below), given):
-            same = torch.equal(forward(), whole)
-        untouched = torch.equal(given, value)
-        # Were the output blind to the value, equal bits would say nothing.
-        with replayed(module, below, len(below), value + torch.rand_like(value)):
-            follows = not torch.equal(forward(), whole)
+        with captured(module, *names.values()) as found:
+            plain()
+        values = {at: found[name] for at, name in names.items()}
+        given = _cloned(values)
+        with replayed(module, below, len(below), given):
+            same = _equal(elsewhere(), whole)
+        untouched = _equal(given, values)
+        # Were the output blind to the values, equal bits would say nothing.
+        noisy = {at: value + torch.rand_like(value) for at, value in values.items()}
+        with replayed(module, below, len(below), noisy):
+            follows = not _equal(plain(), whole)
     except (RuntimeError, ValueError, TypeError, IndexError, AttributeError, AssertionError):
         return False
     return same and untouched and follows
+
+
+def _cloned(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, Mapping):
+        return {k: _cloned(v) for k, v in value.items()}
+    return tuple(map(_cloned, value)) if isinstance(value, (tuple, list)) else value
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_equal(a[k], b[k]) for k in a)
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    return bool(a == b)
 
 
 @contextmanager
@@ -127,7 +222,7 @@ def _other_input(module: nn.Module) -> Iterator[None]:
         handle.remove()
 
 
-def _watch(module: nn.Module, names: list[str], forward: Callable[[], Tensor]) -> tuple[dict[str, list[int]], Tensor]:
+def _watch(module: nn.Module, names: list[str], forward: Callable[[], Any]) -> tuple[dict[str, list[int]], Any]:
     """Return when each module returned (a negative time: not one tensor), and the features."""
     calls: dict[str, list[int]] = {name: [] for name in names}
     clock = [0]
@@ -144,12 +239,12 @@ def _watch(module: nn.Module, names: list[str], forward: Callable[[], Tensor]) -
 
     hooks = [module.get_submodule(name).register_forward_hook(note(name)) for name in names]
     try:
-        whole = forward().clone()
+        whole = _cloned(forward())
     finally:
         for handle in hooks:
             handle.remove()
     for name, _, items in outputs:
-        if items != whole.shape[0]:
+        if isinstance(whole, Tensor) and items != whole.shape[0]:
             calls[name].append(calls[name][-1])  # counts as a second call: it cannot be a stage's end
     return calls, whole
 

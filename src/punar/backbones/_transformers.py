@@ -5,31 +5,37 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from punar.backbones._backbone import Forward, Plan, Stage, mean_of_tokens
-from punar.backbones._families import FAMILIES, clean, frames, narrow, stages
+from punar.backbones import _native as with_head
+from punar.backbones._backbone import Plan, Stage
+from punar.backbones._configuration import (
+    ATTENTION,
+    MOST_LAYERS,
+    configuration,
+    library,
+    narrowed,
+    read_json,
+    small_batch,
+)
+from punar.backbones._encode import POOLINGS, Encode
+from punar.backbones._families import FAMILIES, clean, stages
 from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
-from punar.backbones._weights import put_weights, read_state_dict
-from punar.core import strict_json, tensor_file
+from punar.backbones._weights import put_weights, read_state_dict, stored_names
+from punar.core import tensor_file
 from punar.errors import BackboneError, DamagedModelError, MissingExtraError, ParameterError, shown, suggest
 from punar.preparations import Preparation
 from punar.preparations.sentences import Sentences
 from punar.preparations.sounds import Sounds
 
-# Attention as the library computes it: fused, and exportable with a mask (so is "eager", which is slower).
-ATTENTION = "sdpa"
-POOLINGS = ("mean", "cls", "last")
 OPTIONS = ("pooling", "normalise", "max_length", "config")
-MAX_JSON_BYTES = 64 * 2**20
 _SHARD = re.compile(r"[\w-]+\.safetensors", re.ASCII)
-_MOST_LAYERS = 512
 _LONGEST = 512  # where nothing says how long texts may be
 
 
@@ -43,41 +49,8 @@ _DROPPED = (
 _FIXED: dict[str, dict[str, Any]] = {
     "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
     "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
+    "marian": {"encoder_layerdrop": 0.0},
 }
-
-
-def library() -> Any:
-    """Return the package transformers.
-
-    Raises
-    ------
-    MissingExtraError
-        It is not installed, or cannot be imported as it is.
-    """
-    try:
-        import transformers
-
-        transformers.BertModel  # noqa: B018 (loaded on first use, with half of the package: shows what is broken)
-    except (ImportError, RuntimeError) as error:
-        reason: BaseException = error
-        while reason.__cause__ is not None:
-            reason = reason.__cause__
-        missing = isinstance(reason, ModuleNotFoundError) and reason.name == "transformers"
-        why = "" if missing else f" It is installed but cannot be imported: {shown(str(reason), 300)}"
-        raise MissingExtraError(f"This needs the package transformers: pip install 'punar[text]'.{why}") from None
-    return transformers
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a folder's JSON file; an empty dict where there is none."""
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise DamagedModelError(f"{path} must have at most {MAX_JSON_BYTES} bytes, found {path.stat().st_size}.")
-    found = strict_json.loads(path.read_bytes(), str(path))
-    if not isinstance(found, dict):
-        raise DamagedModelError(f"{path} must hold a JSON object, found {shown(found)}.")
-    return found
 
 
 def check_options(options: Mapping[str, Any] | None, where: str) -> dict[str, Any]:
@@ -122,7 +95,8 @@ def describe_folder(folder: Path, options: Mapping[str, Any] | None) -> dict[str
     config = read_json(folder / "config.json")
     if not config:
         raise BackboneError(f"{folder} has no config.json: it is not a model folder in Hugging Face layout.")
-    about = describe_config(config, options, str(folder), lambda known: _preparation(folder, known, options))
+    prepare = functools.partial(_preparation, folder, options=options)
+    about = describe_config(config, options, str(folder), prepare, _names(folder))
     given = options or {}
     sentence = read_json(folder / "1_Pooling" / "config.json")
     if "pooling" not in given and sentence.get("pooling_mode_cls_token") is True:
@@ -138,10 +112,12 @@ def describe_config(
     options: Mapping[str, Any] | None,
     where: str,
     prepare: Callable[[Any], Preparation] | None = None,
+    names: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Return what ``describe`` must for a library configuration; ``prepare`` gives its input facts.
 
-    Without ``prepare``, texts become bytes: a tokenizer that needs no file, for training from scratch.
+    Without ``prepare``, texts become bytes: a tokenizer that needs no file, for training from scratch. ``names`` are
+    those of the stored tensors, where there are any.
     """
     given = check_options(options, where)
     kind = config.get("model_type")
@@ -152,11 +128,14 @@ def describe_config(
         )
     family = FAMILIES[kind]
     stored = {k: v for k, v in config.items() if k not in _DROPPED} | given.get("config", {}) | _FIXED.get(kind, {})
-    known = _config(stored, where)
+    known = configuration(stored, where)
     # With every default written out, later versions of the library build the same network.
     full = {k: v for k, v in json.loads(known.to_json_string(use_diff=False)).items() if k not in _DROPPED}
     preparation = prepare(known) if prepare else _from_scratch(known, given)
     text = json.dumps(full, sort_keys=True)
+    settings = {**config, **given.get("config", {})}
+    if prepare is None and "architectures" not in settings:
+        settings["architectures"] = list(family.heads[:1])  # random weights are as good with a head
     return {
         "architecture": kind,
         "domain": family.domain,
@@ -166,29 +145,41 @@ def describe_config(
         "pooling": given.get("pooling", family.pooling),
         "normalise": given.get("normalise", False),
         "stages": [[s.name, list(s.modules)] for s in _proven(text, where)],
+        "native": with_head.offered(full, settings, names),
         "made_by": "unknown",
         "licence": "unknown",
     }
 
 
+def native(about: Mapping[str, Any], folder: Path | None, where: str) -> dict[str, Any]:
+    """Return ``about`` of the library's model with its head or decoder; see :meth:`Backbone.native`."""
+    return with_head.describe(about, folder, where)
+
+
 def build(about: Mapping[str, Any]) -> nn.Module:
-    """Return the encoder with random weights."""
-    return _build(_config(about["config"], "config.json"))
+    """Return the encoder, or the native model, with random weights."""
+    if _is_native(about):
+        return with_head.build(about)
+    return _build(configuration(about["config"], "config.json"))
 
 
-def plan(about: Mapping[str, Any]) -> Plan:
+def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls of what :func:`build` made."""
-    family, config = FAMILIES[about["architecture"]], about["config"]
-    pool = _pool(about["architecture"], config, about["pooling"], about["normalise"])
-    forward, export = _forward(about["architecture"], config, pool)
-    facts = about["input"]
+    family, config, facts = FAMILIES[about["architecture"]], about["config"], about["input"]
+    preparation = Sentences.from_facts(facts) if family.domain == "text" else Sounds.from_facts(facts)
+    if _is_native(about):
+        return with_head.plan(module, about, preparation)
+    encode = Encode(about["architecture"], config)
+    pool = encode.pool(about["pooling"], about["normalise"])
+    width = int(config[family.width])
     return Plan(
         stages=tuple(Stage(name, tuple(modules)) for name, modules in about["stages"]),
-        width=int(config[family.width]),
-        preparation=Sentences.from_facts(facts) if family.domain == "text" else Sounds.from_facts(facts),
-        forward=forward,
+        width=width,
+        preparation=preparation,
+        forward=encode.forward(pool),
         pool=pool,
-        export=export,
+        export=encode.export,
+        views=(encode.view(width, preparation),),
     )
 
 
@@ -202,35 +193,53 @@ def fill(module: nn.Module, about: Mapping[str, Any], source: Path, where: str) 
     DamagedModelError
         They are not those of this architecture.
     """
-    found = clean(about["architecture"], read_tensors(source))
+    tensors = read_tensors(source)
+    if _is_native(about):
+        with_head.fill(module, tensors, where)
+        return
+    found = clean(about["architecture"], tensors)
     slots = module.state_dict()
     if "masked_spec_embed" in slots and "masked_spec_embed" not in found:
         found["masked_spec_embed"] = torch.zeros(slots["masked_spec_embed"].shape)  # of pretraining; not used here
+    table: Any = getattr(module, "embed_positions", None)
+    if hasattr(table, "create_weight"):
+        found.setdefault("embed_positions.weight", table.create_weight())  # sines and cosines, seldom stored
     put_weights(module, found, where)
+
+
+def _is_native(about: Mapping[str, Any]) -> bool:
+    return about.get("form") == "native"
+
+
+def _names(folder: Path) -> set[str] | None:
+    """Return the names of a folder's tensors; None where it has none, or they cannot be read: filling says why."""
+    try:
+        files = _shards(folder)
+        return set().union(*(stored_names(file) for file in files)) if files else stored_names(folder)
+    except (BackboneError, DamagedModelError):
+        return None
 
 
 def read_tensors(source: Path) -> dict[str, Tensor]:
     """Return the tensors of a file, or of a folder, split over several files or not."""
-    index = source / "model.safetensors.index.json"
-    if not source.is_dir() or (source / "model.safetensors").is_file() or not index.is_file():
+    files = _shards(source)
+    if not files:
         return read_state_dict(source)
-    files = read_json(index).get("weight_map")
-    if not isinstance(files, dict) or not all(isinstance(f, str) and _SHARD.fullmatch(f) for f in files.values()):
-        raise DamagedModelError(f"{index} must map names of weights to files beside it.")
     found: dict[str, Tensor] = {}
-    for file in sorted(set(files.values())):
-        found |= read_state_dict(source / file)
+    for file in files:
+        found |= read_state_dict(file)
     return found
 
 
-def _config(stored: Mapping[str, Any], where: str) -> Any:
-    transformers = library()
-    settings = {k: v for k, v in stored.items() if k != "model_type"}
-    try:
-        return transformers.AutoConfig.for_model(stored["model_type"], attn_implementation=ATTENTION, **settings)
-    # settings from a file end in any error of the library, of its checks as of its arithmetic
-    except Exception as error:
-        raise BackboneError(f"{where}: config.json is not a configuration: {shown(str(error), 300)}.") from None
+def _shards(source: Path) -> list[Path]:
+    """Return the files that a folder's weights are split over; none where they are in one."""
+    index = source / "model.safetensors.index.json"
+    if not source.is_dir() or (source / "model.safetensors").is_file() or not index.is_file():
+        return []
+    files = read_json(index).get("weight_map")
+    if not isinstance(files, dict) or not all(isinstance(f, str) and _SHARD.fullmatch(f) for f in files.values()):
+        raise DamagedModelError(f"{index} must map names of weights to files beside it.")
+    return [source / file for file in sorted(set(files.values()))]
 
 
 def _build(config: Any) -> nn.Module:
@@ -241,6 +250,10 @@ def _build(config: Any) -> nn.Module:
         from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
         module = WhisperEncoder(config)
+    elif kind == "marian":
+        from transformers.models.marian.modeling_marian import MarianEncoder
+
+        module = MarianEncoder(config)
     elif kind == "t5":
         module = transformers.AutoModelForTextEncoding.from_config(config)
     elif "bert" in kind:
@@ -309,71 +322,28 @@ def _proven(text: str, where: str) -> tuple[Stage, ...]:
     config = json.loads(text)
     kind = config["model_type"]
     _check_size(config, where)
-    small = config | narrow(kind, config)
+    small = narrowed(config)
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.manual_seed(0)
-        module = _build(_config(small, where))
-    forward, _ = _forward(kind, small, _pool(kind, small, "mean", False))
-    generator = torch.Generator().manual_seed(0)
-    mask = torch.ones(2, 8, dtype=torch.int64)
-    mask[1, 5:] = 0
-    if FAMILIES[kind].domain == "text":
-        ids = torch.randint(0, small["vocab_size"], (2, 8), generator=generator)
-        batch = {"input_ids": ids, "attention_mask": mask}
-    elif kind == "whisper":
-        frames = 2 * small["max_source_positions"]
-        batch = {"input_features": torch.randn(2, small["num_mel_bins"], frames, generator=generator)}
-        batch["attention_mask"] = mask.repeat_interleave(2, 1)
-    else:
-        batch = {"input_values": torch.randn(2, 8_000, generator=generator)}
-        batch["attention_mask"] = mask.repeat_interleave(1_000, 1)
+        module = _build(configuration(small, where))
+    encode = Encode(kind, small)
+    forward, batch = encode.forward(encode.pool("mean", False)), small_batch(small)
     return prove_stages(module, stages(kind, small), lambda: forward(module, batch))
 
 
 def _check_size(config: Mapping[str, Any], where: str) -> None:
     """Refuse sizes that do not build, or not in this machine's memory, before anything is allocated."""
-    if not 1 <= config[FAMILIES[config["model_type"]].depth] <= _MOST_LAYERS:
-        raise BackboneError(f"{where}: config.json must ask for 1 to {_MOST_LAYERS} layers.")
+    if not 1 <= config[FAMILIES[config["model_type"]].depth] <= MOST_LAYERS:
+        raise BackboneError(f"{where}: config.json must ask for 1 to {MOST_LAYERS} layers.")
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            size = sum(4 * p.numel() for p in _build(_config(config, where)).parameters())
+            size = sum(4 * p.numel() for p in _build(configuration(config, where)).parameters())
     except (BackboneError, MissingExtraError):
         raise
     except Exception as error:  # hostile sizes end in every kind of error
         raise BackboneError(f"{where}: no network can be built from config.json: {shown(str(error), 200)}.") from None
     if not tensor_file.fits_in_memory(size):
         raise BackboneError(f"{where}: the network takes {size} bytes, more than this machine's memory.")
-
-
-def _forward(kind: str, config: Mapping[str, Any], pool: Callable[..., Tensor]) -> tuple[Forward, tuple[str, ...]]:
-    if kind == "whisper":
-        names: tuple[str, ...] = ("input_features",)
-    elif kind == "wav2vec2":
-        # Networks with a group norm were trained without a mask.
-        names = ("input_values",) if config["feat_extract_norm"] == "group" else ("input_values", "attention_mask")
-    else:
-        names = ("input_ids", "attention_mask")
-
-    def forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        return pool(module(**{name: batch[name] for name in names}).last_hidden_state, batch)
-
-    # The pool reads the mask even where the network does not.
-    return forward, names if "attention_mask" in names else (*names, "attention_mask")
-
-
-def _pool(kind: str, config: Mapping[str, Any], pooling: str, normalise: bool) -> Callable[..., Tensor]:
-    def pool(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        mask = frames(kind, config, batch["attention_mask"], output.shape[1])
-        if pooling == "cls":
-            pooled = output[:, 0]
-        elif pooling == "last":
-            last = (mask.sum(1) - 1).clamp(min=0)
-            pooled = output.gather(1, last.view(-1, 1, 1).expand(-1, 1, output.shape[2])).squeeze(1)
-        else:
-            pooled = mean_of_tokens(output, {"attention_mask": mask})
-        return nn.functional.normalize(pooled, dim=1) if normalise else pooled
-
-    return pool
 
 
 def _licence(folder: Path) -> str:

@@ -41,12 +41,36 @@ class View:
         ``compute(module, batch)`` -> what ``form`` says.
     strides : tuple of int
         Pixels of the input per pixel of each map, or samples per token of a sound; empty where there is no fixed rate.
+        Of a map: the input's side divided by the map's, rounded, at the size that the preparation makes; networks that
+        pad unevenly, such as Inception v3, have sides that are no exact divisors.
+    reads : tuple of int
+        Positions of the plan's stages whose outputs it shows, where it reads more than the last one's.
     """
 
     form: str
     widths: tuple[int, ...]
     compute: Callable[[nn.Module, Mapping[str, Tensor]], Any]
     strides: tuple[int, ...] = ()
+    reads: tuple[int, ...] = ()
+
+    def kept(self, boundary: int) -> tuple[int, ...]:
+        """Return the positions of the frozen stages whose outputs, remembered together, stand for all of them.
+
+        Parameters
+        ----------
+        boundary : int
+            How many leading stages are frozen, at least 1.
+
+        Returns
+        -------
+        tuple of int
+            For :func:`punar.core.replay.replayed`, as the keys of its values: the last frozen stage, and those that
+            the view itself reads. :func:`punar.backbones.prove_view` shows by running that they are enough.
+        """
+        read = {at for at in self.reads if at < boundary}
+        if len(read) < len(self.reads) or not read:
+            read.add(boundary - 1)
+        return tuple(sorted(read))
 
     @property
     def width(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Plan, Stage, mean_of_map
+from punar.backbones._maps import picture_views
 from punar.errors import ParameterError, WeightsNotFoundError, shown, suggest
 from punar.preparations.pictures import Pictures
 
@@ -207,6 +208,7 @@ def picture_plan(about: Mapping[str, Any]) -> Plan:
         preparation=Pictures.from_facts(about["input"]),
         forward=features_of_pixels,
         pool=mean_of_last_map if about.get("channels_last") else mean_of_map,
+        views=picture_views(about),
     )
 
 

@@ -40,13 +40,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ParameterTypeError(f"weights must be 'default', None or a path, got {shown(path)}.")
-    file = Path(path)
-    if file.is_dir():
-        file = next((file / name for name in IN_FOLDER if (file / name).is_file()), file / IN_FOLDER[0])
-    if not file.is_file():
-        raise WeightsNotFoundError(
-            f"weights must be 'default', None or an existing file, and there is none at {shown(str(file), 200)}."
-        )
+    file = _file(Path(path))
     where = f"weights {file.name}"
     size = file.stat().st_size
     _check_memory(size, where)
@@ -64,7 +58,43 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return _read_pth(file, where)
 
 
-def _read_pth(file: Path, where: str) -> dict[str, Tensor]:
+def stored_names(path: Path) -> set[str]:
+    """Return the names of a file's or folder's tensors, without reading their numbers.
+
+    Raises
+    ------
+    WeightsNotFoundError
+        No such file.
+    DamagedModelError
+        It is not a file of tensors.
+    """
+    file = _file(path)
+    if file.suffix != ".safetensors":
+        return set(_read_pth(file, f"weights {file.name}", "meta"))
+    size = file.stat().st_size
+    with open(file, "rb") as f:
+        start = f.read(8)
+        start += f.read(min(int.from_bytes(start, "little"), tensor_file.MAX_HEADER_BYTES))
+    try:
+        return set(tensor_file.read_header(start, size, f"weights {file.name}"))
+    except DamagedModelError:
+        raise
+    except ModelFolderError as error:
+        raise DamagedModelError(str(error)) from None
+
+
+def _file(path: Path) -> Path:
+    file = path
+    if file.is_dir():
+        file = next((file / name for name in IN_FOLDER if (file / name).is_file()), file / IN_FOLDER[0])
+    if not file.is_file():
+        raise WeightsNotFoundError(
+            f"weights must be 'default', None or an existing file, and there is none at {shown(str(file), 200)}."
+        )
+    return file
+
+
+def _read_pth(file: Path, where: str, device: str = "cpu") -> dict[str, Tensor]:
     if zipfile.is_zipfile(file):
         try:
             with zipfile.ZipFile(file) as archive:
@@ -72,7 +102,7 @@ def _read_pth(file: Path, where: str) -> dict[str, Tensor]:
         except zipfile.BadZipFile as error:
             raise DamagedModelError(f"{where} cannot be read: {error}. Get the file again.") from None
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        found = torch.load(file, map_location=device, weights_only=True)
     except MemoryError:
         raise
     except Exception as error:  # a hostile file may end in any of them

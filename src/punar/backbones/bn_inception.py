@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from punar.backbones._backbone import Backbone, Plan, Stage
 from punar.backbones._bn_inception import TABLE, WIDTH, BnInceptionModule
+from punar.backbones._maps import find_maps
 from punar.backbones._vision import check_name, input_facts, picture_plan, split_options, stages_as_json
 from punar.backbones._weights import put_weights, read_state_dict
 from punar.errors import ParameterError, WeightsNotFoundError, shown, suggest
@@ -63,6 +65,10 @@ class BnInception(Backbone):
         stages = [Stage("stem", _STEM)] + [
             Stage(f"inception{i}", tuple(row for row in TABLE if row.startswith(f"inception{i}"))) for i in (3, 4, 5)
         ]
+        facts = Pictures()
+        given = input_facts(facts, changes, self.name)
+        with torch.device("meta"):
+            views = find_maps(BnInceptionModule().eval(), stages, facts.channels, given["size"])
         return {
             "architecture": self.name,
             "source": "punar",
@@ -71,8 +77,9 @@ class BnInception(Backbone):
             "licence": "Apache-2.0",
             "made_by": "Google",
             "num_features": WIDTH,
-            "input": input_facts(Pictures(), changes, self.name),
+            "input": given,
             "stages": stages_as_json(stages),
+            "views": views,
         }
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:

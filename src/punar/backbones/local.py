@@ -58,6 +58,12 @@ class Local(Backbone):
         # The folder's own name only: a path says where somebody keeps their files.
         return about | {"name": folder.name}
 
+    def native(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is known of the library's model with its head or decoder; see :class:`Backbone`."""
+        if _maker(about) is not _transformers:
+            return super().native(about)
+        return _transformers.native(about, self._folder(), str(self._folder()))
+
     def build(self, about: Mapping[str, Any]) -> nn.Module:
         """Return the module with random weights."""
         return _maker(about).build(about)
@@ -76,9 +82,7 @@ class Local(Backbone):
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and calls."""
-        maker = _maker(about)
-        whole = maker in (_own_transfer, _own_sequence)
-        found: Plan = maker.plan(module, about) if whole else maker.plan(about)
+        found: Plan = _maker(about).plan(module, about)
         return found
 
     def _folder(self) -> Path:

@@ -96,7 +96,7 @@ class Minilm(Backbone):
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and calls."""
-        return shared.plan(about)
+        return shared.plan(module, about)
 
 
 def _distribution() -> metadata.Distribution | None:

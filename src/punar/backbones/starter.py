@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from punar.backbones._backbone import Backbone, Plan, Stage, mean_of_map
 from punar.backbones._cifar_resnet import CifarResNet
+from punar.backbones._maps import map_views
 from punar.backbones._weights import put_weights, read_state_dict
 from punar.core import strict_json, tensor_file
 from punar.errors import DamagedModelError, ParameterError, WeightsNotFoundError, shown, suggest
@@ -128,12 +129,15 @@ class Starter(Backbone):
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return the stages ``stem``, ``layer1``, ``layer2`` and ``layer3``, and the mean of the last map."""
+        widths = about["architecture"]["widths"]
         return Plan(
             stages=_STAGES,
-            width=about["architecture"]["widths"][-1],
+            width=widths[-1],
             preparation=Pictures.from_facts(about["input"]),
             forward=_forward,
             pool=mean_of_map,
+            # After the stem, which keeps the size, each layer but the first halves it.
+            views=map_views([(f"layer{at + 1}", at + 1, width, 2**at) for at, width in enumerate(widths)]),
         )
 
 

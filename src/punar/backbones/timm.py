@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from punar.backbones._backbone import Backbone, Plan
+from punar.backbones._backbone import Backbone, Plan, Stage
+from punar.backbones._maps import find_maps
 from punar.backbones._stages import prove_stages
 from punar.backbones._vision import (
     check_name,
@@ -89,6 +90,7 @@ class Timm(Backbone):
         tagged = ".".join(filter(None, (cfg.get("architecture") or self.name, cfg.get("tag"))))
         facts = _facts(module, cfg, options, fixed)
         stages, features = self._run(module, facts, where)
+        given, last = input_facts(facts, changes, where), getattr(module, "output_fmt", "NCHW") == "NHWC"
         return {
             "architecture": self.name,
             "options": options,
@@ -98,14 +100,15 @@ class Timm(Backbone):
             "licence": cfg.get("license") or "unknown",
             "made_by": "timm (pytorch-image-models)",
             "classifier": _as_list(cfg.get("classifier")),
-            "channels_last": getattr(module, "output_fmt", "NCHW") == "NHWC",
+            "channels_last": last,
             "num_features": features.shape[1],
-            "input": input_facts(facts, changes, where),
-            "stages": stages,
+            "input": given,
+            "stages": stages_as_json(stages),
+            "views": find_maps(module, stages, facts.channels, given["size"], channels_last=last),
         }
 
     @staticmethod
-    def _run(module: nn.Module, facts: Pictures, where: str) -> tuple[list[list[Any]], Tensor]:
+    def _run(module: nn.Module, facts: Pictures, where: str) -> tuple[tuple[Stage, ...], Tensor]:
         side = facts.smallest if facts.any_size else None
         height, width = (side, side) if side else facts.size
         pixels = torch.rand(2, facts.channels, height, width, generator=torch.Generator().manual_seed(0))
@@ -114,7 +117,7 @@ class Timm(Backbone):
         if not isinstance(features, Tensor) or features.dim() != 2:
             found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
             raise BackboneError(f"{where}: it must give one vector of features per picture, found {shown(found)}.")
-        return stages_as_json(prove_stages(module, propose_stages(module), lambda: module(pixels))), features
+        return prove_stages(module, propose_stages(module), lambda: module(pixels)), features
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:
         """Return timm's network with random weights and without its classifier."""

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.backbones import _detectors
 from punar.backbones._backbone import Backbone, Plan
+from punar.backbones._maps import find_maps
 from punar.backbones._stages import prove_stages
 from punar.backbones._vision import (
     check_name,
@@ -52,15 +54,17 @@ _MADE_BY = {
 
 
 class Torchvision(Backbone):
-    """A classification network of torchvision without its classifier.
+    """A classification network of torchvision without its classifier, or the trunk of one of its COCO detectors.
 
     The module is torchvision's own, its last linear layer replaced by ``nn.Identity``; state-dict names are
-    torchvision's. GoogLeNet and Inception v3 come without auxiliary heads.
+    torchvision's. GoogLeNet and Inception v3 come without auxiliary heads. Of a detector the trunk is used, as
+    ``backbone.body``; :meth:`native` keeps the whole, from pictures in [0, 1] of any size to boxes, labels and scores.
 
     Parameters
     ----------
     name : str
-        Such as ``"resnet50"``, ``"vgg16"``, ``"googlenet"`` (Inception v1), ``"inception_v3"``, ``"mobilenet_v2"``.
+        Such as ``"resnet50"``, ``"vgg16"``, ``"googlenet"`` (Inception v1), ``"inception_v3"``, ``"mobilenet_v2"``; of
+        detectors ``"fasterrcnn_resnet50_fpn"`` and its relatives.
     weights : "default", None or path
         ``"default"`` takes torchvision's recommended ImageNet weights from torch's hub folder, or fetches them.
     options : dict or None
@@ -84,13 +88,16 @@ class Torchvision(Backbone):
         """Return the names that can be used, sorted; none where torchvision is not installed."""
         if find_spec("torchvision") is None:
             return []
-        return [name for name in _all_names() if name not in _WITHOUT]
+        return sorted({*_all_names(), *_detectors.NAMES} - {*_WITHOUT})
 
     def describe(self) -> dict[str, Any]:
         """Return architecture, stages and input facts; see :class:`Backbone`."""
         models = _models()
         where = f"torchvision:{self.name}" if isinstance(self.name, str) else "torchvision"
         check_name(self.name, self.names(), "torchvision")
+        if self.name in _detectors.NAMES:
+            changes, options = split_options(self.options, _detectors.RESERVED, where)
+            return _detectors.describe(models, self.name, options, changes, self.weights)
         changes, options = split_options(self.options, _RESERVED, where)
         published = models.get_model_weights(self.name).DEFAULT
         about: dict[str, Any] = {
@@ -116,11 +123,19 @@ class Torchvision(Backbone):
         about["num_features"] = features.shape[1]
         about["input"] = input_facts(facts, changes, where)
         about["stages"] = stages_as_json(stages)
+        size, last = about["input"]["size"], about["channels_last"]
+        about["views"] = find_maps(module, stages, facts.channels, size, channels_last=last)
         return about
+
+    def native(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is known of a whole detector; see :class:`Backbone`."""
+        return _detectors.native(about) if about["architecture"] in _detectors.NAMES else super().native(about)
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:
         """Return torchvision's network with random weights and without its classifier."""
         check_name(about["architecture"], self.names(), "torchvision")
+        if about["architecture"] in _detectors.NAMES:
+            return _detectors.build(_models(), about)
         _, options = split_options(about["options"], _RESERVED, f"torchvision:{about['architecture']}")
         return _without_classifier(about["architecture"], options)[0]
 
@@ -128,9 +143,8 @@ class Torchvision(Backbone):
         """Put the published weights, or those of a file, into ``module``; see :class:`Backbone`."""
         if self.weights is None:
             return "random"
-        drop = (about["classifier"], *_AUXILIARY)
         if not isinstance(self.weights, str) or self.weights != "default":
-            put_weights(module, read_state_dict(self.weights), f"weights {shown(str(self.weights), 120)}", drop)
+            self._put(module, about, read_state_dict(self.weights), f"weights {shown(str(self.weights), 120)}")
             return "file"
         published = _models().get_model_weights(about["architecture"])[about["weights"]]
         try:
@@ -142,12 +156,19 @@ class Torchvision(Backbone):
                 f"{about['provenance']}: the file in torch's hub folder cannot be used: {shown(str(error), 200)}. "
                 "Delete it there, to have it fetched again."
             ) from error
-        put_weights(module, tensors, str(about["provenance"]), drop)
+        self._put(module, about, tensors, str(about["provenance"]))
         return str(about["provenance"])
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and preparation; see :class:`Backbone`."""
-        return picture_plan(about)
+        return _detectors.plan(about) if about["architecture"] in _detectors.NAMES else picture_plan(about)
+
+    @staticmethod
+    def _put(module: nn.Module, about: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str) -> None:
+        if about["architecture"] in _detectors.NAMES:
+            _detectors.fill(module, about, tensors, where)
+        else:
+            put_weights(module, tensors, where, (about["classifier"], *_AUXILIARY))
 
 
 def _models() -> Any:

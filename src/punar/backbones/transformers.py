@@ -13,6 +13,7 @@ from torch import nn
 
 from punar.backbones import _transformers as shared
 from punar.backbones._backbone import Backbone, Plan
+from punar.backbones._configuration import library
 from punar.backbones._families import FAMILIES
 from punar.errors import BackboneError, MissingExtraError, ParameterError, WeightsNotFoundError, shown, suggest
 
@@ -55,7 +56,9 @@ _KNOWN: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 
 
 class Transformers(Backbone):
-    """BERT, multilingual BERT, RoBERTa, GPT-2, T5's encoder, sentence encoders, Wav2Vec2, Whisper's encoder.
+    """BERT, multilingual BERT, RoBERTa, GPT-2, sentence encoders, Wav2Vec2; encoders of T5, Marian and Whisper.
+
+    :meth:`native` keeps what is on top: decoders, and heads for masked words, classes, answers and transcripts.
 
     Parameters
     ----------
@@ -97,7 +100,7 @@ class Transformers(Backbone):
 
     def describe(self) -> dict[str, Any]:
         """Return configuration, input facts, stages, licence; see :class:`Backbone`."""
-        shared.library()
+        library()
         self._check()
         known = _KNOWN.get(self.name)
         source = self._folder()
@@ -122,6 +125,10 @@ class Transformers(Backbone):
         self.__dict__["domain"] = about["domain"]
         return about | {"name": self.name}
 
+    def native(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is known of the library's model with its head or decoder; see :class:`Backbone`."""
+        return shared.native(about, self._folder(), self.name)
+
     def build(self, about: Mapping[str, Any]) -> nn.Module:
         """Return the encoder with random weights."""
         return shared.build(about)
@@ -140,7 +147,7 @@ class Transformers(Backbone):
 
     def plan(self, module: nn.Module, about: Mapping[str, Any]) -> Plan:
         """Return stages, width and calls."""
-        return shared.plan(about)
+        return shared.plan(module, about)
 
     def _check(self) -> None:
         if not isinstance(self.name, str) or not self.has(self.name):

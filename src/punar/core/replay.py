@@ -8,7 +8,7 @@ state-dict names of the modules stay as they are. Neither may be used by two thr
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -48,7 +48,8 @@ def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
     ------
     dict
         Name -> output, in the order of execution; filled when the block has ended. What follows the last named
-        module is not run. A module that is called twice gives its last output up to then.
+        module is not run. A module that is called twice gives its last output up to then. Where the network runs on
+        after an output, a copy is kept: what follows may change tensors in place.
 
     Raises
     ------
@@ -72,6 +73,7 @@ def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
             found[name] = output
             if wanted <= found.keys():
                 raise enough
+            found[name] = _map(output, torch.clone)
 
         return hook
 
@@ -90,14 +92,17 @@ def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def replayed(module: nn.Module, stages: Sequence[HasModules], boundary: int, value: Tensor) -> Iterator[None]:
-    """Inside the ``with`` block, calls of ``module`` take up from the output of an earlier stage.
+def replayed(
+    module: nn.Module, stages: Sequence[HasModules], boundary: int, value: Tensor | Mapping[int, Tensor]
+) -> Iterator[None]:
+    """Inside the ``with`` block, calls of ``module`` take up from the output of an earlier stage, or of several.
 
     The block's code calls ``module`` as usual, with inputs of the usual shapes. Where the stages were shown to be
     boundaries, the values of pixels and samples do not matter, those of integer ids and masks may. The last
     module of ``stages[boundary - 1]`` returns ``value``, and the modules before it return zeros of the shape that
     they would have returned. That shape is learnt by running them once, without gradients, for each new shape of
-    input; they should be in eval mode, as frozen stages are.
+    input; they should be in eval mode, as frozen stages are. Where the network reads several stages, as a U-Net and a
+    feature pyramid do, zeros would be read too: ``value`` then holds the output of each of them.
 
     Parameters
     ----------
@@ -106,25 +111,29 @@ def replayed(module: nn.Module, stages: Sequence[HasModules], boundary: int, val
         Objects with ``modules``, such as a plan's stages.
     boundary : int
         How many stages lie below, from 1 to ``len(stages)``.
-    value : Tensor
-        The output of ``stages[boundary - 1]`` for the batch.
+    value : Tensor, or mapping of int to Tensor
+        The output of ``stages[boundary - 1]`` for the batch; or outputs by the position of their stage, for stages
+        below the boundary.
 
     Raises
     ------
     ValueError
-        ``boundary`` is not among the stages.
+        ``boundary`` is not among the stages, or a value's stage is not below it.
     """
     if not 1 <= boundary <= len(stages):
         raise ValueError(f"boundary must be in [1, {len(stages)}], got {boundary}")
+    values = value if isinstance(value, Mapping) else {boundary - 1: value}
+    if not values or not all(0 <= at < boundary for at in values):
+        raise ValueError(f"values must be of stages in [0, {boundary - 1}], got {sorted(values)}")
     below = [name for stage in stages[:boundary] for name in stage.modules]
-    last = module.get_submodule(below[-1])
+    ends = {id(module.get_submodule(stages[at].modules[-1])): found for at, found in values.items()}
     own: list[tuple[nn.Module, Any]] = []
     try:
         for name in below:
             part = module.get_submodule(name)
             # An instance attribute stands before the class's method, and nn.Module.__call__ looks it up so.
             own.append((part, part.__dict__.get("forward")))
-            part.__dict__["forward"] = (lambda *_, **__: value) if part is last else _stub(part)
+            part.__dict__["forward"] = _giving(ends[id(part)]) if id(part) in ends else _stub(part)
         yield
     finally:
         for part, forward in reversed(own):
@@ -132,6 +141,10 @@ def replayed(module: nn.Module, stages: Sequence[HasModules], boundary: int, val
                 part.__dict__.pop("forward", None)
             else:
                 part.__dict__["forward"] = forward
+
+
+def _giving(value: Tensor) -> Any:
+    return lambda *_, **__: value
 
 
 def _stub(part: nn.Module) -> Any:

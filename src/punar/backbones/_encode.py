@@ -1,0 +1,99 @@
+"""How a batch goes through an encoder of transformers: its states, a mask at their rate, and one vector of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from punar.backbones._backbone import Forward, mean_of_tokens
+from punar.backbones._families import frames
+from punar.backbones._view import Tokens, View
+from punar.preparations import Preparation
+from punar.preparations.sounds import Sounds
+
+POOLINGS = ("mean", "cls", "last")
+
+
+class Encode:
+    """Calls of an encoder of one architecture.
+
+    Parameters
+    ----------
+    kind : str
+        The architecture; see ``FAMILIES``.
+    config : mapping
+        Its settings.
+    part : str, default=""
+        Dotted name of the encoder within the module; ``""`` is the module itself.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What of a batch the network reads.
+    """
+
+    def __init__(self, kind: str, config: Mapping[str, Any], part: str = "") -> None:
+        self.kind, self.config, self.part = kind, config, part
+        if kind == "whisper":
+            self.names: tuple[str, ...] = ("input_features",)
+        elif kind == "wav2vec2":
+            # Networks with a group norm were trained without a mask.
+            group = config["feat_extract_norm"] == "group"
+            self.names = ("input_values",) if group else ("input_values", "attention_mask")
+        else:
+            self.names = ("input_ids", "attention_mask")
+
+    @property
+    def export(self) -> tuple[str, ...]:
+        """What is read in all: pools read the mask even where the network does not."""
+        return self.names if "attention_mask" in self.names else (*self.names, "attention_mask")
+
+    def inputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what the network reads of a batch."""
+        return {name: batch[name] for name in self.names}
+
+    def states(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return the last hidden states, (n, t, width)."""
+        found: Tensor = module.get_submodule(self.part)(**self.inputs(batch)).last_hidden_state
+        return found
+
+    def tokens(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tokens:
+        """Return the last hidden states, and which of them are an item's own; its special tokens are."""
+        values = self.states(module, batch)
+        return Tokens(values, frames(self.kind, self.config, batch["attention_mask"], values.shape[1]).bool())
+
+    def view(self, width: int, preparation: Preparation) -> View:
+        """Return the view of tokens."""
+        return View("tokens", (width,), self.tokens, self._stride(preparation))
+
+    def pool(self, pooling: str, normalise: bool) -> Callable[[Tensor, Mapping[str, Tensor]], Tensor]:
+        """Return a function from states and batch to one vector per item."""
+
+        def pool(output: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+            mask = frames(self.kind, self.config, batch["attention_mask"], output.shape[1])
+            if pooling == "cls":
+                pooled = output[:, 0]
+            elif pooling == "last":
+                last = (mask.sum(1) - 1).clamp(min=0)
+                pooled = output.gather(1, last.view(-1, 1, 1).expand(-1, 1, output.shape[2])).squeeze(1)
+            else:
+                pooled = mean_of_tokens(output, {"attention_mask": mask})
+            return nn.functional.normalize(pooled, dim=1) if normalise else pooled
+
+        return pool
+
+    def forward(self, pool: Callable[[Tensor, Mapping[str, Tensor]], Tensor]) -> Forward:
+        """Return a function from module and batch to pooled features."""
+
+        def forward(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+            return pool(self.states(module, batch), batch)
+
+        return forward
+
+    def _stride(self, preparation: Preparation) -> tuple[int, ...]:
+        if self.kind == "whisper" and isinstance(preparation, Sounds):
+            return (2 * preparation.hop,)  # its second convolution
+        return (math.prod(self.config["conv_stride"]),) if self.kind == "wav2vec2" else ()
