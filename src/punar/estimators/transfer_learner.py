@@ -291,17 +291,17 @@ class TransferLearner(BaseEstimator):
         where = f"{type(self).__name__}.{method}"
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
-        body.module.to(device).eval()
         with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as progress:
-            engine = _frozen.engine(
+            return _frozen.extract(
                 body,
                 _frozen.features(body.plan),
                 {"stage": None},
                 items=items,
                 device=device,
                 cache=caches.check(self.cache, where),
+                where=where,
+                progress=progress,
             )
-            return engine.rows(items, where=where, progress=progress).tensor()
 
     def _task_fitted(self) -> Task:
         if not self.__sklearn_is_fitted__():

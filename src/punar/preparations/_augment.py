@@ -97,6 +97,10 @@ class View(Preparation):
         """As the inner preparation."""
         return self.inner.check(X, where)
 
+    def loaded(self, item: Any) -> Any:
+        """As the inner preparation."""
+        return self.inner.loaded(item)
+
     def content(self, item: Any) -> bytes:
         """As the inner preparation."""
         return self.inner.content(item)

@@ -118,7 +118,6 @@ class Job:
             items=self.items,
             device=self.device,
             cache=self.cache,
-            per_bucket=at is not None and self.preparation.domain != "vision",
             preparation=preparation,
         )
         what = texts.FEATURES if at is None else texts.FROZEN
