@@ -106,9 +106,8 @@ class Sounds(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return float32 samples (t,) at ``rate``, t >= 1."""
-        item = loaded(item)
-        if isinstance(item, LoadedFile):
-            samples, rate = read_audio(item)
+        if isinstance(item, (str, os.PathLike, LoadedFile)):
+            samples, rate = read_audio(item if isinstance(item, LoadedFile) else Path(item))
         else:
             samples, rate = self._parts(item)
         wave = mono(samples, rate, self.rate)
