@@ -254,7 +254,7 @@ def test_a_few_items_cost_no_hash_no_threads_and_no_file(learner, monkeypatch, t
         for name in ("to", "eval"):
             patched.setattr(nn.Module, name, refused)
         answers = frozen.extract(model._body, compute, {}, items=few, device=CPU, cache=Cache(), where="t")
-    assert answers.shape == (3, model._body.plan.width)
+    assert answers.tensor().shape == (3, model._body.plan.width)
     assert len(model.predict(X[:1])) == 1
     assert not (tmp_path / "cache").exists()
 
@@ -272,7 +272,7 @@ def test_a_few_pictures_give_the_bits_of_the_engine(learner, count, tmp_path):
     body, compute = model._body, frozen.features(model._body.plan)
     items = body.plan.preparation.check(X[[0, 5, 0, 7, 7, 1, 2, 3][:count]], "t")
     made = frozen.engine(body, compute, {}, items=items, device=CPU, cache=Cache(tmp_path))
-    found = torch.stack(frozen.direct(body, compute, items, device=CPU, where="t"))
+    found = frozen.direct(body, compute, items, device=CPU, where="t").tensor()
     assert torch.equal(found, made.rows(items, where="t").tensor())
     assert torch.equal(found, made.rows(items, where="t").tensor())  # from the cache
     whole = frozen.engine(body, compute, {}, items=X, device=CPU, cache=None)
@@ -291,7 +291,7 @@ def test_a_few_texts_of_several_lengths_give_the_bits_of_the_engine():
     body = build(recipe, seed=0)
     compute = frozen.features(body.plan)
     items = ["a film", "b", "a film", "a very, very, very, very, very, very long film", "the end of it"]
-    found = torch.stack(frozen.direct(body, compute, items, device=CPU, where="t"))
+    found = frozen.direct(body, compute, items, device=CPU, where="t").tensor()
     made = frozen.engine(body, compute, {}, items=items, device=CPU, cache=None)
     assert torch.equal(found, made.rows(items, where="t").tensor())
     assert torch.equal(found[0], found[2])

@@ -146,7 +146,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
                 batch_size=self.batch_size,
                 progress=count,
             )
-            return rows.numpy()
+            return rows.tensor().numpy()
 
     @property
     def preparation_(self) -> Preparation:

@@ -292,7 +292,7 @@ class TransferLearner(BaseEstimator):
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
         with as_usual(), threads(available_cores()), RowProgress(texts.FEATURES, int(self.verbose)) as progress:
-            return _frozen.extract(
+            rows = _frozen.extract(
                 body,
                 _frozen.features(body.plan),
                 {"stage": None},
@@ -302,6 +302,7 @@ class TransferLearner(BaseEstimator):
                 where=where,
                 progress=progress,
             )
+            return rows.tensor()
 
     def _task_fitted(self) -> Task:
         if not self.__sklearn_is_fitted__():

@@ -20,7 +20,7 @@ from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, 
 from punar.features import runtime
 from punar.features.batches import Run, at_once, is_few
 from punar.features.cache import Cache
-from punar.features.engine import Engine
+from punar.features.engine import Engine, Rows
 from punar.preparations import Preparation
 
 BATCH_SIZE = {"vision": 32, "text": 32, "audio": 8}
@@ -66,33 +66,29 @@ def extract(
     cache: Cache | None,
     where: str,
     batch_size: int | None = None,
+    preparation: Preparation | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Tensor:
+) -> Rows:
     """Return one row per item: of a few directly, of many by the engine, which looks them up and remembers them.
 
     Parameters
     ----------
-    body, compute, what, items, device, cache, batch_size
+    body, compute, what, items, device, cache, batch_size, preparation
         As :func:`engine` takes them.
     where : str
         The caller, for messages.
     progress : callable, optional
         See :meth:`punar.features.engine.Engine.rows`.
 
-    Returns
-    -------
-    Tensor of shape (n, ...)
-        float32, on the CPU.
-
     Raises
     ------
     DataError
         An item cannot be read.
     """
-    if is_few(len(items), _size(body.plan.preparation, body, batch_size)):
-        return torch.stack(direct(body, compute, items, device=device, where=where, batch_size=batch_size))
-    made = engine(body, compute, what, items=items, device=device, cache=cache, batch_size=batch_size)
-    return made.rows(items, where=where, progress=progress).tensor()
+    how: dict[str, Any] = {"device": device, "batch_size": batch_size, "preparation": preparation}
+    if is_few(len(items), _size(preparation or body.plan.preparation, body, batch_size)):
+        return direct(body, compute, items, where=where, **how)
+    return engine(body, compute, what, items=items, cache=cache, **how).rows(items, where=where, progress=progress)
 
 
 def direct(
@@ -104,7 +100,7 @@ def direct(
     where: str,
     batch_size: int | None = None,
     preparation: Preparation | None = None,
-) -> list[Tensor]:
+) -> Rows:
     """Return one row per item at the cost of the network's pass: no weights are hashed or copied, nothing is looked up.
 
     The rows are those of :func:`engine`, to the bit. For few items (:func:`punar.features.batches.is_few`): what is
@@ -124,7 +120,8 @@ def direct(
     """
     prepare = preparation or body.plan.preparation
     run = runtime.eager(body.module, compute, device, mixed=_mixed(device))
-    return at_once(run, prepare, items, _size(prepare, body, batch_size), where)
+    found = at_once(run, prepare, items, _size(prepare, body, batch_size), where)
+    return Rows(list(range(len(items))), {}, len(items), [row.numpy() for row in found])
 
 
 def engine(
