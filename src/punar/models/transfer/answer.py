@@ -60,20 +60,19 @@ def _run(head: nn.Module, shown: Tensor) -> Tensor:
 
 
 def _shown(estimator: Any, fitted: Fitted, items: Sequence[Any], samples: Samples, where: str) -> Tensor | list[Tensor]:
-    body, device, tokens = fitted.body, pick_device(estimator.device), fitted.task.view != "vector"
+    body, tokens = fitted.body, fitted.task.view != "vector"
     preparation, pieces = samples.read_as(body.plan.preparation, items)
-    body.module.to(device).eval()
     view = body.plan.view(fitted.task.view)
     with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(estimator.verbose)) as progress:
-        engine = frozen.engine(
+        rows = frozen.extract(
             body,
             frozen.of_view(view),
             {"stage": None} | ({"view": view.form} if tokens else {}),
             items=pieces,
-            device=device,
+            device=pick_device(estimator.device),
             cache=caches.check(estimator.cache, where),
-            per_bucket=tokens,
+            where=where,
             preparation=preparation,
+            progress=progress,
         )
-        rows = engine.rows(pieces, where=where, progress=progress)
     return [rows.row(i) for i in range(len(rows))] if tokens else rows.tensor()
