@@ -33,7 +33,7 @@ if phase == "head":
     _linear_head._choose = slow(_linear_head._choose, 1.0)
 if phase == "cache":
     engine._SEGMENT_SECONDS = 0.0
-    engine.Engine._compute = slow(engine.Engine._compute, 0.1)
+    engine.filled = slow(engine.filled, 0.1)
 if phase == "switch":
     from punar.training.loop import Loop
     Loop._close_epoch = slow(Loop._close_epoch, 0.2)

@@ -124,13 +124,14 @@ def test_cached_and_uncached_runs_end_in_the_same_bits(pictures, settings, tmp_p
 
 def _counted(monkeypatch):
     counts = []
-    original = Engine._fill
+    original = Engine.rows
 
-    def fill(self, *args):
-        counts.append(original(self, *args))
-        return counts[-1]
+    def rows(self, *args, **kwargs):
+        found = original(self, *args, **kwargs)
+        counts.append(found.computed)
+        return found
 
-    monkeypatch.setattr(Engine, "_fill", fill)
+    monkeypatch.setattr(Engine, "rows", rows)
     return counts
 
 

@@ -13,7 +13,7 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from punar.backbones._backbone import Backbone, Plan, weight_hash
+from punar.backbones._backbone import Backbone, Plan, weight_hash, weight_state
 from punar.core import plugins
 from punar.core.runtime import as_usual, seeded
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
@@ -47,7 +47,7 @@ class Body:
 
     def __getstate__(self) -> dict[str, Any]:
         # A plan holds functions that cannot be pickled; it follows from the rest.
-        return {k: v for k, v in vars(self).items() if k != "plan"}
+        return {k: v for k, v in vars(self).items() if k not in ("plan", "_hashed")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -55,8 +55,13 @@ class Body:
 
     @property
     def hash(self) -> str:
-        """A hash of every weight."""
-        return weight_hash(self.module)
+        """A hash of every weight; computed again where they have changed."""
+        state = weight_state(self.module)
+        known, found = self.__dict__.get("_hashed", (None, ""))
+        if known != state:
+            found = weight_hash(self.module)
+            self.__dict__["_hashed"] = state, found
+        return found
 
 
 def backbone(name: str, weights: Any = "default", **options: Any) -> Backbone:

@@ -65,7 +65,9 @@ def pick_device(device: str | torch.device) -> torch.device:
             f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', got {shown(device)}.{hint}"
         ) from None
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(found.type, False) or (found.index or 0) >= max(1, torch.cuda.device_count()):
+    # To count the GPUs takes longer than a small network's layer: asked only where a number is given.
+    number = found.index or 0
+    if not present.get(found.type, False) or (number and number >= torch.cuda.device_count()):
         raise ParameterError(f"device={shown(str(device))} is not on this machine; use device='auto' or 'cpu'.")
     return found
 

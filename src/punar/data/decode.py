@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from dataclasses import dataclass
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -23,7 +27,35 @@ class BadItem(Exception):
     """One item cannot be used; the text is the reason, without the item's name."""
 
 
-def open_picture(path: Path) -> Image.Image:
+@dataclass(frozen=True, eq=False)
+class LoadedFile:
+    """A file whose bytes were read, for what would otherwise read it twice: to know it again, and to decode it."""
+
+    path: Path
+    data: bytes
+
+    def open(self) -> BytesIO:
+        """Return the bytes as an open file."""
+        return BytesIO(self.data)
+
+
+def loaded(item: Any) -> Any:
+    """Return the file that a path names as a :class:`LoadedFile`, and everything else as it is.
+
+    Raises
+    ------
+    BadItem
+        It cannot be read.
+    """
+    if not isinstance(item, (str, os.PathLike)):
+        return item
+    try:
+        return LoadedFile(Path(item), Path(item).read_bytes())
+    except OSError as error:
+        raise BadItem(f"it cannot be read ({error.strerror or error})") from None
+
+
+def open_picture(path: Path | LoadedFile) -> Image.Image:
     """Return a picture whose header was read, not yet decoded.
 
     Raises
@@ -35,7 +67,7 @@ def open_picture(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             # Our own limit on pixels comes with a reason; broken EXIF tags are no reason to stop.
             warnings.simplefilter("ignore")
-            picture = Image.open(path, formats=_FORMATS)
+            picture = Image.open(path.open() if isinstance(path, LoadedFile) else path, formats=_FORMATS)
     # Pillow's readers raise whatever a damaged file makes them raise: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BadItem(reason_of(error)) from None
@@ -93,7 +125,7 @@ def _deep_grey(picture: Image.Image) -> Image.Image:
     return Image.fromarray(np.round(values * (255 / top)).astype(np.uint8))
 
 
-def read_audio(path: Path) -> tuple[np.ndarray, int]:
+def read_audio(path: Path | LoadedFile) -> tuple[np.ndarray, int]:
     """Return a file's samples, (t,) or (t, channels), as floats in [-1, 1] or integers of full scale, and their rate.
 
     Raises
@@ -103,11 +135,12 @@ def read_audio(path: Path) -> tuple[np.ndarray, int]:
     MissingExtraError
         It is no wav file, and soundfile is not installed.
     """
+    name, source = (path.path, path.open()) if isinstance(path, LoadedFile) else (path, str(path))
     if find_spec("soundfile") is not None:
-        return _with_soundfile(path)
-    if path.suffix.lower() not in (".wav", ".wave"):
-        raise MissingExtraError(f"{path}: files other than wav need the package soundfile: pip install 'punar[audio]'")
-    return _with_scipy(path)
+        return _with_soundfile(source)
+    if name.suffix.lower() not in (".wav", ".wave"):
+        raise MissingExtraError(f"{name}: files other than wav need the package soundfile: pip install 'punar[audio]'")
+    return _with_scipy(source)
 
 
 def read_rate(path: Path) -> int:
@@ -128,11 +161,11 @@ def read_rate(path: Path) -> int:
         raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
 
 
-def _with_soundfile(path: Path) -> tuple[np.ndarray, int]:
+def _with_soundfile(source: str | BytesIO) -> tuple[np.ndarray, int]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with soundfile.SoundFile(source) as file:
             # Before anything is decoded: a few kilobytes of flac may hold days of silence.
             if file.frames > MOST_SECONDS * file.samplerate:
                 raise BadItem(
@@ -144,13 +177,13 @@ def _with_soundfile(path: Path) -> tuple[np.ndarray, int]:
         raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
 
 
-def _with_scipy(path: Path) -> tuple[np.ndarray, int]:
+def _with_scipy(source: str | BytesIO) -> tuple[np.ndarray, int]:
     from scipy.io import wavfile
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that hold no samples
-            rate, samples = wavfile.read(path)
+            rate, samples = wavfile.read(source)
     # a damaged header ends in any of struct's and numpy's errors
     except Exception as error:
         raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None

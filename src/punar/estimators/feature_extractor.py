@@ -23,7 +23,8 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """Turn pictures, sentences or recordings into rows of numbers with a pretrained network.
 
     Nothing is learned: ``fit`` only loads the network, and ``transform`` works without it. Every row is computed once
-    and remembered on disk, so a second call, another fold or another classifier costs nothing.
+    and remembered on disk, so a second call, another fold or another classifier costs nothing; a few items are answered
+    directly, which costs less than to look them up.
 
     Parameters
     ----------
@@ -134,16 +135,18 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
         with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(self.verbose)) as count:
-            engine = _frozen.engine(
+            rows = _frozen.extract(
                 body,
                 _frozen.features(body.plan, self._layers, self.pooling),
                 {"features": [s.modules[-1] for s in self._layers], "pooling": self.pooling},
                 items=items,
                 device=device,
                 cache=caches.check(self.cache, where),
+                where=where,
                 batch_size=self.batch_size,
+                progress=count,
             )
-            return engine.rows(items, where=where, progress=count).tensor().numpy()
+            return rows.tensor().numpy()
 
     @property
     def preparation_(self) -> Preparation:

@@ -1,28 +1,26 @@
-"""Computed rows on disk: bounded, memory-mapped, safe with several writers and with being killed at any moment.
+"""Computed rows on disk: bounded, checked when read, safe with several writers and with being killed at any moment.
 
-One folder per kind of row (a *space*: same network, boundary, preprocessing, shape). A space holds segments; a segment
-is two files, ``<name>.rows`` (the numbers) and ``<name>.keys`` (16 bytes per row, a hash of the item's content), each
-written under a temporary name and renamed. Writers never touch each other's segments, so there are no locks.
+One folder per kind of row (a *space*: same network, boundary, preprocessing). A space holds segments, each two files
+that are written under a temporary name, renamed and never changed; see :mod:`punar.features.segment`. Writers never
+touch each other's segments, so there are no locks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from punar.core.files import remove
 from punar.errors import ParameterError, ParameterTypeError, shown
+from punar.features import segment as segments
+from punar.features.segment import Segment, Stored
 
-KEY_BYTES = 16
 _LIMIT = 10 * 2**30
 _UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
-_STALE_SECONDS = 3600
 
 
 def default_folder() -> Path:
@@ -66,62 +64,83 @@ class Cache:
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         self.folder = (default_folder() if folder is None else Path(folder).expanduser()) / "features"
 
-    def space(self, key: str, shape: tuple[int, ...], dtype: np.dtype) -> Space:
+    def space(self, key: str) -> Space:
         """Return the rows of one kind; nothing is made on disk before something is added."""
-        return Space(self, self.folder / key, shape, dtype)
+        return Space(self, self.folder / key)
 
     def size(self) -> int:
         """Return the bytes in use."""
-        return sum(size for _, size, _ in self._segments())
+        return sum(size for _, size, _ in self._files())
 
     def clear(self) -> int:
-        """Delete everything and return the bytes that were freed."""
-        freed = self.size()
-        remove(self.folder)
-        return freed
+        """Delete everything and return the bytes that were freed; files that are not the cache's own stay."""
+        files = self._files()
+        for path, _, _ in files:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        for folder in {path.parent for path, _, _ in files}:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        return sum(size for _, size, _ in files)
 
     def trim(self, keep: Sequence[Path] = ()) -> None:
-        """Delete the segments that were unused longest until the limit holds; ``keep`` is spared."""
-        segments = sorted(self._segments(), key=lambda s: s[2])
-        total, limit = sum(size for _, size, _ in segments), limit_bytes()
-        for path, size, _ in segments:
+        """Delete the segments that were unused longest until the limit holds; those whose keys ``keep`` names stay."""
+        found: dict[Path, tuple[int, float]] = {}
+        for path, size, used in self._files():
+            keys = path.parent / f"{path.name.partition('.')[0]}.keys"
+            total, last = found.get(keys, (0, 0.0))
+            found[keys] = total + size, max(last, used)
+        total, limit = sum(size for size, _ in found.values()), limit_bytes()
+        for keys, (size, _) in sorted(found.items(), key=lambda each: each[1][1]):
             if total <= limit:
                 return
-            if path not in keep:
-                _delete(path)
+            if keys not in keep:
+                segments.delete(keys)
                 total -= size
 
-    def _segments(self) -> list[tuple[Path, int, float]]:
+    def _files(self) -> list[tuple[Path, int, float]]:
+        """Return path, bytes and time of last use of the cache's own files."""
         found = []
         with contextlib.suppress(OSError):
-            for keys in self.folder.glob("*/*.keys"):
-                # Another process may delete it at this moment.
-                with contextlib.suppress(OSError):
-                    stat, rows = keys.stat(), keys.with_suffix(".rows").stat()
-                    found.append((keys, stat.st_size + rows.st_size, stat.st_mtime))
+            for folder in self.folder.iterdir():
+                for path in segments.own_files(folder):
+                    # Another process may delete it at this moment.
+                    with contextlib.suppress(OSError):
+                        facts = path.lstat()
+                        found.append((path, facts.st_size, facts.st_mtime))
         return found
 
 
 class Space:
-    """Rows of one shape and type, found by the hash of the item that they were computed from."""
+    """Rows of one kind, found by the hash of the item that they were computed from; several threads may look."""
 
-    def __init__(self, cache: Cache, folder: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self._cache, self._folder, self.shape, self.dtype = cache, folder, shape, np.dtype(dtype)
-        self._row_bytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        self._where: dict[bytes, tuple[int, int]] = {}
-        self._rows: list[np.ndarray] = []
+    def __init__(self, cache: Cache, folder: Path) -> None:
+        self._cache, self._folder = cache, folder
+        self._where: dict[bytes, tuple[Segment | np.ndarray, int]] = {}
+        self._used = 0
         self._mine: list[Path] = []
         self._full = False
-        self._read()
+        self._changing = threading.Lock()
+        for each in segments.opened(folder):
+            self._remember(each, each.keys, each.size)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._where
 
-    def row(self, key: bytes) -> np.ndarray:
-        """Return one row, memory-mapped and read-only."""
-        segment, at = self._where[key]
-        row: np.ndarray = self._rows[segment][at]
+    def row(self, key: bytes) -> np.ndarray | None:
+        """Return a row, or None where there is none: a segment with a damaged row is dropped and deleted."""
+        segment, at = self._where.get(key, (None, 0))
+        if segment is None or isinstance(segment, np.ndarray):
+            return None if segment is None else segment[at]
+        row = segment.row(at)
+        if row is None:
+            self._drop(segment)
         return row
+
+    def stored(self, key: bytes) -> Stored | None:
+        """Return a row that is read when it is used; None where it does not lie on the disk."""
+        segment, at = self._where.get(key, (None, 0))
+        return Stored(segment, at) if isinstance(segment, Segment) else None
 
     def add(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
         """Write rows as a new segment; they are in the space in any case, even where the disk refuses.
@@ -130,60 +149,37 @@ class Space:
         ----------
         keys : sequence of bytes
             16 bytes each.
-        rows : ndarray of shape (n, *shape)
+        rows : ndarray of shape (n, ...)
         """
-        rows = np.ascontiguousarray(rows, dtype=self.dtype)
-        self._remember(keys, self._store(keys, rows))
+        rows = np.ascontiguousarray(rows)
+        size = segments.size_of(rows.shape, rows.dtype)
+        self._remember(self._write(keys, rows, size), keys, size)
 
-    def _store(self, keys: Sequence[bytes], rows: np.ndarray) -> np.ndarray:
-        # What does not fit must not push out what was computed a moment ago.
-        needed = sum(r.nbytes + KEY_BYTES * len(r) for r in (*self._rows, rows))
-        if self._full or needed > limit_bytes():
-            self._full = True
+    def _write(self, keys: Sequence[bytes], rows: np.ndarray, size: int) -> Segment | np.ndarray:
+        if self._full or not rows.size:
             return rows
-        name = f"{int(time.time()):x}-{secrets.token_hex(6)}"
-        paths = [self._folder / f"{name}{suffix}" for suffix in (".rows", ".keys")]
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # Rows first: a segment exists once its keys do.
-            _write(paths[0], rows)
-            _write(paths[1], np.frombuffer(b"".join(keys), dtype=np.uint8))
-            mapped: np.ndarray = np.memmap(paths[0], dtype=self.dtype, mode="r", shape=rows.shape)
-        except (OSError, ValueError):
-            # A full or read-only disk costs speed, never the job.
+            # What does not fit must not push out what was computed a moment ago, nor a disk that refuses stop the job.
+            self._full = self._used + size > limit_bytes()
+            written = rows if self._full else segments.write(self._folder, keys, rows)
+        except OSError:
             self._full = True
-            for path in paths:
-                with contextlib.suppress(OSError):
-                    path.unlink()
             return rows
-        self._mine.append(paths[1])
+        if isinstance(written, Segment):
+            self._mine.append(written.path)
         self._cache.trim(keep=self._mine)
-        return mapped
+        return written
 
-    def _remember(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
-        self._rows.append(rows)
-        self._where |= {key: (len(self._rows) - 1, i) for i, key in enumerate(keys)}
+    def _remember(self, segment: Segment | np.ndarray, keys: Sequence[bytes], size: int) -> None:
+        with self._changing:
+            self._used += size
+            self._where.update((key, (segment, at)) for at, key in enumerate(keys))
 
-    def _read(self) -> None:
-        if not self._folder.is_dir():
-            return
-        for keys in sorted(self._folder.glob("*.keys")):
-            try:
-                found = keys.read_bytes()
-                rows, count = keys.with_suffix(".rows"), len(found) // KEY_BYTES
-                whole = len(found) % KEY_BYTES == 0 and rows.stat().st_size == count * self._row_bytes
-                if not whole or not count:
-                    _delete(keys)
-                    continue
-                os.utime(keys)  # used now: the last to go
-                mapped: np.ndarray = np.memmap(rows, dtype=self.dtype, mode="r", shape=(count, *self.shape))
-            except (OSError, ValueError):  # deleted by another process's trim
-                continue
-            self._remember([found[i : i + KEY_BYTES] for i in range(0, len(found), KEY_BYTES)], mapped)
-        for path in self._folder.glob("*.new"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
+    def _drop(self, segment: Segment) -> None:
+        segment.delete()
+        with self._changing:
+            self._used -= segment.size
+            self._where = {key: found for key, found in self._where.items() if found[0] is not segment}
 
 
 def check(cache: object, where: str) -> Cache | None:
@@ -201,16 +197,3 @@ def check(cache: object, where: str) -> Cache | None:
     if isinstance(cache, (str, os.PathLike)) and os.fspath(cache):
         return Cache(os.fspath(cache))
     raise ParameterTypeError(f"{where}: cache must be True, False or a folder, got {shown(cache)}.")
-
-
-def _write(path: Path, values: np.ndarray) -> None:
-    temporary = path.with_suffix(path.suffix + ".new")
-    with open(temporary, "xb") as file:
-        file.write(np.ascontiguousarray(values).data)
-    os.replace(temporary, path)
-
-
-def _delete(keys: Path) -> None:
-    for path in (keys, keys.with_suffix(".rows")):
-        with contextlib.suppress(OSError):
-            path.unlink()

@@ -18,8 +18,9 @@ from punar.core.runtime import available_cores, count_work
 from punar.data.decode import BadItem
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown, suggest
 from punar.features import runtime
+from punar.features.batches import Run, at_once, is_few
 from punar.features.cache import Cache
-from punar.features.engine import Engine
+from punar.features.engine import Engine, Rows
 from punar.preparations import Preparation
 
 BATCH_SIZE = {"vision": 32, "text": 32, "audio": 8}
@@ -62,6 +63,74 @@ def boundary(plan: Plan, stages: int) -> Compute:
     return compute
 
 
+def extract(
+    body: Body,
+    compute: Compute,
+    what: Mapping[str, Any],
+    *,
+    items: Sequence[Any],
+    device: torch.device,
+    cache: Cache | None,
+    where: str,
+    batch_size: int | None = None,
+    preparation: Preparation | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Rows:
+    """Return one row per item: of a few directly, of many by the engine, which looks them up and remembers them.
+
+    Parameters
+    ----------
+    body, compute, what, items, device, cache, batch_size, preparation
+        As :func:`engine` takes them.
+    where : str
+        The caller, for messages.
+    progress : callable, optional
+        See :meth:`punar.features.engine.Engine.rows`.
+
+    Raises
+    ------
+    DataError
+        An item cannot be read.
+    """
+    how: dict[str, Any] = {"device": device, "batch_size": batch_size, "preparation": preparation}
+    if is_few(len(items), _size(preparation or body.plan.preparation, body, batch_size)):
+        return direct(body, compute, items, where=where, **how)
+    return engine(body, compute, what, items=items, cache=cache, **how).rows(items, where=where, progress=progress)
+
+
+def direct(
+    body: Body,
+    compute: Compute,
+    items: Sequence[Any],
+    *,
+    device: torch.device,
+    where: str,
+    batch_size: int | None = None,
+    preparation: Preparation | None = None,
+) -> Rows:
+    """Return one row per item at the cost of the network's pass: no weights are hashed or copied, nothing is looked up.
+
+    The rows are those of :func:`engine`, to the bit. For few items (:func:`punar.features.batches.is_few`): what is
+    answered this way is not remembered.
+
+    Parameters
+    ----------
+    body, compute, items, device, batch_size, preparation
+        As :func:`engine` takes them.
+    where : str
+        The caller, for messages.
+
+    Raises
+    ------
+    DataError
+        An item cannot be read.
+    """
+    prepare = preparation or body.plan.preparation
+    run = runtime.eager(body.module, compute, device, mixed=_mixed(device))
+    found = at_once(run, prepare, items, _size(prepare, body, batch_size), where)
+    return Rows(list(range(len(items))), {}, len(items), [row.numpy() for row in found])
+
+
 def engine(
     body: Body,
     compute: Compute,
@@ -71,7 +140,6 @@ def engine(
     device: torch.device,
     cache: Cache | None,
     batch_size: int | None = None,
-    per_bucket: bool = False,
     preparation: Preparation | None = None,
 ) -> Engine:
     """Return the engine for one computation on a body.
@@ -79,7 +147,7 @@ def engine(
     Parameters
     ----------
     body : Body
-        Its module is in eval mode, on ``device``.
+        Its module is put in eval mode, on ``device``, where it is not.
     compute : callable
         From :func:`features` or :func:`boundary`.
     what : mapping
@@ -89,42 +157,62 @@ def engine(
     device : torch.device
     cache : Cache or None
     batch_size : int, optional
-    per_bucket : bool, default=False
     preparation : Preparation, optional
         In place of the plan's.
     """
     prepare = preparation or body.plan.preparation
-    size = batch_size or body.plan.batch_size or BATCH_SIZE.get(prepare.domain, 256)
-    mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    key: dict[str, Any] = {
-        "weights": body.hash,
+    size = _size(prepare, body, batch_size)
+    name, run = _fastest(body, compute, what, items, device, prepare, size)
+    key = {
+        # A pass over every weight: for the cache alone.
+        "weights": None if cache is None else body.hash,
         "what": dict(what),
         "machine": platform.machine(),
         "torch": str(torch.__version__),
         "device": device.type,
-        "bfloat16": mixed,
+        "bfloat16": _mixed(device),
         "threads": available_cores(),
         "rows_per_pass": runtime.ROWS_PER_PASS,
+        "runtime": name,
     }
-    name, plain = "eager", runtime.eager(body.module, compute, device, mixed=mixed)
-    run = plain
-    exports = device.type == "cpu" and len(items) >= size and bool(body.plan.export)
-    some = _sample(prepare, items) if exports else []
+    in_passes = name == "eager" and device.type == "cpu" and prepare.domain == "vision"
+    passes = runtime.ROWS_PER_PASS if in_passes else None
+    return Engine(run, prepare, key, batch_size=size, cache=cache, pass_size=passes)
+
+
+def _fastest(
+    body: Body,
+    compute: Compute,
+    what: Mapping[str, Any],
+    items: Sequence[Any],
+    device: torch.device,
+    prepare: Preparation,
+    size: int,
+) -> tuple[str, Run]:
+    """Return torch, or for large jobs on the CPU the fastest runtime, by name and as a function."""
+    plain = runtime.eager(body.module, compute, device, mixed=_mixed(device))
+    domain, count = prepare.domain, len(items)
+    if device.type != "cpu" or count < size or not body.plan.export or not runtime.can_export():
+        return "eager", plain
+    # Pictures are all of one size; of others a few are read to learn how long they are.
+    some = [] if prepare.domain == "vision" else _sample(prepare, items)
     bucket = prepare.bucket(some[len(some) // 2]) if some else 0
-    if some and runtime.is_large(prepare.domain, _work(body, bucket), len(items)):
-        alike = [p for p in some if prepare.bucket(p) == bucket]
-        sample = prepare.collate([alike[i % len(alike)] for i in range(size)], bucket)
-        signature = json.dumps([repr(body.recipe), dict(what), size], sort_keys=True)
-        name, run = runtime.fastest(body.module, compute, body.plan.export, sample, signature, key["weights"])
-    return Engine(
-        run,
-        prepare,
-        key | {"runtime": name},
-        batch_size=size,
-        cache=cache,
-        per_bucket=per_bucket,
-        probe=plain,
-    )
+    if not runtime.is_large(domain, _work(body, bucket), count):
+        return "eager", plain
+    alike = [p for p in some or _sample(prepare, items) if prepare.bucket(p) == bucket]
+    if not alike:
+        return "eager", plain
+    sample = prepare.collate([alike[i % len(alike)] for i in range(size)], bucket)
+    signature = json.dumps([repr(body.recipe), dict(what), size], sort_keys=True)
+    return runtime.fastest(body.module, compute, body.plan.export, sample, signature, body.hash)
+
+
+def _size(prepare: Preparation, body: Body, batch_size: int | None) -> int:
+    return batch_size or body.plan.batch_size or BATCH_SIZE.get(prepare.domain, 256)
+
+
+def _mixed(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def pick_layers(plan: Plan, layer: Any, where: str) -> tuple[Stage, ...]:

@@ -48,15 +48,14 @@ def eager(
     Parameters
     ----------
     module : nn.Module
-        In eval mode, on ``device``. Its memory layout is changed, its numbers are not.
+        See :func:`settle`.
     compute : callable
         ``compute(module, batch)`` -> rows.
     device : torch.device
     mixed : bool, default=False
         bfloat16 where a GPU gains by it.
     """
-    if any(isinstance(m, nn.Conv2d) for m in module.modules()):
-        module.to(memory_format=torch.channels_last)
+    settle(module, device)
 
     def run(batch: Batch) -> Tensor:
         moved = {k: _laid_out(v.to(device, non_blocking=True)) for k, v in batch.items()}
@@ -67,6 +66,28 @@ def eager(
     return run
 
 
+def settle(module: nn.Module, device: torch.device) -> None:
+    """Put a network in eval mode, on ``device`` and its convolutions in channels-last layout; its numbers stay.
+
+    Only where it is not so already: PyTorch walks through every layer and tensor also where nothing changes, and that
+    takes as long as a small network's pass.
+    """
+    layers = list(module.modules())
+    if any(layer.training for layer in layers):
+        module.eval()
+    if not all(_is_on(p, device) for layer in layers for p in (*layer._parameters.values(), *layer._buffers.values())):
+        module.to(device)
+    channels_last = {"memory_format": torch.channels_last}
+    if not all(layer.weight.is_contiguous(**channels_last) for layer in layers if isinstance(layer, nn.Conv2d)):
+        module.to(**channels_last)
+
+
+def _is_on(tensor: Tensor | None, device: torch.device) -> bool:
+    if tensor is None:
+        return True
+    return tensor.device.type == device.type and device.index in (None, tensor.device.index)
+
+
 def _passes(batch: Batch, device: torch.device) -> Iterator[Batch]:
     """Yield the parts of a batch that go through the network together: pictures on a CPU in small ones."""
     pixels = batch.get("pixels")
@@ -75,6 +96,11 @@ def _passes(batch: Batch, device: torch.device) -> Iterator[Batch]:
         return
     for start in range(0, len(pixels), ROWS_PER_PASS):
         yield {name: value[start : start + ROWS_PER_PASS] for name, value in batch.items()}
+
+
+def can_export() -> bool:
+    """Return whether ONNX Runtime and its exporter are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("onnxruntime", "onnx", "onnxscript"))
 
 
 def is_large(domain: str, work_per_item: int, items: int) -> bool:
@@ -193,7 +219,7 @@ def _laid_out(value: Tensor) -> Tensor:
 
 
 def _onnx_version() -> str | None:
-    if any(importlib.util.find_spec(name) is None for name in ("onnxruntime", "onnx", "onnxscript")):
+    if not can_export():
         return None
     import onnxruntime
 

@@ -6,7 +6,7 @@ are windows, the split is by item, and the answers of an item's windows are merg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.preparations import Preparation, Sample, SampleOf
-from punar.tasks import Targets, Task, VectorTask
+from punar.tasks import Column, Targets, Task, VectorTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +110,29 @@ class Samples:
                 found.append(task.merge(parts[start:at], items[owners[start]]))
                 start = at
         return found
+
+
+def answered(task: Task, run: Callable[[Tensor], Any], shown: Column, traces: Sequence[Tensor | None]) -> list[Any]:
+    """Return what a head says of each sample, from what it sees of them.
+
+    Parameters
+    ----------
+    task : Task
+    run : callable
+        The head: what it sees of some samples -> raw outputs.
+    shown : Tensor of shape (n, width), or sequence of Tensor
+        A row for each sample; where each has tokens of its own number, (t, width), they run one by one.
+    traces : sequence
+        Of the samples.
+    """
+
+    def net(rows: Tensor) -> Callable[[Any], Any]:
+        return lambda _: run(rows)
+
+    if isinstance(shown, Tensor):
+        return task.answer(net(shown), {}, traces)
+    pairs = zip(shown, traces, strict=True)
+    return [part for rows, trace in pairs for part in task.answer(net(rows[None]), {}, [trace])]
 
 
 class Placed:

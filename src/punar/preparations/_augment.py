@@ -233,6 +233,10 @@ class Variant(Preparation):
         """As the inner preparation."""
         return self.inner.check(X, where)
 
+    def loaded(self, item: Any) -> Any:
+        """As the inner preparation."""
+        return self.inner.loaded(item)
+
     def content(self, item: Any) -> bytes:
         """As the inner preparation."""
         return self.inner.content(item)

@@ -48,6 +48,18 @@ class Preparation(ABC):
             X is empty, or its items cannot be this domain's; the message names the first that cannot and the rule.
         """
 
+    def loaded(self, item: Any) -> Any:
+        """Return the item with its file, where it has one, read into memory: ``content`` and ``prepare`` take it too.
+
+        Who needs both then reads the file once.
+
+        Raises
+        ------
+        BadItem
+            It cannot be read.
+        """
+        return item
+
     @abstractmethod
     def content(self, item: Any) -> bytes:
         """Return the bytes that stand for an item (a file's content, an array's numbers); equal bytes, equal input.

@@ -109,6 +109,10 @@ class Frames(Preparation):
         """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
         return self._sounds.check(X, where)
 
+    def loaded(self, item: Any) -> Any:
+        """Return the bytes of a path's file; see :class:`Preparation`."""
+        return self._sounds.loaded(item)
+
     def content(self, item: Any) -> bytes:
         """Return a file's bytes, or rate, shape, type and numbers of an array."""
         return self._sounds.content(item)

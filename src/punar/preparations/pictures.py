@@ -15,7 +15,7 @@ from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
-from punar.data.decode import BadItem, open_picture, reason_of, to_rgb, upright
+from punar.data.decode import BadItem, LoadedFile, loaded, open_picture, reason_of, to_rgb, upright
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
@@ -84,13 +84,15 @@ class Pictures(Preparation):
                 _check_array(item, f"{where}: X[{i}]")
         return items
 
+    def loaded(self, item: Any) -> Any:
+        """Return the bytes of a path's file; see :class:`Preparation`."""
+        return loaded(item)
+
     def content(self, item: Any) -> bytes:
         """Return a file's bytes, or shape, type and numbers of an array."""
-        if isinstance(item, (str, os.PathLike)):
-            try:
-                return Path(item).read_bytes()
-            except OSError as error:
-                raise BadItem(f"it cannot be read ({error.strerror or error})") from None
+        item = loaded(item)
+        if isinstance(item, LoadedFile):
+            return item.data
         if isinstance(item, Image.Image):
             item = np.asarray(upright(item))
         array = np.ascontiguousarray(item)
@@ -135,11 +137,8 @@ class Pictures(Preparation):
         return pixels.to(torch.float32).sub_(255.0 * mean).mul_(scale)
 
     def _open(self, item: Any) -> Image.Image:
-        if isinstance(item, (str, os.PathLike)):
-            try:
-                return open_picture(Path(item))
-            except BadItem as error:
-                raise BadItem(str(error)) from None
+        if isinstance(item, (str, os.PathLike, LoadedFile)):
+            return open_picture(item if isinstance(item, LoadedFile) else Path(item))
         if isinstance(item, Image.Image):
             return item
         return _from_array(np.asarray(item))

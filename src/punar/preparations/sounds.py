@@ -15,7 +15,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
-from punar.data.decode import MOST_SECONDS, BadItem, read_audio
+from punar.data.decode import MOST_SECONDS, BadItem, LoadedFile, loaded, read_audio
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation
@@ -89,21 +89,23 @@ class Sounds(Preparation):
             self._check_item(item, f"{where}: X[{i}]")
         return items
 
+    def loaded(self, item: Any) -> Any:
+        """Return the bytes of a path's file; see :class:`Preparation`."""
+        return loaded(item)
+
     def content(self, item: Any) -> bytes:
         """Return a file's bytes, or rate, shape, type and numbers of an array."""
-        if isinstance(item, (str, os.PathLike)):
-            try:
-                return Path(item).read_bytes()
-            except OSError as error:
-                raise BadItem(f"it cannot be read ({error.strerror or error})") from None
+        item = loaded(item)
+        if isinstance(item, LoadedFile):
+            return item.data
         samples, rate = self._parts(item)
         samples = np.ascontiguousarray(samples)
         return f"{rate}{samples.shape}{samples.dtype}".encode() + samples.tobytes()
 
     def prepare(self, item: Any) -> Tensor:
         """Return float32 samples (t,) at ``rate``, t >= 1."""
-        if isinstance(item, (str, os.PathLike)):
-            samples, rate = read_audio(Path(item))
+        if isinstance(item, (str, os.PathLike, LoadedFile)):
+            samples, rate = read_audio(item if isinstance(item, LoadedFile) else Path(item))
         else:
             samples, rate = self._parts(item)
         wave = mono(samples, rate, self.rate)

@@ -15,7 +15,7 @@ from punar.core.runtime import drawing_from, mix, seeded
 from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models.measure import Measured
-from punar.models.samples import Placed
+from punar.models.samples import Placed, answered
 from punar.models.transfer import report as reports
 from punar.models.transfer.freezing import stage_parameters
 from punar.models.transfer.job import Job
@@ -91,16 +91,14 @@ def _judged(job: Job, features: Column, placed: Placed, head: LinearHead) -> tup
     train = measured = torch.arange(len(job.items))
     rows_from = TRAINING
     if job.task.view != "vector":
-        some, valid = job.split()
+        kept, valid = job.split()
         if len(valid):
-            head = job.fit_head(features, job.samples.index(some), placed)
-            train, measured, rows_from = some, valid, HELD_OUT
+            head = job.fit_head(features, job.samples.index(kept), placed)
+            train, measured, rows_from = kept, valid, HELD_OUT
     samples = job.samples.index(measured)
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
-    parts: list[Any] = []
-    for i in samples.tolist():
-        raw_row = nn.functional.linear(features[i][None], weight, bias)
-        parts += job.task.answer(lambda _, raw=raw_row: raw, {}, job.samples.traces(torch.tensor([i])))
+    some = features[samples] if isinstance(features, Tensor) else [features[i] for i in samples.tolist()]
+    parts = answered(job.task, lambda rows: nn.functional.linear(rows, weight, bias), some, job.samples.traces(samples))
     return Measured(job.samples.merged(job.task, parts, samples, job.items), measured, rows_from), train
 
 

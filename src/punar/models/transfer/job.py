@@ -114,7 +114,6 @@ class Job:
             items=items,
             device=self.device,
             cache=self.cache,
-            per_bucket=(at is not None or tokens) and self.preparation.domain != "vision",
             preparation=preparation if change is None else change(preparation),
         )
         said = texts.FEATURES if at is None else texts.FROZEN
