@@ -32,13 +32,8 @@ FILLERS = [
     "they",
     "left",
     "before",
-    "noon",
-    "with",
-    "a",
-    "small",
-    "blue",
-    "box",
 ]
+FILLERS += ["noon", "with", "a", "small", "blue", "box"]
 
 
 def language(n: int, seed: int, words: int = 30) -> tuple[list[list[str]], list[list[str]]]:
