@@ -118,7 +118,8 @@ def _imported(file: Path, number: int) -> ModuleType:
     if file.suffix != ".py":
         raise ParameterError(f"--parts {file}: a Python file is needed, whose name ends in .py.")
     spec = spec_from_file_location(f"parts_{number}_{re.sub('[^0-9A-Za-z_]', '_', file.stem)}", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     try:
