@@ -1,6 +1,6 @@
 """Tagging where the right tags are known: a made language in which context, not the word, decides what a name is.
 
-    pytest -m slow -s tests/truths/test_tagging.py      prints the figures, the most frequent tag's beside them
+pytest -m slow -s tests/truths/test_tagging.py      prints the figures, the most frequent tag's beside them
 """
 
 from __future__ import annotations
@@ -16,7 +16,24 @@ SYLLABLES = ["ka", "ri", "mo", "ten", "shu", "vel", "dra", "pi", "lo", "nax"]
 # What stands before or after a name decides what it is; the same names occur everywhere, also as plain words.
 BEFORE = {"person": ["met", "thanked"], "place": ["in", "near"], None: ["the", "some"]}
 AFTER = {"person": ["smiled", "spoke"], "place": ["station", "harbour"], None: ["tasted", "broke"]}
-FILLERS = "and then we all saw it again but nobody said why so they left before noon with a small blue box".split()
+FILLERS = [
+    "and",
+    "then",
+    "we",
+    "all",
+    "saw",
+    "it",
+    "again",
+    "but",
+    "nobody",
+    "said",
+    "why",
+    "so",
+    "they",
+    "left",
+    "before",
+]
+FILLERS += ["noon", "with", "a", "small", "blue", "box"]
 
 
 def language(n: int, seed: int, words: int = 30) -> tuple[list[list[str]], list[list[str]]]:

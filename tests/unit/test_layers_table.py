@@ -156,7 +156,8 @@ def test_resnet18_with_layer4_unfrozen():
 
 def transfer(trainable):
     body = build(punar.backbone("cifar_resnet20", weights=None))
-    return Transfer(body.module, nn.Linear(64, 2), body.plan, body.plan.view("vector"), frozenset(trainable), batch_norm=True)
+    head, view = nn.Linear(64, 2), body.plan.view("vector")
+    return Transfer(body.module, head, body.plan, view, frozenset(trainable), batch_norm=True)
 
 
 def test_a_backbone_with_a_head_and_learning_rates():

@@ -79,10 +79,7 @@ def _network(name: str | None, hidden_size: int | None, parts: Parts) -> tuple[A
     from punar.networks.recurrent import Recurrent
 
     cell: Any = None if name == "recurrent" else parts.cls("cells", str(name))()
-    found = Recurrent(cell)
-    if hidden_size is not None:
-        found.hidden_size = hidden_size
-    return found, True
+    return Recurrent(cell) if hidden_size is None else Recurrent(cell, hidden_size), True
 
 
 def shares(report: dict[str, Any]) -> list[str]:
