@@ -129,6 +129,8 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
     Subfolders of new data may be called anything. Labels that nobody named with --target are told by content, which
     takes few whole numbers for classes.
     """
+    import numpy as np
+
     from punar.sources import TASK_OF
 
     labels = found.labels()
@@ -138,8 +140,8 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
         if task.target_form == "amounts":
             return _numbers(labels)
         if task.target_form == "classes":
-            known: Mapping[str, Any] = {str(c): c for c in task.classes_.tolist()}
-            names = [f"{v:g}" if isinstance(v, float) else str(v) for v in labels.tolist()]
+            known: Mapping[str, Any] = {str(c): c for c in np.asarray(getattr(task, "classes_", ())).tolist()}
+            names = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in labels.tolist()]
             return [known[name] for name in names] if all(name in known for name in names) else None
     return labels if found.target_kind == TASK_OF.get(task.target_form) else None
 
