@@ -160,7 +160,7 @@ class Placed:
         """Return the targets of some samples as one batch, on the CPU."""
         if self._whole:
             # One item is one sample, and a row is a row: this runs at every step.
-            return {name: column[index] for name, column in self._targets.columns.items()}  # type: ignore[index, misc]
+            return {k: column[index] for k, column in self._targets.columns.items() if isinstance(column, Tensor)}
         return self._task.collate([self._each[i] for i in index.tolist()], batch)
 
     def columns(self, index: Tensor) -> dict[str, Any]:

@@ -54,7 +54,8 @@ def _kind(facts: Mapping[str, Any]) -> type[Preparation]:
     known: list[Any] = [plugins.member("preparations", name) for name in plugins.members("preparations")]
     for kind in known:
         if kind.domain == facts.get("domain") and given <= {field.name for field in fields(kind)}:
-            return kind  # type: ignore[no-any-return]
+            found: type[Preparation] = kind
+            return found
     domains = ", ".join(sorted({repr(kind.domain) for kind in known}))
     raise ValueError(
         f"input must have a domain ({domains}) and the fields of a preparation of it, found "
