@@ -182,7 +182,7 @@ def test_start_compares_once_and_then_shows_what_was_found(tmp_path):
     assert f"<compare>\n<digits>\n<--report>\n<{report}>\n" in first
     assert f"The report: {report}\n" in first
     assert "comparing" in said
-    report.touch()
+    report.write_text("<html>")
     kept = tmp_path / "an environment/digits.txt"
     again, said = run("start")
     assert "<compare>" in again
