@@ -1,12 +1,13 @@
 """What answering one item costs beside the network's own forward pass.
 
     pip install ".[bench,vision,text,minilm]"
-    python benchmarks/predict_one.py --write benchmarks/predict_one.md
+    OMP_WAIT_POLICY=passive python benchmarks/predict_one.py --write benchmarks/predict_one.md
 
 Bare: the item is decoded (a sentence tokenised), made a batch of one and given to the same module, backbone and head,
 in ``inference_mode``, in the memory layout that is the faster one. Ours: ``predict([item])`` of the fitted model, with
 the cache on, as by default. Both sides alternate in one process, on 2 threads; the ratio is the median over the pairs.
-Random weights for ResNet-18, since speed does not depend on them; the JPEG file is 500 x 400 pixels.
+Threads that wait do not spin (OMP_WAIT_POLICY), so that other programs disturb less. Random weights for ResNet-18,
+since speed does not depend on them; the JPEG file is 500 x 400 pixels.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=300)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    os.environ.pop("OMP_NUM_THREADS", None)
+    os.environ["OMP_NUM_THREADS"] = "2"  # what punar goes by; torch is told so itself
     torch.set_num_threads(2)
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -116,12 +117,14 @@ def main() -> None:
             measured("starter, array of its own size", starter, small[0], options.repeats),
             measured("MiniLM, a sentence of 19 words", minilm, sentence, options.repeats),
         ]
+    versions = ", ".join(f"{p} {version(p)}" for p in ("torch", "torchvision", "tokenizers", "pillow"))
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     lines += [
         "",
-        f"{options.repeats} pairs, alternating; medians. Threads: 2. Machine: {platform.machine()}, {os.cpu_count()} "
-        f"cores, Python {platform.python_version()}; "
-        + ", ".join(f"{p} {version(p)}" for p in ("torch", "torchvision", "tokenizers", "pillow"))
-        + ".",
+        f"{options.repeats} pairs, alternating; medians. Threads: 2, OMP_WAIT_POLICY "
+        f"{os.environ.get('OMP_WAIT_POLICY', 'not set')}. Machine: {platform.machine()}, {os.cpu_count()} cores{load} "
+        f"(above 2 other programs had the cores too: ratios hold, times are long), Python {platform.python_version()}; "
+        f"{versions}.",
     ]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -239,7 +239,12 @@ def learner():
     return punar.TransferLearner("starter", cache=False, device="cpu", random_state=0).fit(X, y), X
 
 
-def test_a_few_items_cost_no_hash_no_threads_and_no_file(learner, monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def body():
+    return punar.FeatureExtractor("starter", cache=False, device="cpu").fit().body_
+
+
+def test_a_few_items_cost_no_hash_no_threads_and_no_file(learner, body, monkeypatch, tmp_path):
     model, X = learner
     model = model.set_params(cache=True)
 
@@ -248,13 +253,14 @@ def test_a_few_items_cost_no_hash_no_threads_and_no_file(learner, monkeypatch, t
 
     for where, name in ((_body, "weight_hash"), (_body, "weight_state"), (engine, "ThreadPoolExecutor")):
         monkeypatch.setattr(where, name, refused)
-    few = model._body.plan.preparation.check(X[:3], "t")
-    compute = frozen.features(model._body.plan)
+    few = body.plan.preparation.check(X[:3], "t")
+    compute = frozen.features(body.plan)
+    frozen.direct(body, compute, few, device=CPU, where="t")  # laid out for this machine once
     with monkeypatch.context() as patched:
         for name in ("to", "eval"):
             patched.setattr(nn.Module, name, refused)
-        answers = frozen.extract(model._body, compute, {}, items=few, device=CPU, cache=Cache(), where="t")
-    assert answers.tensor().shape == (3, model._body.plan.width)
+        answers = frozen.extract(body, compute, {}, items=few, device=CPU, cache=Cache(), where="t")
+    assert answers.tensor().shape == (3, body.plan.width)
     assert len(model.predict(X[:1])) == 1
     assert not (tmp_path / "cache").exists()
 
@@ -267,9 +273,9 @@ def test_many_items_hash_no_weights_without_a_cache(learner, monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 8])
-def test_a_few_pictures_give_the_bits_of_the_engine(learner, count, tmp_path):
-    model, X = learner
-    body, compute = model._body, frozen.features(model._body.plan)
+def test_a_few_pictures_give_the_bits_of_the_engine(learner, body, count, tmp_path):
+    _, X = learner
+    compute = frozen.features(body.plan)
     items = body.plan.preparation.check(X[[0, 5, 0, 7, 7, 1, 2, 3][:count]], "t")
     made = frozen.engine(body, compute, {}, items=items, device=CPU, cache=Cache(tmp_path))
     found = frozen.direct(body, compute, items, device=CPU, where="t").tensor()

@@ -14,7 +14,7 @@ from torch import nn
 import punar
 from punar.backbones import Plan, Stage, build
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError
-from punar.models.transfer.module import Transfer, linear_head
+from punar.models.transfer.module import Transfer
 
 models = pytest.importorskip("torchvision.models")
 
@@ -156,7 +156,8 @@ def test_resnet18_with_layer4_unfrozen():
 
 def transfer(trainable):
     body = build(punar.backbone("cifar_resnet20", weights=None))
-    return Transfer(body.module, linear_head(64, 2), body.plan, frozenset(trainable), batch_norm=True)
+    head, view = nn.Linear(64, 2), body.plan.view("vector")
+    return Transfer(body.module, head, body.plan, view, frozenset(trainable), batch_norm=True)
 
 
 def test_a_backbone_with_a_head_and_learning_rates():
@@ -193,7 +194,7 @@ def test_parameters_of_no_stage_show_with_the_first_one():
         forward=lambda module, batch: module(batch["pixels"].float()[:, 0, :, :2].mean(1)),
         pool=body.plan.pool,
     )
-    module = Transfer(net, linear_head(2, 2), plan, frozenset({1}), batch_norm=True)
+    module = Transfer(net, nn.Linear(2, 2), plan, plan.view("vector"), frozenset({1}), batch_norm=True)
     rows = by_name(punar.layers(module))
     assert [rows[n]["parameters"] for n in ("one", "two", "head")] == [13, 6, 6]
     assert rows["one"]["state"] == "frozen"

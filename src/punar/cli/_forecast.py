@@ -1,4 +1,4 @@
-"""What a forecasting model says of the steps to come, as a file with a row for each."""
+"""What a forecasting model says of the steps to come, as a table with a row for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from punar.cli._writing import write_frame
+from punar.cli._writing import frame_text, write_frame
 from punar.errors import PunarError
 from punar.texts import cli as texts
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _COVERAGE = 0.8
 
 
-def forecast(fitted: Any, found: UserSequences | None, out: Path) -> None:
+def forecast(fitted: Any, found: UserSequences | None, out: Path | None) -> None:
     """Write a row for each series and step: id, number, time, the forecast and its interval where there is one.
 
     Parameters
@@ -25,7 +25,8 @@ def forecast(fitted: Any, found: UserSequences | None, out: Path) -> None:
     fitted : SequenceModel
     found : UserSequences or None
         The series to continue; None takes those that the model was fitted on.
-    out : Path
+    out : Path or None
+        None prints.
     """
     X = None if found is None else found.items
     try:
@@ -34,5 +35,9 @@ def forecast(fitted: Any, found: UserSequences | None, out: Path) -> None:
         # Few held-out windows are no reason to give no forecast; what is wrong with the data is raised again here.
         table = fitted.predict_table(X, coverage=None)
         typer.echo(texts.FORECAST_NO_INTERVAL.format(reason=str(error)), err=True)
-    write_frame(out, {str(name): table[name] for name in table.columns})
+    columns = {str(name): table[name] for name in table.columns}
+    if out is None:
+        typer.echo(frame_text(columns), nl=False)
+        return
+    write_frame(out, columns)
     typer.echo(texts.WRITTEN.format(path=out, what=texts.FORECASTED.format(n=len(table), coverage=_COVERAGE)))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from punar.cli._reading import form_of
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
+    from punar.cli._parts import Parts
     from punar.sources import UserItems
 
 USUAL = {"vision": "starter", "text": "minilm"}
@@ -26,16 +26,12 @@ def read_labelled(source: str, **options: Any) -> UserItems:
     return found
 
 
-def read(
-    source: str, *, task: Any = None, skip_bad: bool = False, open_each: bool = False, **options: Any
-) -> UserItems:
+def read(source: str, *, skip_bad: bool = False, open_each: bool = False, **options: Any) -> UserItems:
     """Return the items that ``source`` names, and print how many and the notes.
 
     Parameters
     ----------
     source : str
-    task : str, Task or None, default=None
-        Says how the target is read; None tells it by content.
     skip_bad : bool, default=False
         Leave out rows without what is needed.
     open_each : bool, default=False
@@ -45,7 +41,7 @@ def read(
     """
     from punar.sources import leave_out_unreadable, read_items
 
-    found = read_items(source, form=form_of(task), on_error="skip" if skip_bad else "raise", **options)
+    found = read_items(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad and open_each:
         found = leave_out_unreadable(found)
     for note in [texts.KIND_ITEMS[found.kind].format(n=len(found)), *found.notes]:
@@ -53,7 +49,7 @@ def read(
     return found
 
 
-def chosen_backbone(name: str | None, weights: str | None, kind: str | None) -> Any:
+def chosen_backbone(name: str | None, weights: str | None, kind: str | None, parts: Parts) -> Any:
     """Return the backbone that --backbone and --weights name, or the usual one for the kind of items."""
     import punar
 
@@ -62,17 +58,32 @@ def chosen_backbone(name: str | None, weights: str | None, kind: str | None) -> 
         raise ParameterError(
             f"No pretrained network for {kind} comes with punar; name one with --backbone (see: punar models)."
         )
-    return punar.backbone(name, weights={None: "default", "none": None}.get(weights, weights))
+    wanted = {None: "default", "none": None}.get(weights, weights)
+    return parts.backbone(name, wanted) or punar.backbone(name, weights=wanted)
 
 
 def domain_of(model: Any) -> str | None:
     """Return what a fitted model reads: "vision", "text" or "audio"; None for one that takes rows."""
-    body = getattr(model, "body_", None) or getattr(model, "_body", None)
-    return None if body is None else str(body.plan.preparation.domain)
+    preparation = getattr(model, "preparation_", None)
+    return None if preparation is None else str(preparation.domain)
+
+
+def kind_for(model: Any) -> str | None:
+    """Return which kind of items a source must give a fitted model; None leaves it to a preparation of one's own."""
+    from punar.sources import ITEM_KINDS
+
+    domain = domain_of(model)
+    return domain if domain in ITEM_KINDS else None
+
+
+def file_for(found: Any) -> str:
+    """Return the name of a file that suits predictions of these items."""
+    first = found.items[0] if isinstance(found.items, list) and found.items else None
+    tokens = isinstance(first, (list, tuple)) and bool(first) and isinstance(first[0], str)
+    return "preds.conll" if tokens else "preds.csv"
 
 
 def refuse(options: dict[str, Any], message: str) -> None:
-    """Raise for the first of the options that was given."""
-    for name, value in options.items():
-        if value:
-            raise ParameterError(message.format(option=name))
+    """Raise for the first of the options that were given; see :meth:`punar.cli._panels.Panel.given`."""
+    for name in options:
+        raise ParameterError(message.format(option=name))

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share, in panels."""
 
 from __future__ import annotations
 
@@ -7,30 +7,63 @@ from typing import Annotated
 
 import typer
 
-from punar.texts import cli as texts
+from punar.cli._panels import Option, Panel
+from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help=texts.MODEL, show_default=False)]
-Target = Annotated[str | None, typer.Option("--target", metavar="COLUMN", help=texts.TARGET, show_default=False)]
-Drop = Annotated[list[str] | None, typer.Option("--drop", metavar="COLUMN", help=texts.DROP, show_default=False)]
-Key = Annotated[str | None, typer.Option("--key", metavar="NAME", help=texts.KEY, show_default=False)]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help=texts.HEADER, show_default=False)]
-Size = Annotated[str | None, typer.Option("--size", metavar="PIXELS", help=texts.SIZE, show_default=False)]
-Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help=texts.KIND, show_default=False)]
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help=texts.SKIP_BAD)]
-Text = Annotated[str | None, typer.Option("--text", metavar="COLUMN", help=texts.TEXT, show_default=False)]
-PathColumn = Annotated[str | None, typer.Option("--path", metavar="COLUMN", help=texts.PATH, show_default=False)]
-Weights = Annotated[str | None, typer.Option("--weights", metavar="WHAT", help=texts.WEIGHTS, show_default=False)]
-LatentDim = Annotated[int | None, typer.Option("--latent-dim", metavar="N", help=texts.LATENT_DIM, show_default=False)]
-CellName = Annotated[str | None, typer.Option("--cell", metavar="NAME", help=texts.CELL, show_default=False)]
-HiddenSize = Annotated[
-    int | None, typer.Option("--hidden-size", metavar="N", help=texts.HIDDEN_SIZE, show_default=False)
-]
-Horizon = Annotated[int | None, typer.Option("--horizon", metavar="N", help=texts.HORIZON, show_default=False)]
-Season = Annotated[int | None, typer.Option("--season", metavar="N", help=texts.SEASON, show_default=False)]
-IdColumn = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help=texts.ID_COLUMN, show_default=False)]
-TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help=texts.TIME_COLUMN, show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", metavar="N", help=texts.SEED)]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help=texts.DEVICE)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help=texts.QUIET)]
 Force = Annotated[bool, typer.Option("--force", help=texts.FORCE)]
+Parts = Annotated[list[Path] | None, typer.Option("--parts", metavar="FILE", help=texts.PARTS, show_default=False)]
+
+DATA = Panel(
+    texts.PANEL_DATA,
+    target=Option("--target", texts.TARGET, "COLUMN"),
+    text=Option("--text", texts.TEXT, "COLUMN"),
+    path=Option("--path", texts.PATH, "COLUMN"),
+    id_column=Option("--id", texts.ID_COLUMN, "COLUMN"),
+    time_column=Option("--time", texts.TIME_COLUMN, "COLUMN"),
+    drop=Option("--drop", texts.DROP, "COLUMN", list[str]),
+    key=Option("--key", texts.KEY, "NAME"),
+    header=Option("--header/--no-header", texts.HEADER, kind=bool),
+    size=Option("--size", texts.SIZE, "PIXELS"),
+    kind=Option("--kind", texts.KIND, "KIND"),
+    skip_bad=Option("--skip-bad", texts.SKIP_BAD, kind=bool, default=False),
+)
+TRANSFER = Panel(
+    texts.PANEL_TRANSFER,
+    backbone=Option("--backbone", texts.BACKBONE, "NAME"),
+    weights=Option("--weights", texts.WEIGHTS, "WHAT"),
+    strategy=Option("--strategy", texts.STRATEGY, "NAME"),
+    unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
+    augment=Option("--augment", texts.AUGMENT, "NAME"),
+)
+SEQUENCES = Panel(
+    texts.PANEL_SEQUENCES,
+    cell=Option("--cell", texts.CELL, "NAME"),
+    hidden_size=Option("--hidden-size", texts.HIDDEN_SIZE, "N", int),
+    bidirectional=Option("--bidirectional/--no-bidirectional", texts.BIDIRECTIONAL, kind=bool),
+    missing=Option("--missing", texts.MISSING, "WHAT"),
+    horizon=Option("--horizon", texts.HORIZON, "N", int),
+    context=Option("--context", texts.CONTEXT, "N", int),
+    season=Option("--season", texts.SEASON, "N", int),
+)
+AUTOENCODER = Panel(
+    texts.PANEL_AUTOENCODER,
+    objective=Option("--objective", texts.OBJECTIVE, "NAME"),
+    network=Option("--network", texts.NETWORK, "NAME"),
+    latent_dim=Option("--latent-dim", texts.LATENT_DIM, "N", int),
+    scaling=Option("--scaling", texts.SCALING, "NAME"),
+)
+# Named as the estimators' parameters.
+TRAINING = Panel(
+    texts.PANEL_TRAINING,
+    epochs=Option("--epochs", texts.EPOCHS, "N", int),
+    batch_size=Option("--batch-size", texts.BATCH_SIZE, "N", int),
+    learning_rate=Option("--learning-rate", texts.LEARNING_RATE, "X", float),
+    patience=Option("--patience", texts.PATIENCE, "N", int),
+    checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER", Path),
+    strict=Option("--strict", texts.STRICT, kind=bool, default=False),
+    random_state=Option("--seed", texts.SEED, "N", int, 0),
+    device=Option("--device", texts.DEVICE, "DEVICE", str, "auto"),
+    quiet=Option("--quiet", texts.QUIET, kind=bool, default=False, short="-q"),
+)

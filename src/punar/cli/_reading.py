@@ -26,6 +26,7 @@ def read_data(
     skip_bad: bool = False,
     columns: list[str] | None = None,
     say_shape: bool = True,
+    parts: tuple[type, ...] = (),
 ) -> UserData:
     """Return what ``source`` names, and print its shape and the notes; see :func:`punar.sources.read_data`."""
     from punar.sources import read_data as read
@@ -40,30 +41,11 @@ def read_data(
         header=header,
         size=parse_size(size) if isinstance(size, str) else size,
         on_error="skip" if skip_bad else "raise",
+        parts=parts,
     )
     for note in ([describe_shape(data)] if say_shape else []) + data.notes:
         typer.echo(texts.READ_NOTE.format(name=data.name, note=note), err=True)
     return data
-
-
-def form_of(task: Any) -> str | None:
-    """Return how a task reads its targets, as :mod:`punar.sources` calls it; None where no task is given.
-
-    Parameters
-    ----------
-    task : str, Task or None
-
-    Raises
-    ------
-    ParameterError
-        There is no task of this name.
-    """
-    from punar.core.plugins import member
-
-    if task is None:
-        return None
-    found: Any = member("tasks", task) if isinstance(task, str) else task
-    return str(found.target_form)
 
 
 def parse_size(text: str) -> int | tuple[int, int]:
@@ -87,6 +69,7 @@ def read_for(
     key: str | None,
     header: bool | None,
     skip_bad: bool,
+    parts: tuple[type, ...] = (),
 ) -> tuple[UserData, Any]:
     """Return data in the form that a fitted model takes: its columns, its size and colours of pictures.
 
@@ -115,6 +98,7 @@ def read_for(
         kind="images" if pictures and path.suffix in (".npy", ".npz") else None,
         skip_bad=skip_bad,
         columns=None if names is None else [str(n) for n in names],
+        parts=parts,
     )
     if (data.kind == "images") != pictures:
         wants = "pictures" if pictures else "rows of a table"

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from punar.cli._reading import form_of
+from punar.cli import _answers
+from punar.cli._forecast import forecast
+from punar.cli._panels import Given
 from punar.cli._writing import write_rows
 from punar.errors import ParameterError
 from punar.texts import cli as texts
@@ -16,16 +18,21 @@ if TYPE_CHECKING:
     from punar.sources import UserSequences
 
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
+_COLUMNS = ("target", "text", "path", "id_column", "time_column", "drop", "key", "header", "kind", "skip_bad")
 
 
-def read(source: str, *, task: Any = None, skip_bad: bool = False, **options: Any) -> UserSequences:
+def columns(reading: Given) -> Given:
+    """Return the options of the data panel that :func:`read` takes, as it takes them."""
+    found = {name: reading[name] for name in _COLUMNS if name in reading}
+    return found | {"drop": reading.get("drop") or ()}
+
+
+def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequences:
     """Return the sequences that ``source`` names, and print how many and the notes.
 
     Parameters
     ----------
     source : str
-    task : str, Task or None, default=None
-        Says how the target is read; None tells it by content.
     skip_bad : bool, default=False
         Leave out items without what is needed, and recordings that cannot be opened.
     **options
@@ -33,7 +40,7 @@ def read(source: str, *, task: Any = None, skip_bad: bool = False, **options: An
     """
     from punar.sources import leave_out_unreadable, read_sequences
 
-    found = read_sequences(source, form=form_of(task), on_error="skip" if skip_bad else "raise", **options)
+    found = read_sequences(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad:
         found = leave_out_unreadable(found)
     what = texts.KIND_SERIES if found.kind == "series" else texts.KIND_ITEMS[found.kind]
@@ -42,43 +49,47 @@ def read(source: str, *, task: Any = None, skip_bad: bool = False, **options: An
     return found
 
 
-def task_of(source: str, target: str | None, text: str | None, path: str | None, horizon: int | None) -> str | None:
-    """Return "forecasting" where the question can only be what comes next."""
-    if horizon is not None:
-        return "forecasting"
-    place = Path(source)
+def form_of(source: str, target: str | None, text: str | None, path: str | None, horizon: int | None) -> str | None:
+    """Return "none" where the question can only be what comes next, so that nothing is a label."""
     plain = target is None and text is None and path is None
-    return "forecasting" if plain and place.suffix.lower() in (".csv", ".tsv", ".parquet", ".npy") else None
+    table = Path(source).suffix.lower() in (".csv", ".tsv", ".parquet", ".npy")
+    return "none" if horizon is not None or (plain and table) else None
 
 
-def read_for(fitted: Any, data: str, reading: dict[str, Any]) -> UserSequences:
+def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = ()) -> UserSequences:
     """Return sequences in the form that a fitted model takes: its columns, its kind."""
-    facts = fitted.preparation_
-    of_table: dict[str, Any] = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
-    forecasts = fitted.task == "forecasting"
-    if reading.get("target") is not None or forecasts:
-        reading = reading | {"task": fitted.task}
-    channels = list(getattr(facts, "names", ())) or None
-    return read(data, kind=_DOMAINS[facts.domain], channels=channels, **of_table, **reading)
+    facts, task = fitted.preparation_, fitted.fitted_.task
+    of_table: Given = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
+    # A target is read as the model learned it.
+    learned = reading.get("target") is not None or task.target_form == "none" or _answers.reads_tokens(task)
+    return read(
+        data,
+        kind=_DOMAINS[facts.domain],
+        channels=list(getattr(facts, "names", ())) or None,
+        form=task.target_form if learned else None,
+        parts=parts,
+        **of_table,
+        **{name: value for name, value in columns(reading).items() if name not in of_table and name != "kind"},
+    )
 
 
-def predict(fitted: Any, model: Path, data: str | None, out: Path, reading: dict[str, Any]) -> None:
+def predict(
+    fitted: Any, model: Path, data: str | None, out: Path | None, reading: Given, parts: tuple[type, ...]
+) -> None:
     """Write predictions, or the steps to come."""
-    from punar.cli.predict import write_answers
-
-    if fitted.task == "forecasting":
-        from punar.cli._forecast import forecast
-
-        forecast(fitted, None if data is None else read_for(fitted, data, reading), out)
+    if hasattr(fitted, "predict_table"):
+        forecast(fitted, None if data is None else read_for(fitted, data, reading, parts), out)
         return
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
-    write_answers(fitted, read_for(fitted, data, reading), out)
+    _answers.write_answers(fitted, read_for(fitted, data, reading, parts), out)
 
 
-def transform(fitted: Any, data: str, out: Path, reading: dict[str, Any]) -> None:
+def transform(fitted: Any, data: str, out: Path, reading: Given, parts: tuple[type, ...]) -> None:
     """Write the pooled state of each sequence."""
-    found = read_for(fitted, data, reading)
+    found = read_for(fitted, data, reading, parts)
     rows = fitted.transform(found.items)
+    if not hasattr(rows, "shape"):
+        raise ParameterError(texts.TRANSFORM_NOT_STEPS)
     write_rows(out, rows, [f"feature{i}" for i in range(rows.shape[1])], found.row_names, found.row_title)
     typer.echo(texts.WRITTEN.format(path=out, what=texts.FEATURES_SHAPE.format(n=rows.shape[0], d=rows.shape[1])))

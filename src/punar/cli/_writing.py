@@ -123,6 +123,22 @@ def write_frame(path: Path, columns: Mapping[str, Any]) -> None:
     _write_frame(path, pd.DataFrame(dict(columns)))
 
 
+def frame_text(columns: Mapping[str, Any]) -> str:
+    """Return named columns as csv."""
+    import pandas as pd
+
+    return _text_of(pd.DataFrame(dict(columns)), ",")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8."""
+    _write(path, text.encode())
+
+
+def _text_of(frame: pd.DataFrame, separator: str) -> str:
+    return frame.to_csv(index=False, sep=separator, lineterminator="\n")
+
+
 def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -130,8 +146,7 @@ def _write_frame(path: Path, frame: pd.DataFrame) -> None:
         frame.to_parquet(buffer, engine="pyarrow", index=False)
         _write(path, buffer.getvalue())
         return
-    text = frame.to_csv(index=False, sep="\t" if suffix == ".tsv" else ",", lineterminator="\n")
-    _write(path, text.encode())
+    write_text(path, _text_of(frame, "\t" if suffix == ".tsv" else ","))
 
 
 def write_arrays(path: Path, X: np.ndarray, **others: np.ndarray) -> None:

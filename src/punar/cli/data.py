@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from punar.cli import _options as o
+from punar.cli._panels import Given, takes
 from punar.cli._reading import describe_shape, parse_size
 from punar.errors import DataError, PunarError
 from punar.texts import cli as texts
+from punar.texts import options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,17 +22,12 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 40
 
 
+@takes(reading=o.DATA.only("target", "drop", "key", "header", "size", "kind", "skip_bad"))
 def data(
+    reading: Given,
     source: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help=texts.DATA_OPTIONAL, show_default=False)
+        str | None, typer.Argument(metavar="[DATA]", help=options.DATA_OPTIONAL, show_default=False)
     ] = None,
-    target: o.Target = None,
-    drop: o.Drop = None,
-    key: o.Key = None,
-    header: o.Header = None,
-    size: o.Size = None,
-    kind: o.Kind = None,
-    skip_bad: o.SkipBad = False,
 ) -> None:
     """List or describe."""
     if source is None:
@@ -38,25 +35,24 @@ def data(
         return
     from punar.sources import read_data, read_table
 
+    plain = {name: reading[name] for name in ("target", "key", "header")}
     trouble: PunarError | None = None
     found = None
     try:
         found = read_data(
             source,
-            target=target,
-            kind=kind,
-            drop=drop or (),
-            key=key,
-            header=header,
-            size=None if size is None else parse_size(size),
-            on_error="skip" if skip_bad else "raise",
+            **plain,
+            kind=reading["kind"],
+            drop=reading["drop"] or (),
+            size=None if reading["size"] is None else parse_size(reading["size"]),
+            on_error="skip" if reading["skip_bad"] else "raise",
         )
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
         trouble = error
     if found is not None:
         _describe(found)
-    table = read_table(source, target=target, key=key, header=header) if found is None or found.columns else None
+    table = read_table(source, **plain) if found is None or found.columns else None
     if table is not None:
         _columns(table.frame)
     elif found is not None and found.columns:
@@ -80,7 +76,7 @@ def _list() -> None:
 def _target(found: UserData) -> str:
     if found.y is None:
         return texts.TARGET_NONE
-    if found.target_kind == "regression":
+    if not found.classes:
         return texts.TARGET_NUMBERS.format(low=float(found.y.min()), high=float(found.y.max()))
     names = ", ".join(found.classes[:10]) + (", ..." if len(found.classes) > 10 else "")
     return texts.TARGET_CLASSES.format(k=len(found.classes), names=names)

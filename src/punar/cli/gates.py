@@ -10,7 +10,10 @@ import typer
 
 from punar.cli import _options as o
 from punar.cli import _sequences, _series_autoencoders
+from punar.cli._answers import known_labels
 from punar.cli._items import refuse
+from punar.cli._panels import Given, takes
+from punar.cli._parts import load_parts
 from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
@@ -20,61 +23,45 @@ if TYPE_CHECKING:
     from punar.sources import UserSequences
 
 
+@takes(reading=o.DATA.without("size", "kind"))
 def gates(
     model: o.Model,
     data: o.Data,
+    reading: Given,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=words.GATES_OUT, show_default=False)],
     item: Annotated[int, typer.Option("--item", metavar="N", help=words.GATES_ITEM)] = 0,
     beside: Annotated[
         list[Path] | None, typer.Option("--beside", metavar="MODEL", help=words.GATES_BESIDE, show_default=False)
     ] = None,
-    target: o.Target = None,
-    text: o.Text = None,
-    path: o.PathColumn = None,
-    drop: o.Drop = None,
-    key: o.Key = None,
-    header: o.Header = None,
-    id_column: o.IdColumn = None,
-    time_column: o.TimeColumn = None,
-    skip_bad: o.SkipBad = False,
+    parts: o.Parts = None,
     force: o.Force = False,
 ) -> None:
     """Write the page, and print where the gradient goes."""
     check_file(out, (".html", ".htm"), "--out", may_replace=force)
-    import punar
     from punar.core.files import write_atomic
     from punar.inspection.gate_facts import gate_facts
     from punar.reporting.gates import html
 
-    fitted = punar.load(model)
-    others = [(place, punar.load(place)) for place in beside or []]
+    own = load_parts(parts)
+    fitted = own.load(model)
+    others = [(place, own.load(place)) for place in beside or []]
     _refuse_without_gates({model: fitted, **dict(others)})
-    reading = {
-        "target": target,
-        "text": text,
-        "path": path,
-        "drop": drop or (),
-        "key": key,
-        "header": header,
-        "skip_bad": skip_bad,
-    }
     if _series_autoencoders.reads_series(fitted):
-        columns = {"id_column": id_column, "time_column": time_column}
-        found, items = _series_autoencoders.read(data, reading | columns, fitted)
+        found, items = _series_autoencoders.read(data, reading, fitted, parts=own)
     else:
-        refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
-        found = _sequences.read_for(fitted, data, reading)
+        refuse(o.DATA.given(reading, "id_column", "time_column"), texts.ONLY_FOR_SERIES)
+        found = _sequences.read_for(fitted, data, reading, own.classes)
         items = _items(fitted, found)
-    labels = None if target is None and found.kind == "series" else found.labels()
+    labelled = reading["target"] is not None or found.kind != "series"
     if not 0 <= item < len(items):
         raise ParameterError(
             f"--item must be from 0 to {len(items) - 1}, got {item}: {data} has {len(items)} sequences."
         )
-    facts = gate_facts(fitted, items, item, name=_name(found, item), y=_known(fitted, labels))
+    facts = gate_facts(fitted, items, item, name=_name(found, item), y=_known(fitted, found, labelled))
     names = _apart([model, *(place for place, _ in others)])
     facts["flows"] = [{"model": names[0], **facts.pop("flow")}]
     for name, (_, other) in zip(names[1:], others, strict=True):
-        more = gate_facts(other, items, item, y=_known(other, labels))
+        more = gate_facts(other, items, item, y=_known(other, found, labelled))
         facts["flows"].append({"model": name, **more["flow"]})
     facts |= {"model": names[0], "data": found.name, "made": words.GATES_MADE.format(**_versions())}
     write_atomic(out, html(facts).encode())
@@ -102,14 +89,11 @@ def _items(fitted: Any, found: UserSequences) -> Any:
     return found.items
 
 
-def _known(fitted: Any, labels: Any) -> Any:
-    """Return the labels where the model can have learned them; other data may call its classes anything."""
-    if labels is None or not hasattr(fitted, "preparation_") or fitted.task == "forecasting":
+def _known(fitted: Any, found: UserSequences, labelled: bool) -> Any:
+    """Return the labels where the model can have learned them."""
+    if not labelled or not hasattr(fitted, "cell_"):
         return None
-    if hasattr(fitted, "classes_"):
-        names = {str(c): c for c in fitted.classes_.tolist()}
-        return [names[str(v)] for v in labels] if all(str(v) in names for v in labels) else None
-    return labels
+    return known_labels(fitted.fitted_.task, found)
 
 
 def _name(found: UserSequences, item: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from punar.cli._unfreeze import stages
 from punar.texts import cli as texts
 
 
@@ -20,20 +21,10 @@ def layers(
     """Show blocks."""
     import punar
 
-    table = punar.layers(name, depth=depth, unfreeze=_wanted(unfreeze or []))
+    table = punar.layers(name, depth=depth, unfreeze=stages(unfreeze))
     if json:
         from json import dumps
 
         typer.echo(dumps({"rows": table.rows, "totals": table.totals, "notes": table.notes}, indent=1))
     else:
         typer.echo(str(table))
-
-
-def _wanted(given: list[str]) -> Any:
-    """Turn ``--unfreeze`` words into what :func:`punar.layers` takes."""
-    if len(given) != 1:
-        return given or None
-    word = given[0]
-    if word.lstrip("-").isdecimal():
-        return int(word)
-    return word if word in ("all", "last") else given

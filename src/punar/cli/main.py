@@ -21,10 +21,12 @@ import typer
 
 import punar
 from punar import cli
+from punar.cli._panels import PanelCommand
 from punar.errors import PunarError
 from punar.texts import cli as texts
 
 _INTERRUPTED = 130
+_WIDTH = {"max_content_width": 110}  # of help; narrower where the terminal is
 
 
 def _version(wanted: bool) -> None:
@@ -50,7 +52,9 @@ def _make_app() -> typer.Typer:
         if name != "main" and not name.startswith("_"):
             command: Callable[..., Any] = getattr(import_module(f"punar.cli.{name}"), name)
             about, examples = (getattr(texts, f"{name.upper()}_{part}") for part in ("HELP", "EXAMPLES"))
-            app.command(name, help=about, epilog=examples, no_args_is_help=False)(command)
+            app.command(
+                name, cls=PanelCommand, context_settings=_WIDTH, help=about, epilog=examples, no_args_is_help=False
+            )(command)
     return app
 
 

@@ -10,6 +10,8 @@ import typer
 from punar.cli import _options as o
 from punar.cli import _series_autoencoders
 from punar.cli._items import refuse
+from punar.cli._panels import Given, takes
+from punar.cli._parts import load_parts
 from punar.cli._reading import read_for
 from punar.cli._writing import ROWS, check_file, check_new_folder, write_arrays, write_pictures, write_rows
 from punar.errors import ParameterError
@@ -23,33 +25,28 @@ if TYPE_CHECKING:
 _ARRAYS = (".npy", ".npz")
 
 
+@takes(reading=o.DATA.only("id_column", "time_column", "drop", "key", "header", "skip_bad"))
 def reconstruct(
     model: o.Model,
     data: o.Data,
+    reading: Given,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=texts.RECONSTRUCT_OUT, show_default=False)
     ] = None,
+    parts: o.Parts = None,
     force: o.Force = False,
-    drop: o.Drop = None,
-    key: o.Key = None,
-    header: o.Header = None,
-    id_column: o.IdColumn = None,
-    time_column: o.TimeColumn = None,
-    skip_bad: o.SkipBad = False,
 ) -> None:
     """Write reconstructions and print how good they are."""
     if out is not None:
         _check_out(out, may_replace=force)
-    import punar
-
-    fitted = punar.load(model)
-    columns = {"id_column": id_column, "time_column": time_column}
+    own = load_parts(parts)
+    fitted = own.load(model)
     if _series_autoencoders.reads_series(fitted):
-        reading = {"drop": drop or (), "key": key, "header": header, "skip_bad": skip_bad, **columns}
-        _series_autoencoders.reconstruct(fitted, data, out, reading)
+        _series_autoencoders.reconstruct(fitted, data, out, reading, own)
         return
-    refuse({"--id": id_column, "--time": time_column}, texts.ONLY_FOR_SERIES)
-    found, X = read_for(fitted, data, drop=drop, key=key, header=header, skip_bad=skip_bad)
+    refuse(o.DATA.given(reading, "id_column", "time_column"), texts.ONLY_FOR_SERIES)
+    given = {name: reading[name] for name in ("drop", "key", "header", "skip_bad")}
+    found, X = read_for(fitted, data, parts=own.classes, **given)
     if out is not None and found.kind != "images" and not out.suffix:
         raise ParameterError(f"--out must end in {', '.join((*ROWS, '.npz'))} for a table, got '{out}'.")
     if out is not None and found.kind == "images" and out.suffix and out.suffix.lower() not in _ARRAYS:

@@ -143,9 +143,8 @@ class ItemQuestion(Question):
 
     def learner(self, data: Reading, backbone: Any, n_train: int, device: str, **settings: Any) -> TransferLearner:
         """Return a transfer model for this data."""
-        task = "classification" if data.target == "classes" else "regression"
         epochs = epochs_for(n_train, _ROW_PASSES, _FEWEST_EPOCHS, _MOST_EPOCHS)
-        return TransferLearner(backbone, task, epochs=epochs, device=device, **settings)
+        return TransferLearner(backbone, data.task, epochs=epochs, device=device, **settings)
 
     def _name(self, value: Any) -> str:
         classes: list[str] = getattr(self, "_classes", [])

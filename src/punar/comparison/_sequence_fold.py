@@ -10,7 +10,7 @@ import torch
 
 from punar.core.runtime import as_usual, pick_device
 from punar.estimators.sequence_model import SequenceModel
-from punar.models.recurrent.fit import raw_of
+from punar.models.recurrent.passes import by_length
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import prepare_all
 
@@ -53,11 +53,11 @@ class SequenceFold:
                 device = pick_device(estimator.device)
                 facts = estimator.preparation_
                 prepared = prepare_all(facts, facts.check(some, "compare"), "compare")
-                rows = SequenceRows(prepared, torch.zeros(len(prepared)), None, device)
+                rows = SequenceRows(prepared, None, None, device)
                 self._ready = (estimator, estimator.module_.to(device), rows)
                 self.steps = int(rows.lengths.sum())
             _, module, rows = self._ready
-            return raw_of(module, rows, torch.arange(len(rows)))
+            return by_length(module, rows, torch.arange(len(rows)), lambda batch, _: list(module(batch).cpu()))
 
     @property
     def timed(self) -> int:

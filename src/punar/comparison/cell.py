@@ -176,7 +176,7 @@ class Cell(Question):
         assert isinstance(data, SequenceReading)
         epochs = _epochs(n_train * float(data.lengths.mean()))
         own: dict[str, Any] = {
-            "task": "classification" if data.target == "classes" else "regression",
+            "task": data.task,
             "kind": KINDS[data.kind],
             "missing": "mask" if data.missing else "refuse",
             "epochs": epochs,

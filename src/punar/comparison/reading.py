@@ -13,6 +13,7 @@ from punar.texts import compare as texts
 _KINDS = ("table", "images")
 # Numbers with more distinct values than this, and fewer rows than this per value, are measurements, not classes.
 _MANY_VALUES = 20
+_TASKS = {"classes": "classification", "numbers": "regression"}
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Reading:
     def size(self) -> int:
         """Numbers per row."""
         return int(np.prod(self.X.shape[1:]))
+
+    @property
+    def task(self) -> str:
+        """The task that suits the labels; there must be some."""
+        return _TASKS[str(self.target)]
 
     def describe(self) -> str:
         """Return one sentence that says how the data was read."""

@@ -165,8 +165,11 @@ def _read(X: Any, where: str, names: tuple[str, ...], id_column: str | None, tim
             raise DataError(f"{where}: Found X with 0 series while a minimum of 1 is required.")
         many = _many(list(X.values()), where)
         return Panel(many.items, False, many.flat, ids=list(X.keys()), times=many.times, clocks=many.clocks)
-    if torch.is_tensor(X):
-        X = X.numpy(force=True)
+    return _unnamed(X.numpy(force=True) if torch.is_tensor(X) else X, where)
+
+
+def _unnamed(X: Any, where: str) -> Panel:
+    """Return what an array or a list holds: one series, or many."""
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim in (1, 2):
         return _one(X, where)
     if isinstance(X, np.ndarray) and X.dtype != object:

@@ -46,7 +46,8 @@ class Sequences:
 def kind_of(X: Any, where: str) -> str:
     """Return what X holds: "series", "texts" or "sounds".
 
-    Numbers are series, text and lists of words are texts, paths of wav and flac files and pairs (samples, rate) are sounds.
+    Numbers are series, text and lists of words are texts, paths of wav and flac files and pairs (samples, rate) are
+    sounds.
 
     Raises
     ------

@@ -149,7 +149,9 @@ def _answer(model: Any, one: Any) -> str | None:
     answer = np.asarray(model.predict(one))[0]
     if hasattr(model, "classes_") and np.ndim(answer) == 0:
         return texts.CLASS.format(name=answer, share=float(model.predict_proba(one)[0].max()))
-    return texts.NUMBERS.format(values=", ".join(f"{v:.4g}" for v in np.atleast_1d(answer)))
+    values = np.atleast_1d(answer)
+    # A tagger's are labels, one for each word or step.
+    return texts.NUMBERS.format(values=", ".join(str(v) if values.dtype.kind in "UO" else f"{v:.4g}" for v in values))
 
 
 def _target(model: Any, given: Any) -> str:

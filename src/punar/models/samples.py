@@ -6,7 +6,7 @@ are windows, the split is by item, and the answers of an item's windows are merg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.preparations import Preparation, Sample, SampleOf
-from punar.tasks import Targets, Task, VectorTask
+from punar.tasks import Column, Targets, Task, VectorTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +112,29 @@ class Samples:
         return found
 
 
+def answered(task: Task, run: Callable[[Tensor], Any], shown: Column, traces: Sequence[Tensor | None]) -> list[Any]:
+    """Return what a head says of each sample, from what it sees of them.
+
+    Parameters
+    ----------
+    task : Task
+    run : callable
+        The head: what it sees of some samples -> raw outputs.
+    shown : Tensor of shape (n, width), or sequence of Tensor
+        A row for each sample; where each has tokens of its own number, (t, width), they run one by one.
+    traces : sequence
+        Of the samples.
+    """
+
+    def net(rows: Tensor) -> Callable[[Any], Any]:
+        return lambda _: run(rows)
+
+    if isinstance(shown, Tensor):
+        return task.answer(net(shown), {}, traces)
+    pairs = zip(shown, traces, strict=True)
+    return [part for rows, trace in pairs for part in task.answer(net(rows[None]), {}, [trace])]
+
+
 class Placed:
     """Targets in the samples' coordinates, batch by batch.
 
@@ -136,13 +159,13 @@ class Placed:
     def take(self, index: Tensor, batch: Any) -> dict[str, Tensor]:
         """Return the targets of some samples as one batch, on the CPU."""
         if self._whole:
-            # One item is one sample, and a row is a row.
-            return dict(self._targets.take(self._samples.item[index]).columns)  # type: ignore[arg-type]
+            # One item is one sample, and a row is a row: this runs at every step.
+            return {k: column[index] for k, column in self._targets.columns.items() if isinstance(column, Tensor)}
         return self._task.collate([self._each[i] for i in index.tolist()], batch)
 
     def columns(self, index: Tensor) -> dict[str, Any]:
         """Return the placed targets of some samples by name, as :meth:`punar.tasks.Task.start` takes them."""
         if self._whole:
-            return dict(self._targets.take(self._samples.item[index]).columns)
+            return dict(self._targets.take(index).columns)
         some = [self._each[i] for i in index.tolist()]
         return {name: [each[name] for each in some] for name in (some[0] if some else {})}

@@ -72,7 +72,7 @@ class Words(Preparation):
         """Return int32 numbers (words, most), 0 after the last of each word; at least one row."""
         rows = [_numbers(word, self.buckets, self.most) for word in self._split(item)]
         # An empty text has one step that says nothing.
-        return torch.from_numpy(np.array(rows or [[0] * self.most], dtype=np.int32))
+        return torch.from_numpy(np.array(rows or [(0,) * self.most], dtype=np.int32))
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the item as one sample, each word at a step of its own."""

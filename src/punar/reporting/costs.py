@@ -14,6 +14,12 @@ _LEAST = 1e-3
 _NAME = 150.0  # width of a name
 
 
+def _ones_and_threes(low: float, high: float) -> list[float]:
+    """Return 1, 3, 10, 30, ... between two powers of ten."""
+    every = [step * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for step in (1, 3)]
+    return [value for value in every if low - 1e-9 <= math.log10(value) <= high + 1e-9]
+
+
 def trade(facts: dict[str, Any]) -> Markup | None:
     """Return the first metric against the cost that the question names, a dot and its interval per candidate."""
     key = facts.get("trade")
@@ -46,12 +52,9 @@ def trade(facts: dict[str, Any]) -> Markup | None:
     for tick in svg.ticks(low, high, 5):
         parts += [svg.line(left, y(tick), right, y(tick), "grid")]
         parts += [svg.text(left - 8, y(tick) + 4, f"{tick:g}", "small", "end")]
-    for power in range(math.floor(low_x), math.ceil(high_x) + 1):
-        for step in (1, 3):
-            value = step * 10.0**power
-            if low_x - 1e-9 <= math.log10(value) <= high_x + 1e-9:
-                parts += [svg.line(x(value), top, x(value), bottom, "grid")]
-                parts += [svg.text(x(value), bottom + 16, f"{value:g}", "small", "middle")]
+    for value in _ones_and_threes(low_x, high_x):
+        parts += [svg.line(x(value), top, x(value), bottom, "grid")]
+        parts += [svg.text(x(value), bottom + 16, f"{value:g}", "small", "middle")]
     parts.append(svg.text(right, bottom + 34, texts.COLUMN_OF[key], "small", "end"))
     best = facts["verdicts"][metric["key"]]["best"]
     taken: list[tuple[float, float]] = []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from punar.sources._items import read_items as read_items
     from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
     from punar.sources._kinds import kind_of as kind_of
+    from punar.sources._labels import TASK_OF as TASK_OF
     from punar.sources._memory import available_bytes as available_bytes
     from punar.sources._memory import size_text as size_text
     from punar.sources._readable import leave_out_unreadable as leave_out_unreadable
@@ -45,6 +46,7 @@ _HOME = {
     "Request": "_source",
     "SEQUENCE_KINDS": "_sequences",
     "Source": "_source",
+    "TASK_OF": "_labels",
     "UserData": "_userdata",
     "UserItems": "_userdata",
     "UserSequences": "_userdata",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from punar.tasks._task import Column as Column
     from punar.tasks._task import Meter as Meter
     from punar.tasks._task import Net as Net
+    from punar.tasks._task import Table as Table
     from punar.tasks._task import Task as Task
     from punar.tasks._task import Term as Term
     from punar.tasks._vector import VectorTask as VectorTask
@@ -24,6 +25,7 @@ _HOME = {
     "Meter": "_task",
     "Net": "_task",
     "RowsMeter": "_meter",
+    "Table": "_task",
     "Targets": "_targets",
     "Task": "_task",
     "Term": "_task",

@@ -30,6 +30,7 @@ from punar.errors import NotSupportedError, ParameterError
 from punar.preparations import Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
+from punar.texts import predictions as texts
 
 Net = Callable[[Mapping[str, Tensor]], Any]
 Column = Tensor | Sequence[Tensor]
@@ -43,6 +44,21 @@ class Term(NamedTuple):
 
     mean: Tensor
     weight: float
+
+
+class Table(NamedTuple):
+    """Predictions as the rows of a table; see :meth:`Task.table`.
+
+    Attributes
+    ----------
+    item : ndarray of shape (rows,)
+        Which item each row is about, from 0.
+    columns : mapping of str
+        A value for each row, by the column's name.
+    """
+
+    item: np.ndarray
+    columns: dict[str, Any]
 
 
 class Meter(Protocol):
@@ -234,6 +250,18 @@ class Task(BaseEstimator, ABC):
     @abstractmethod
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> Any:
         """Return answers in the user's terms: what ``predict`` gives."""
+
+    def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
+        """Return what a file of predictions shows: by default a row for each item, with its prediction.
+
+        Parameters
+        ----------
+        answers : sequence
+            Encoded, one for each item.
+        items : sequence
+            What the preparation's ``check`` made of X.
+        """
+        return Table(np.arange(len(items)), {texts.PREDICTION: list(self.predictions(answers, items))})
 
     @abstractmethod
     def constant(self, targets: Targets) -> list[Any]:

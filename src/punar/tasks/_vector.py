@@ -16,7 +16,8 @@ from punar.preparations import Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._meter import RowsMeter
 from punar.tasks._targets import Targets
-from punar.tasks._task import Column, Net, Task, Term
+from punar.tasks._task import Column, Net, Table, Task, Term
+from punar.texts import predictions as texts
 
 
 class VectorTask(Task):
@@ -123,6 +124,22 @@ class VectorTask(Task):
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> np.ndarray:
         """Return classes, numbers or indicators, an array with a row per item."""
         return self.decode(_rows(answers, self.outputs))
+
+    def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
+        """Return a row for each item: its prediction, and where the task has them the probability of each class."""
+        found = self.predictions(answers, items)
+        if found.ndim == 1:
+            columns: dict[str, Any] = {texts.PREDICTION: found}
+        else:
+            columns = {f"{texts.PREDICTION} {i}": found[:, i] for i in range(found.shape[1])}
+        return Table(np.arange(len(items)), columns | self._probabilities(answers))
+
+    def _probabilities(self, answers: Sequence[Any]) -> dict[str, np.ndarray]:
+        proba, classes = getattr(self, "proba", None), getattr(self, "classes_", None)
+        if proba is None or classes is None:
+            return {}
+        sure = proba(_rows(answers, self.outputs))
+        return {texts.PROBABILITY.format(name=name): sure[:, i] for i, name in enumerate(classes)}
 
     def constant(self, targets: Targets) -> list[Any]:
         """Return the same row for every item; see :meth:`constant_row`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,9 @@ from torch.nn import functional as F
 from punar.errors import DataError, shown
 from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
+from punar.tasks._task import Table
 from punar.tasks._vector import VectorTask
+from punar.texts import predictions as texts
 
 
 class Multilabel(VectorTask):
@@ -105,6 +108,13 @@ class Multilabel(VectorTask):
     def proba(self, raw: Tensor) -> np.ndarray:
         """Return each label's probability, (n, labels)."""
         return torch.sigmoid(raw.double()).cpu().numpy()
+
+    def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
+        """Return a row for each item: its labels in one field, and the probability of each label."""
+        chosen = self.predictions(answers, items)
+        named = ["; ".join(str(name) for name in self.classes_[row == 1]) for row in chosen]
+        columns = {texts.PREDICTION: np.array(named, dtype=object)}
+        return Table(np.arange(len(items)), columns | self._probabilities(answers))
 
     def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the micro-averaged F1."""

@@ -19,7 +19,8 @@ from punar.tasks._entities import EntityMeter, are_entity_tags, entities_of
 from punar.tasks._linear_head import LinearHead, fit_logistic_of_some
 from punar.tasks._meter import ShareMeter
 from punar.tasks._targets import Targets
-from punar.tasks._task import Column, Meter, Net, Task, Term
+from punar.tasks._task import Column, Meter, Net, Table, Task, Term
+from punar.texts import predictions as texts
 
 _IGNORED = -100
 _WORD, _BEGIN, _END, _OWN = range(4)  # columns of a trace
@@ -254,6 +255,32 @@ class Tagging(Task):
         found = [labels[tags.numpy()] for tags in answers]
         alike = len({len(tags) for tags in found}) == 1
         return np.stack(found) if self.whole_ and alike else found
+
+    def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
+        """Return a row for each token, for each step, or for each span that was found.
+
+        Raises
+        ------
+        DataError
+            The items are texts where the model learned lists of tokens, or the other way round.
+        """
+        for i, item in enumerate(items):
+            if isinstance(item, str) != (self.form_ == "spans"):
+                found, learned = ("a text", "lists of tokens") if isinstance(item, str) else ("no text", "whole texts")
+                raise DataError(f"item {i} is {found}, but this model was fitted on {learned}. Give it the same.")
+        predicted = self.predictions(answers, items)
+        lengths = [len(own) for own in predicted]
+        rows = [label for own in predicted for label in own]
+        if self.form_ == "spans":
+            pieces = [items[i][a:b] for i, own in enumerate(predicted) for a, b, _ in own]
+            columns = dict(zip((texts.START, texts.END, texts.LABEL), zip(*rows, strict=True), strict=True))
+            columns = columns or {texts.START: (), texts.END: (), texts.LABEL: ()}
+            return Table(np.repeat(np.arange(len(items)), lengths), {**columns, texts.TEXT: pieces})
+        numbers = [k for length in lengths for k in range(length)]
+        shown = {texts.STEP: numbers} if self.form_ == "steps" else {texts.NUMBER: numbers}
+        if self.form_ == "tokens":
+            shown[texts.TOKEN] = [token for item in items for token in item]
+        return Table(np.repeat(np.arange(len(items)), lengths), {**shown, texts.LABEL: rows})
 
     def constant(self, targets: Targets) -> list[Any]:
         """Return the label that alone scores best at every token; of spans none, which scores 0."""

@@ -23,36 +23,7 @@ and the message says how; 130 interrupted.
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
 
-# -- options that several commands share
-
-DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings."
-DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
-MODEL = "A folder that `punar fit` or punar.save has written."
-TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
-DROP = "Leave this column out. May be given several times."
-KEY = "npz: the array that holds the rows."
-HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
-SIZE = "Pictures: the size to bring them to, as 32 or 24x32 (height x width)."
-KIND = "How an array is read: table or images."
-SKIP_BAD = "Leave out rows with missing values and items that cannot be read, and say how many."
-TEXT = "The column of texts. Without it punar looks for one."
-PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
-WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
-CELL = "A recurrent network from scratch, by its cell: rnn, gru, lstm, min_gru or min_lstm."
-HIDDEN_SIZE = "Hidden units of a cell. Default: 64."
-HORIZON = "Forecasting: how many steps to forecast."
-CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
-SEASON = "Forecasting: steps of a season, as 12 for months of a year. Without it punar looks."
-ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
-MISSING = (
-    "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
-)
-TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
-LATENT_DIM = "How many numbers a row is reduced to."
-SEED = "Fixes everything random."
-DEVICE = "auto, cpu, cuda, cuda:N or mps."
-QUIET = "No progress on the terminal."
-FORCE = "Replace what is there."
+PARTS_NEEDED = "{error} On the command line: --parts FILE, the Python file that defines it."
 
 # -- compare
 
@@ -102,13 +73,14 @@ REPORT_NAME = "punar-{name}-report.html"
 
 FIT_HELP = """Train an autoencoder, a pretrained network on labels, or a recurrent network, and save it.
 
-Without --backbone, --task and --cell: an autoencoder. With --backbone or --task: a classifier or regressor of labelled
-pictures, texts or recordings on a pretrained network. With --cell: a recurrent network from scratch for labelled texts,
-recordings or series, and with --task forecasting for what comes next. Prints whether it learned: beside PCA or
-untrained networks, or the answer that looks at nothing.
+Without --backbone, --task and --cell: an autoencoder. With --backbone or --task: a pretrained network for labelled
+pictures, texts, recordings or tokens. With --cell: a recurrent network from scratch for labelled texts, tokens,
+recordings or series. With --task forecasting: what comes next in series. Prints whether it learned, beside baselines:
+PCA, the majority class or the mean.
 
 Series are tables with a row for each step (--id says which series a row belongs to, --time when it was), or npy and npz
-arrays (n, time, channels).
+arrays (n, time, channels). Labels of tokens stand in conll files: a token and its label on each line, a blank line
+between sentences.
 """
 FIT_EXAMPLES = """\b
 Examples:
@@ -121,33 +93,25 @@ Examples:
   punar fit reviews.csv --target stars --cell lstm --out reviews-model
   punar fit sounds/ --cell gru --out sounds-model
   punar fit steps.csv --cell gru --id walk --time second --target label --out walks-model
+  punar fit steps.csv --cell gru --task tagging --id walk --target gait --out gaits-model
   punar fit sales.csv --task forecasting --horizon 12 --out sales-model
+  punar fit words.conll --task tagging --out names-model
+  punar fit words.conll --task tagging --cell lstm --out names-model
   punar fit machines.csv --network lstm --id machine --time hour --out machines-model
+  punar fit data.jsonl --parts mine.py --task weigh_words --backbone letters --out m
 """
 FIT_OUT = "The model folder to write."
-OBJECTIVE = "What an autoencoder learns: reconstruction (the default), sparse, denoising or variational."
-NETWORK = (
-    "The shape of its encoder and decoder: dense (the default), conv for pictures, or a recurrent one for series: "
-    "lstm, gru, rnn, min_gru, min_lstm."
+TASK = (
+    "classification, regression, multilabel (several labels in a field, as red; round), tagging (a label per token or "
+    "step) or forecasting. Default: by the target."
 )
-FIT_BACKBONE = "A pretrained network (see: punar models), or a folder. Default with --task: starter, minilm for texts."
-TASK = "classification, regression or multilabel (several labels in a field, as red; round). Default: by the target."
-STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
-UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
-AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror."
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
+ONLY_FORECASTS = "--horizon, --context and --season need --task forecasting."
 FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."
-SCALING = "auto, standard, global or none."
-EPOCHS = "Largest number of passes over the rows."
-BATCH_SIZE = "Rows per step. Without it, a number that suits the size of DATA."
-LEARNING_RATE = "Peak of the learning rate."
-PATIENCE = "Stop after so many epochs without a better held-out loss."
-CHECKPOINT = "A folder to save progress in. The same command given again goes on from there."
-STRICT = "Fail where the model does not beat the constant answer."
 FIT_REPORT = "{verdict}"
 FIT_SAVED = "Saved: {path}"
 FIT_NEXT = "Next: {command}"
@@ -164,16 +128,19 @@ FIT_ROWS = (
 
 # -- transform and reconstruct
 
-PREDICT_HELP = """Write what a model predicts for DATA.
+PREDICT_HELP = """Write what a model predicts for DATA, to a file or without --out to the terminal.
 
-One row for each item: its file or number, the prediction and, for classes, the probability of each. A forecasting model
-writes a row for each step to come, with an interval, after the end of DATA, or without DATA after the end of the series
-that it was fitted on.
+One row for each item: its file or number, the prediction and, for classes, the probability of each. A tagger of tokens
+writes a token and its label on each line, with a blank line between sentences; a tagger of series a row for each step.
+A forecasting model writes a row for each step to come, with an interval, after the end of DATA, or without DATA after
+the end of the series that it was fitted on. Where DATA has labels, the score is printed too.
 """
 PREDICT_EXAMPLES = """\b
 Examples:
   punar predict photos-model new-photos/ --out preds.csv
   punar predict reviews-model reviews.csv --out preds.parquet --skip-bad
+  punar predict names-model new.txt
+  punar predict names-model test.conll --out found.conll
   punar predict sales-model --out forecast.csv
 """
 PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
@@ -181,11 +148,11 @@ PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. On
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
 FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
 FORECAST_NO_INTERVAL = "No intervals: {reason}"
-PREDICT_OUT = "A .csv, .tsv or .parquet file."
-PREDICTION, PROBABILITY = "prediction", "probability {name}"
+PREDICT_OUT = "A .csv, .tsv or .parquet file; of tokens also .conll, .tsv or .txt. Without it, the terminal."
 PREDICTED = "{n:,} predictions"
 PREDICT_SCORE = "{metric} on the labels of DATA: {score:.4f}"
-PREDICT_METRICS = {"classification": "Accuracy", "regression": "R²"}
+METRICS = {"accuracy": "Accuracy", "r2": "R²", "entity_f1": "Entity F1"}
+TRANSFORM_NOT_STEPS = "This model has features for each token or step, and a table has one row for each item."
 KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
 

@@ -28,7 +28,7 @@ from punar.tasks import Targets
 from punar.training import checkpoint as checkpoints
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
-from punar.training.loop import Loop
+from punar.training.loop import Loop, Losses
 
 _MEASURE = 101  # stream of the seed
 
@@ -68,7 +68,7 @@ def auto_batch_size(n: int) -> int:
 def run(
     estimator: Any,
     module: nn.Module,
-    losses: Callable[..., dict[str, Tensor]],
+    losses: Losses,
     epoch_end: Callable[..., None] | None,
     rows: TensorRows | DatasetRows,
     index: tuple[Tensor, Tensor],

@@ -9,13 +9,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from punar.backbones import View
-from punar.cells import POOLINGS, Cell, Pool, Stack, build_encoder, check_design, lengths_of, pooled, steps_of
+from punar.cells import POOLINGS, Cell, Pool, Stack, build_encoder, lengths_of, pooled, steps_of
 from punar.core.runtime import mix, seeded
 
 __all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
 _BUILD = 200  # stream of the seed
 BuildHead = Callable[[View, int | None], nn.Module]
-_MOST = 2**24  # outputs of a stored model
 
 
 @dataclass(frozen=True)
@@ -47,15 +46,6 @@ class Design:
     pooling: str
     outputs: int
 
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> Design:
-        """Rebuild from :meth:`facts`, trusting nothing; ValueError, KeyError or TypeError where it is not that."""
-        design = cls(**facts)
-        check_design(asdict(design))
-        if type(design.outputs) is not int or not 1 <= design.outputs <= _MOST:
-            raise ValueError(f"outputs must be an integer in [1, {_MOST}], found {design.outputs}")
-        return design
-
     def facts(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
@@ -75,7 +65,7 @@ class Design:
                 return self.build(cell, None, head)
         encoder = build_encoder(cell, self.facts())
         width = encoder.stack.output_width
-        view = View("tokens" if self.pooling == "steps" else "vector", (width,), SequenceModule.features)
+        view = View("tokens" if self.pooling == "steps" else "vector", (width,), _features)
         layer = nn.Linear(width, self.outputs) if head is None else head(view, None)
         return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, layer)
 
@@ -107,3 +97,8 @@ class SequenceModule(nn.Module):
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the pooled state, (n, hidden size times directions), or the states of every step, (n, t, ...)."""
         return pooled(self.embed, self.stack, self.pool, steps_of(batch), lengths_of(batch))
+
+
+def _features(module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    assert isinstance(module, SequenceModule)
+    return module.features(batch)

@@ -97,32 +97,6 @@ class SequenceRows:
         start = int(self._starts[i])
         return self._steps[start : start + int(self.lengths[i])]
 
-    @property
-    def tokens(self) -> int:
-        """One more than the largest token there is."""
-        return int(self._steps.max()) + 1
-
-    def statistics(self, index: Tensor) -> Tensor:
-        """Return what a row of a table would keep of each sequence, (n, 6 d) on the CPU, in float32.
-
-        Mean, deviation, minimum, maximum, first and last value of each channel.
-        """
-        size = max(1, _MOST_NUMBERS // (8 * self._longest * self._steps[0].numel()))  # some copies at a time
-        return torch.cat([self._statistics(some) for some in index.split(size)])
-
-    def _statistics(self, index: Tensor) -> Tensor:
-        lengths = self.lengths[index]
-        ends = lengths.cumsum(0)
-        first = (self._starts[index.to(self._device)].cpu() - ends + lengths).repeat_interleave(lengths)
-        x = self._steps[(first + torch.arange(int(ends[-1]))).to(self._device)].cpu()
-
-        def each(values: Tensor, reduce: str) -> Tensor:
-            return torch.segment_reduce(values, reduce, lengths=lengths)
-
-        mean = each(x, "mean")
-        deviation = each((x - mean.repeat_interleave(lengths, 0)).square(), "mean").sqrt()
-        return torch.cat([mean, deviation, each(x, "min"), each(x, "max"), x[ends - lengths], x[ends - 1]], 1)
-
     def typical(self, index: Tensor) -> Tensor:
         """Return the one of these rows whose length is the median, as an index of one row."""
         return sorted_by_length(self.lengths, index)[len(index) // 2].reshape(1)

@@ -12,7 +12,7 @@ from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.features import cache as caches
 from punar.features import frozen
-from punar.models.samples import Samples
+from punar.models.samples import Samples, answered
 from punar.models.transfer.fit import Fitted
 from punar.texts import fit as texts
 
@@ -36,13 +36,8 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
     shown = _shown(estimator, fitted, items, samples, where)
     head: nn.Module = fitted.module.head.to(pick_device(estimator.device))
     every = torch.arange(len(samples))
-    parts: list[Any] = []
     with as_usual(), torch.no_grad():
-        if isinstance(shown, Tensor):
-            parts = task.answer(lambda _: _run(head, shown), {}, samples.traces(every))
-        else:
-            for i, each in enumerate(shown):
-                parts += task.answer(lambda _, row=each: _run(head, row[None]), {}, samples.traces(every[i : i + 1]))
+        parts = answered(task, lambda rows: _run(head, rows), shown, samples.traces(every))
     return samples.merged(task, parts, every, items), items
 
 

@@ -1,0 +1,143 @@
+"""What a model predicts, as a file or on the terminal, and how right it is where the data has labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from punar.cli._writing import frame_text, write_frame, write_text
+from punar.errors import DataError, ParameterError
+from punar.texts import cli as texts
+from punar.texts import predictions as names
+
+if TYPE_CHECKING:
+    from punar.sources import UserItems, UserSequences
+
+TABLES = (".csv", ".tsv", ".parquet")
+TOKENS = (".conll", ".tsv", ".txt")
+
+
+def reads_tokens(task: Any) -> bool:
+    """Return whether a fitted task has labels per token of lists, so that files are read as one token per line."""
+    return task.target_form == "sequences" and getattr(task, "form_", None) == "tokens"
+
+
+def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | None) -> None:
+    """Write predictions, and print how many are right.
+
+    Parameters
+    ----------
+    fitted : TransferLearner or SequenceModel
+    found : UserItems or UserSequences
+    out : Path or None
+        None prints the predictions on stdout, and all else on stderr.
+
+    Raises
+    ------
+    ParameterError
+        The file's suffix is not for what the model predicts.
+    """
+    task = fitted.fitted_.task
+    tokens = reads_tokens(task)
+    known = (*TABLES, *TOKENS) if tokens else TABLES
+    if out is not None and out.suffix.lower() not in known:
+        raise ParameterError(f"--out must end in {', '.join(dict.fromkeys(known))} for this model, got '{out}'.")
+    answers, items = _answers(fitted, found.items)
+    table = task.table(answers, items)
+    columns = _titled(found, table)
+    as_tokens = tokens and {names.TOKEN, names.LABEL} <= table.columns.keys()
+    if as_tokens and (out is None or out.suffix.lower() in TOKENS):
+        text = _lines(table.item, table.columns[names.TOKEN], table.columns[names.LABEL])
+        write_text(out, text) if out is not None else typer.echo(text, nl=False)
+    elif out is not None:
+        write_frame(out, columns)
+    else:
+        typer.echo(frame_text(columns), nl=False)
+    if out is not None:
+        typer.echo(texts.WRITTEN.format(path=out, what=texts.PREDICTED.format(n=len(found))))
+    line = _score(task, found, task.predictions(answers, items))
+    if line:
+        typer.echo(line, err=out is None)
+
+
+def _answers(fitted: Any, X: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return an encoded answer for each item, and the items: from one pass, whatever the table shows of them."""
+    import punar
+    from punar.models.recurrent import answer as recurrent
+    from punar.models.transfer import answer as transfer
+
+    model = recurrent if isinstance(fitted, punar.SequenceModel) else transfer
+    found: tuple[Sequence[Any], Sequence[Any]] = model.answers(fitted, fitted.fitted_, X, "predict")
+    return found
+
+
+def _titled(found: UserItems | UserSequences, table: Any) -> dict[str, Any]:
+    """Return the table's columns after those that say which item, and for steps which time."""
+    import numpy as np
+
+    own = list(found.row_names) or [str(i) for i in range(len(found))]
+    first: dict[str, Any] = {found.row_title: np.array(own, dtype=object)[table.item]}
+    time = getattr(found, "time_column", None)
+    if time is not None and len(table.item) == len(found.items) > len(own):
+        first[time] = _times(found, time)
+
+    def free(name: str) -> str:
+        return free(f"{name} (punar)") if name in first else name
+
+    return first | {free(name): values for name, values in table.columns.items()}
+
+
+def _times(found: Any, time: str) -> Any:
+    """Return the times of the steps of a long table, in the order of its series and steps."""
+    from punar.data import long_table
+
+    order, _, _ = long_table.in_order(found.items, found.name, found.id_column, time)
+    return found.items[time].to_numpy()[order]
+
+
+def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) -> str:
+    """Return one token and its label per line, with a blank line after each sentence."""
+    lines, before = [], None
+    for at, token, label in zip(item, tokens, labels, strict=True):
+        if any(c in f"{token}{label}" for c in "\t\n\r"):
+            raise DataError(f"sentence {at}: the token {token!r} holds a tab or a line break; write a .csv file.")
+        if before is not None and at != before:
+            lines.append("")
+        lines.append(f"{token}\t{label}")
+        before = at
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _score(task: Any, found: UserItems | UserSequences, predictions: Any) -> str:
+    """Return a line on how right the predictions are, where the labels are the model's own."""
+    import numpy as np
+
+    # The columns of sets of labels follow the file, not the model.
+    truth = None if task.target_form == "sets" else known_labels(task, found)
+    if truth is None:
+        return ""
+    metric = texts.METRICS.get(task.metric, task.metric)
+    if task.target_form == "amounts" and len(truth) < 2:
+        raise DataError(f"{found.name}: {metric} needs at least 2 items with labels; leave out --target.")
+    score = float(task.score(truth if isinstance(truth, list) else np.asarray(truth), predictions))
+    return texts.PREDICT_SCORE.format(metric=metric, score=score)
+
+
+def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
+    """Return the labels of data as the model knows them; None where there are none, or others than it learned.
+
+    Subfolders of new data may be called anything.
+    """
+    from punar.sources import TASK_OF
+
+    labels = found.labels()
+    if labels is None or found.target_kind != TASK_OF.get(task.target_form):
+        return None
+    classes = getattr(task, "classes_", None)
+    if classes is None or task.target_form != "classes":
+        return labels
+    known: Mapping[str, Any] = {str(c): c for c in classes.tolist()}
+    return [known[str(v)] for v in labels] if all(str(v) in known for v in labels) else None

@@ -1,0 +1,78 @@
+"""What one ``punar fit`` asks for, and how it ends."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from punar.cli._panels import Given
+from punar.cli._parts import Parts
+from punar.texts import cli as texts
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked.
+
+    Attributes
+    ----------
+    data : str
+    out : Path
+        Checked.
+    task : str or None
+        None takes what suits the labels.
+    parts : Parts
+    reading, transfer, sequences, autoencoder, training : dict
+        The options of each panel, by name.
+    """
+
+    data: str
+    out: Path
+    task: str | None
+    parts: Parts
+    reading: Given
+    transfer: Given
+    sequences: Given
+    autoencoder: Given
+    training: Given
+
+    @property
+    def task_class(self) -> Any:
+        """The class of the task; None where none was named."""
+        return None if self.task is None else self.parts.cls("tasks", self.task)
+
+    @property
+    def form(self) -> str | None:
+        """How the task reads its targets; None tells it by content."""
+        return None if self.task is None else str(self.task_class.target_form)
+
+    def task_for(self, found: Any) -> Any:
+        """Return the task for an estimator: the named one, else what suits the labels that were found."""
+        return str(found.target_kind) if self.task is None else self.parts.part("tasks", self.task)
+
+    def settings(self, *others: Given) -> Given:
+        """Return an estimator's settings: those of training and of ``others`` that were given."""
+        training = {name: value for name, value in self.training.items() if name not in ("checkpoint", "quiet")}
+        every = training | {name: value for other in others for name, value in other.items()}
+        given = {name: value for name, value in every.items() if value is not None}
+        return given | {"verbose": 0 if self.training["quiet"] else 1}
+
+    def columns(self) -> list[str]:
+        """Return the options that name the columns of items again."""
+        column = {"--text": self.reading["text"], "--path": self.reading["path"]}
+        return [word for option, value in column.items() if value for word in (option, value)]
+
+    def finish(self, model: Any, lines: Sequence[str], command: Sequence[str]) -> None:
+        """Save, and print the verdict, ``lines``, and the command that comes next."""
+        import punar
+
+        punar.save(model, self.out)
+        for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *lines]:
+            typer.echo(line)
+        typer.echo(texts.FIT_SAVED.format(path=self.out))
+        typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", *command, *self.parts.words()])))

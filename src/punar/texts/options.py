@@ -1,0 +1,73 @@
+"""What the command line says of options and arguments that several commands share, panel by panel."""
+
+from __future__ import annotations
+
+DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings."
+DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
+MODEL = "A folder that `punar fit` or punar.save has written."
+FORCE = "Replace what is there."
+PARTS = (
+    "A Python file with parts of your own, which is run: classes of tasks, preparations, sources, backbones, cells, "
+    "objectives and networks can then be named as the class or as its name in lower case. May be given several times."
+)
+
+# -- how DATA is read
+
+PANEL_DATA = "Data"
+TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
+TEXT = "The column of texts. Without it punar looks for one."
+PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
+ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
+TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
+DROP = "Leave this column out. May be given several times."
+KEY = "npz: the array that holds the rows."
+HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
+SIZE = "Pictures: the size to bring them to, as 32 or 24x32 (height x width)."
+KIND = "How an array is read: table or images."
+SKIP_BAD = "Leave out rows with missing values and items that cannot be read, and say how many."
+
+# -- pretrained networks
+
+PANEL_TRANSFER = "Transfer learning"
+BACKBONE = "A pretrained network (see: punar models), or a folder. Default with --task: starter, minilm for texts."
+WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
+STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
+UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
+AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror."
+
+# -- recurrent networks
+
+PANEL_SEQUENCES = "Sequences"
+CELL = "A recurrent network from scratch, by its cell: rnn, gru, lstm, min_gru or min_lstm."
+HIDDEN_SIZE = "Hidden units of a cell. Default: 64."
+BIDIRECTIONAL = "Whether a second network reads from the end. Without it, what suits the task: taggers do."
+MISSING = (
+    "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
+)
+HORIZON = "Forecasting: how many steps to forecast."
+CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
+SEASON = "Forecasting: steps of a season, as 12 for months of a year. Without it punar looks."
+
+# -- autoencoders
+
+PANEL_AUTOENCODER = "Autoencoder"
+OBJECTIVE = "What an autoencoder learns: reconstruction (the default), sparse, denoising or variational."
+NETWORK = (
+    "The shape of its encoder and decoder: dense (the default), conv for pictures, or a recurrent one for series: "
+    "lstm, gru, rnn, min_gru, min_lstm."
+)
+LATENT_DIM = "How many numbers a row is reduced to."
+SCALING = "auto, standard, global or none; of series too."
+
+# -- training
+
+PANEL_TRAINING = "Training"
+EPOCHS = "Largest number of passes over the rows."
+BATCH_SIZE = "Rows per step. Without it, a number that suits the size of DATA."
+LEARNING_RATE = "Peak of the learning rate."
+PATIENCE = "Stop after so many epochs without a better held-out loss."
+CHECKPOINT = "A folder to save progress in. The same command given again goes on from there."
+STRICT = "Fail where the model does not beat its baseline."
+SEED = "Fixes everything random."
+DEVICE = "auto, cpu, cuda, cuda:N or mps."
+QUIET = "No progress on the terminal."

@@ -1,0 +1,8 @@
+"""What the columns of a file of predictions are called."""
+
+from __future__ import annotations
+
+PREDICTION, PROBABILITY = "prediction", "probability {name}"
+# Of labels per token, per step, and of spans of a text.
+NUMBER, STEP, TOKEN, LABEL = "number", "step", "token", "label"
+START, END, TEXT = "start", "end", "text"
