@@ -113,31 +113,40 @@ def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) ->
 
 def _score(task: Any, found: UserItems | UserSequences, predictions: Any) -> str:
     """Return a line on how right the predictions are, where the labels are the model's own."""
-    import numpy as np
-
     # The columns of sets of labels follow the file, not the model.
     truth = None if task.target_form == "sets" else known_labels(task, found)
-    if truth is None:
+    if truth is None or (task.target_form == "amounts" and getattr(predictions, "ndim", 1) > 1):
         return ""
     metric = texts.METRICS.get(task.metric, task.metric)
     if task.target_form == "amounts" and len(truth) < 2:
         raise DataError(f"{found.name}: {metric} needs at least 2 items with labels; leave out --target.")
-    score = float(task.score(truth if isinstance(truth, list) else np.asarray(truth), predictions))
-    return texts.PREDICT_SCORE.format(metric=metric, score=score)
+    return texts.PREDICT_SCORE.format(metric=metric, score=float(task.score(truth, predictions)))
 
 
 def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
     """Return the labels of data as the model knows them; None where there are none, or others than it learned.
 
-    Subfolders of new data may be called anything.
+    Subfolders of new data may be called anything. Labels that nobody named with --target are told by content, which
+    takes few whole numbers for classes.
     """
     from punar.sources import TASK_OF
 
     labels = found.labels()
-    if labels is None or found.target_kind != TASK_OF.get(task.target_form):
+    if labels is None or found.target_kind is None:
         return None
-    classes = getattr(task, "classes_", None)
-    if classes is None or task.target_form != "classes":
-        return labels
-    known: Mapping[str, Any] = {str(c): c for c in classes.tolist()}
-    return [known[str(v)] for v in labels] if all(str(v) in known for v in labels) else None
+    if found.target_kind in (TASK_OF["classes"], TASK_OF["amounts"]):
+        if task.target_form == "amounts":
+            return _numbers(labels)
+        if task.target_form == "classes":
+            known: Mapping[str, Any] = {str(c): c for c in task.classes_.tolist()}
+            names = [f"{v:g}" if isinstance(v, float) else str(v) for v in labels.tolist()]
+            return [known[name] for name in names] if all(name in known for name in names) else None
+    return labels if found.target_kind == TASK_OF.get(task.target_form) else None
+
+
+def _numbers(labels: Any) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    found = pd.to_numeric(pd.Series(labels), errors="coerce").to_numpy(dtype=np.float64)
+    return found if np.isfinite(found).all() else None
