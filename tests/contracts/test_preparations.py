@@ -26,6 +26,7 @@ from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.preparations.sounds import Sounds
+from punar.preparations.words import Words
 
 TEXTS = ["नमस्ते दुनिया, मैं पुणे में रहता हूँ।", "Asha lives in Pune.", "to " * 40, "", "क्षत्रिय"]
 WORDS = [["नमस्ते", "दुनिया"], ["Asha", "lives"], ["to"] * 40, ["U.S."]]
@@ -80,6 +81,8 @@ CASES: dict[str, tuple[Preparation, list[Any]]] = {
     "sentences": (learn_vocabulary(TEXTS, 200, 16), TEXTS),
     "sentences in pieces": (learn_vocabulary(TEXTS, 200, 9, pieces=True), TEXTS),
     "sentences of words": (learn_vocabulary(WORDS, 200, 9, pieces=True), WORDS),
+    "words by spelling": (Words(), WORDS),
+    "texts by spelling": (Words(buckets=64, most=8), TEXTS),
     "sounds": (Sounds(rate=8000, multiple=100, normalise=True), WAVES),
     "sounds as log-mel": (Sounds(rate=8000, kind="log_mel", n_mels=8, hop=80, seconds=1.0), WAVES),
     "series": (Series.learn(STEPS, max_length=7), STEPS),
@@ -189,7 +192,7 @@ def test_samples_cover_an_item_once(case):
             continue
         owned = [int(row[0]) for s in samples for row in s.trace if row[3]]
         assert all(len(s.trace) == len(s.tensor) and s.trace.shape[1] == 4 for s in samples)
-        if isinstance(preparation, Sentences):
+        if isinstance(preparation, (Sentences, Words)):
             spans = preparation.words(item)
             assert sorted(owned) == list(range(len(spans)))
             if isinstance(item, str):
@@ -243,10 +246,10 @@ def test_numbers_that_are_none_are_named(facts):
 def test_a_strangers_class_is_asked_for_by_name():
     facts = Letters().facts()
     assert facts["part"] == "Letters"
-    with pytest.raises(UnknownPartError, match=r"'Letters'.*found none.*parts=\["):
+    with pytest.raises(UnknownPartError, match=r"'Letters'.*parts=\[Letters\]"):
         of_facts(facts)
     twin = type("Letters", (Letters,), {})
-    with pytest.raises(UnknownPartError, match="found 2 of that name"):
+    with pytest.raises(UnknownPartError, match="2 of that name"):
         of_facts(facts, parts=[Letters, twin])
     with pytest.raises(ValueError, match=r"Letters.most: Expected `int` <= 100, found 101"):
         of_facts(facts | {"most": 101}, parts=[Letters()])
@@ -254,5 +257,5 @@ def test_a_strangers_class_is_asked_for_by_name():
 
 @pytest.mark.parametrize("domain", [None, "smell", 3, ["text"]])
 def test_an_unknown_domain_is_refused(domain):
-    with pytest.raises(ValueError, match="domain must be one of 'vision', 'text'"):
+    with pytest.raises(ValueError, match=r"input must have a domain .*'text', 'vision'"):
         of_facts({"domain": domain})

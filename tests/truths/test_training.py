@@ -54,18 +54,39 @@ def test_the_loop_equals_twenty_lines_of_torch_bit_for_bit(n: int) -> None:
         assert torch.equal(a, b)
 
 
-def test_validation_restores_the_best_weights_and_reports_means_per_row() -> None:
-    x = torch.randn(50, 6, generator=torch.Generator().manual_seed(1))
-    module = network()
+class OneNumber(nn.Module):
+    """Learns the mean of its rows, and counts the batches it was trained on in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = nn.Parameter(torch.zeros(1))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.batches += 1
+        return self.number.expand_as(batch)
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+def test_validation_restores_the_best_weights_and_reports_means_per_row(patience: int | None) -> None:
+    # It walks from 0 towards 10; the held-out rows lie at 5, which it passes on the way.
+    x = torch.cat([torch.full((40, 1), 10.0), torch.full((10, 1), 5.0)])
+    module, walked = OneNumber(), []
     loop = Loop(
-        module, losses, TensorRows(x), torch.arange(40), torch.arange(40, 50), epochs=40, batch_size=16,
-        optimizer="sgd", schedule="constant", learning_rate=0.9, weight_decay=0.0, gradient_clip=None, patience=None,
-        seed=5, device=torch.device("cpu"),
+        module, losses, TensorRows(x), torch.arange(40), torch.arange(40, 50), epochs=20, batch_size=40,
+        optimizer="sgd", schedule="constant", learning_rate=0.05, weight_decay=0.0, gradient_clip=None,
+        patience=patience, seed=5, device=torch.device("cpu"),
+        epoch_end=lambda module, **_: walked.append(float(module.number.detach())),
     )  # fmt: skip
     history = loop.train()
-    best = min(entry["valid_loss"] for entry in history)
-    with torch.no_grad():
-        assert float(losses(module, x[40:], progress=1, generator=torch.Generator())["error"]) == pytest.approx(best)
+    found = [entry["valid_loss"] for entry in history]
+    assert found == pytest.approx([(number - 5) ** 2 for number in walked])
+    best = int(np.argmin(found))
+    assert 0 < best < len(found) - 1
+    assert len(found) == (20 if patience is None else best + 1 + patience)
+    assert float(module.number.detach()) == walked[best]
+    assert int(module.batches) == best + 1  # buffers go back too
     assert not module.training
 
 

@@ -28,6 +28,7 @@ from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.preparations.sounds import Sounds
+from punar.preparations.words import Words
 
 # --- facts ---
 
@@ -153,6 +154,7 @@ OF_PUNAR: list[Preparation] = [
     Sentences("{}", 12),
     Series(channels=2, shift=(1.0, 2.0), scale=(1.0, 0.5)),
     Sounds(rate=8000),
+    Words(),
 ]
 
 
@@ -175,7 +177,7 @@ def test_a_preparation_of_punars_comes_back_by_domain_and_fields(preparation: Pr
     ids=str,
 )
 def test_facts_of_no_preparation_are_refused(facts: Any) -> None:
-    with pytest.raises(DamagedModelError, match="m: input must"):
+    with pytest.raises(DamagedModelError, match=r"m: .*input must"):
         stored.read_preparation(facts, "m")
 
 
@@ -270,7 +272,7 @@ def test_a_preparation_of_ones_own_travels_by_the_name_of_its_class(learned: tup
     assert config["fitted"]["input"] == {"part": "Letters", "letters": "abc", "domain": "table"}
     back = punar.load(folder, parts=[LetterNet, Letters])
     np.testing.assert_array_equal(back.predict_proba(TEXTS), model.predict_proba(TEXTS))
-    assert back._body.plan.preparation == Letters("abc")
+    assert back.fitted_.body.plan.preparation == Letters("abc")
     again = punar.load(punar.save(back, folder.parent / "again"), parts=[LetterNet, Letters])
     np.testing.assert_array_equal(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
 
@@ -311,14 +313,14 @@ def test_a_sequence_model_keeps_a_preparation_of_ones_own(tmp_path: Path) -> Non
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(7, 2)) for _ in range(12)]
     model = punar.SequenceModel("gru", hidden_size=4, epochs=1, random_state=0).fit(X, [0, 1] * 6)
-    known = model._fitted
+    known = model.fitted_
     known.preparation = Doubled.from_facts(known.preparation.facts())
     folder = punar.save(model, tmp_path / "m")
     assert json.loads((folder / "config.json").read_text("utf-8"))["fitted"]["input"]["part"] == "Doubled"
     with pytest.raises(UnknownPartError, match=r"parts=\[Doubled\]"):
         punar.load(folder)
     back = punar.load(folder, parts=[Doubled])
-    assert back._fitted.preparation == known.preparation
+    assert back.fitted_.preparation == known.preparation
     np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
     with pytest.raises(errors.BackboneError, match="somebody's own, 'Doubled'"):
         punar.FeatureExtractor(str(folder)).fit()

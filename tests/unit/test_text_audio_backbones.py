@@ -893,7 +893,7 @@ def test_damaged_autoencoders_are_refused(tmp_path):
         write(lambda c, s: c["input"].update(shape=[10**12])).describe()
     with pytest.raises(DamagedModelError):
         _loaded(write(lambda c, s: c.update(latent_dim=1)))
-    with pytest.raises(DamagedModelError, match="does not describe"):
+    with pytest.raises(DamagedModelError, match="missing required field `input`"):
         write(lambda c, s: c.pop("input")).describe()
     with pytest.raises(BackboneError, match="cannot be a backbone"):
         write(lambda c, s: s["estimator"].update({"class": "Other"})).describe()

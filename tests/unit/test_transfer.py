@@ -196,10 +196,22 @@ def test_regression_and_several_labels(pictures, tmp_path):
     several = learner(task="multilabel").fit(X, labels)
     assert several.predict(X).shape == (N, 3)
     assert several.predict_proba(X).max() <= 1
-    fine = learner(task="multilabel", strategy="fine_tuning").fit(X, labels)
-    assert fine.fit_report_["frozen"] >= 0
     punar.save(several, tmp_path / "m")
     assert np.array_equal(punar.load(tmp_path / "m").predict(X), several.predict(X))
+
+
+def test_fine_tuning_stands_beside_a_head_on_frozen_features(pictures):
+    X, y = pictures
+    labels = np.stack([y == "across", y == "upright", np.zeros(N)], 1).astype(int)
+    fine = learner(task="multilabel", strategy="fine_tuning", validation_fraction=0.4).fit(X, labels)
+    report = fine.fit_report_
+    print({k: report[k] for k in ("model", "frozen", "constant", "rows")})
+    assert report["constant"] < 0.7  # one of the two labels, or both
+    assert report["frozen"] > 0.85
+    # On targets that have nothing to do with the pictures the frozen head is as good as nothing.
+    shuffled = np.random.default_rng(3).permutation(labels)
+    by_chance = learner(task="multilabel", strategy="fine_tuning", validation_fraction=0.4).fit(X, shuffled)
+    assert by_chance.fit_report_["frozen"] < 0.75
 
 
 def test_weights_of_classes_and_rows_matter(pictures):
@@ -217,19 +229,27 @@ def test_weights_of_classes_and_rows_matter(pictures):
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "without"),
     [
-        {"augment": "light"},
-        {"augment": "strong", "views": 2},
-        {"gradual": True, "unfreeze": "all"},
-        {"validation_fraction": 0},
+        ({"augment": "light"}, {}),
+        ({"augment": "strong"}, {"augment": "light"}),
+        ({"augment": "strong", "views": 2}, {"augment": "strong"}),
+        # The second epoch shows the second variant; the first epoch is the same.
+        ({"augment": "strong", "views": 2}, {"augment": "strong", "views": 1}),
+        ({"gradual": True, "unfreeze": "all"}, {"unfreeze": "all"}),
+        ({"validation_fraction": 0}, {}),
     ],
 )
-def test_options_of_fine_tuning_run_and_repeat(pictures, settings):
+def test_each_option_of_fine_tuning_changes_the_model_and_repeats(pictures, settings, without):
     X, y = pictures
     one, two = (learner(strategy="fine_tuning", **settings).fit(X, y) for _ in range(2))
     assert same(state(one), state(two))
     assert len(one.history_) == 2
+    plain = learner(strategy="fine_tuning", **without).fit(X, y)
+    assert not same(state(one), state(plain))
+    if settings.get("views") and without.get("views"):
+        first, second = ({k: v for k, v in m.history_[0].items() if k != "seconds"} for m in (one, plain))
+        assert first == second
 
 
 def test_gradual_unfreezing_is_a_function_of_the_epoch(pictures):

@@ -159,13 +159,13 @@ class Placed:
     def take(self, index: Tensor, batch: Any) -> dict[str, Tensor]:
         """Return the targets of some samples as one batch, on the CPU."""
         if self._whole:
-            # One item is one sample, and a row is a row.
-            return dict(self._targets.take(self._samples.item[index]).columns)  # type: ignore[arg-type]
+            # One item is one sample, and a row is a row: this runs at every step.
+            return {k: column[index] for k, column in self._targets.columns.items() if isinstance(column, Tensor)}
         return self._task.collate([self._each[i] for i in index.tolist()], batch)
 
     def columns(self, index: Tensor) -> dict[str, Any]:
         """Return the placed targets of some samples by name, as :meth:`punar.tasks.Task.start` takes them."""
         if self._whole:
-            return dict(self._targets.take(self._samples.item[index]).columns)
+            return dict(self._targets.take(index).columns)
         some = [self._each[i] for i in index.tolist()]
         return {name: [each[name] for each in some] for name in (some[0] if some else {})}

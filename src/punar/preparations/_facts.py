@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
+from punar.core import plugins
 from punar.errors import UnknownPartError, shown
 from punar.preparations._preparation import Preparation
 
@@ -28,7 +30,7 @@ def of_facts(facts: Mapping[str, Any], parts: Iterable[Any] = ()) -> Preparation
     """
     if not isinstance(facts, Mapping):
         raise ValueError(f"the facts of a preparation must be an object, found {shown(facts)}")
-    if facts.get("part") is not None:
+    if "part" in facts:
         return _own(facts["part"], parts).from_facts(facts)
     return _kind(facts).from_facts(facts)
 
@@ -37,32 +39,25 @@ def _own(name: Any, parts: Iterable[Any]) -> type[Preparation]:
     kinds = {part if isinstance(part, type) else type(part) for part in parts}
     found = [kind for kind in kinds if issubclass(kind, Preparation) and kind.__name__ == name]
     if len(found) != 1:
-        count = "none" if not found else f"{len(found)} of that name"
+        known = str(name)[:80] if isinstance(name, str) else "..."
+        count = "" if not found else f" There are {len(found)} of that name in parts."
         raise UnknownPartError(
-            f"The input is prepared by {shown(name)}, a class outside punar; parts must hold it once, found {count}. "
-            "Pass it: punar.load(folder, parts=[...])."
+            f"config.json: the model was saved with a preparation of somebody's own, {shown(name)}. Pass its class: "
+            f"parts=[{known}].{count}"
         )
     return found[0]
 
 
 def _kind(facts: Mapping[str, Any]) -> type[Preparation]:
-    from punar.preparations.frames import Frames
-    from punar.preparations.histories import Histories
-    from punar.preparations.pictures import Pictures
-    from punar.preparations.rows import Rows
-    from punar.preparations.sentences import Sentences
-    from punar.preparations.series import Series
-    from punar.preparations.sounds import Sounds
-    from punar.preparations.words import Words
-
-    kinds: dict[str, type[Preparation]] = {
-        kind.domain: kind for kind in (Pictures, Sentences, Series, Histories, Rows, Sounds)
-    }
-    domain = facts.get("domain")
-    if not isinstance(domain, str) or domain not in kinds:
-        raise ValueError(f"domain must be one of {', '.join(map(repr, kinds))}, found {shown(domain)}")
-    if domain == Words.domain and "buckets" in facts:
-        return Words
-    if domain == Sounds.domain and "kind" not in facts:
-        return Frames
-    return kinds[domain]
+    """Return punar's preparation of this domain with these fields: two read sound, and two read text."""
+    given = set(facts) - {"domain", "part"}
+    known: list[Any] = [plugins.member("preparations", name) for name in plugins.members("preparations")]
+    for kind in known:
+        if kind.domain == facts.get("domain") and given <= {field.name for field in fields(kind)}:
+            found: type[Preparation] = kind
+            return found
+    domains = ", ".join(sorted({repr(kind.domain) for kind in known}))
+    raise ValueError(
+        f"input must have a domain ({domains}) and the fields of a preparation of it, found "
+        f"{shown(facts.get('domain'))} with {shown(sorted(map(str, given)), 200)}"
+    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from torch import Tensor
 
 from punar.core import plugins
-from punar.errors import DamagedModelError, ParameterError, UnknownPartError, shown
-from punar.preparations import Preparation, vocabulary_size
+from punar.errors import DamagedModelError, ParameterError, shown
+from punar.preparations import Preparation, of_facts, vocabulary_size
 from punar.preparations.sentences import Sentences
 from punar.preparations.words import Words
+from punar.stored._facts import as_damage
 from punar.stored._text import without_text
 
 PART = "part"  # the fact that names the class of somebody's own preparation
@@ -52,9 +52,8 @@ def read_preparation(facts: Mapping[str, Any], where: str, parts: Iterable[objec
     """
     if not isinstance(facts, Mapping):
         raise DamagedModelError(f"{where}: input must be an object, found {shown(facts)}.")
-    cls: Any = _own(facts[PART], parts) if PART in facts else _of_punar(facts, where)
-    found: Preparation = cls.from_facts({k: v for k, v in facts.items() if k != PART})
-    return found
+    with as_damage(where):
+        return of_facts(facts, parts)
 
 
 def check_steps(preparation: Any, width: int, tokens: int | None, where: str) -> None:
@@ -103,28 +102,6 @@ def estimator_parts(parts: Iterable[object]) -> tuple[object, ...]:
 
 def _known() -> list[Any]:
     return [plugins.member("preparations", name) for name in plugins.members("preparations")]
-
-
-def _of_punar(facts: Mapping[str, Any], where: str) -> type:
-    # Two read sound; their facts differ.
-    given = set(facts) - {"domain"}
-    for cls in _known():
-        if cls.domain == facts.get("domain") and given <= {f.name for f in fields(cls)}:
-            return cls
-    raise DamagedModelError(
-        f"{where}: input must have the domain and the fields of one of punar's preparations, found domain "
-        f"{shown(facts.get('domain'))} with {shown(sorted(given), 200)}."
-    )
-
-
-def _own(name: object, parts: Iterable[object]) -> type[Preparation]:
-    found = _preparations(parts).get(name) if isinstance(name, str) else None
-    if found is None:
-        raise UnknownPartError(
-            f"config.json: the model was saved with a preparation of somebody's own, {shown(name)}. Pass its class: "
-            f"parts=[{str(name)[:80] if isinstance(name, str) else '...'}]."
-        )
-    return found
 
 
 def _preparations(parts: Iterable[object]) -> dict[str, type[Preparation]]:

@@ -73,6 +73,8 @@ class TransferRows:
         The samples that variants are for.
     raw : bool
         Whether batches hold uint8 pixels, to be augmented.
+    prepared : sequence of Tensor
+        The samples, where they were prepared before.
     """
 
     def __init__(
@@ -87,12 +89,13 @@ class TransferRows:
         variants: Sequence[Frozen] = (),
         training: Tensor | None = None,
         raw: bool = False,
+        prepared: Sequence[Tensor] = (),
     ) -> None:
         self._items, self._preparation, self._device = items, preparation, device
         self._placed, self._weight = placed, weight
         self._frozen, self._variants, self._raw = frozen, variants, raw
         self._training = set() if training is None else set(training.tolist())
-        self._prepared: dict[int, Tensor] = {}
+        self._prepared: dict[int, Tensor] = dict(enumerate(prepared))
         self._bytes = 0
         self.epoch = 0
         self.shows_variants = True
