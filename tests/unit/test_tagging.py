@@ -216,5 +216,7 @@ def test_other_kinds_are_refused(bert: str) -> None:
     fitted = model(epochs=1).fit(WORDS, TAGS)
     with pytest.raises(DataError, match="labels, X has"):
         fitted.score(WORDS[:1], [["O"]])
+    with pytest.raises(DataTypeError, match="learned from lists of words"):
+        fitted.predict(["a text"])
     with pytest.raises(ParameterError, match="class_weight"):
         model(class_weight="balanced").fit(WORDS, TAGS)

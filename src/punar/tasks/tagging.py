@@ -218,7 +218,18 @@ class Tagging(Task):
         return found
 
     def merge(self, parts: Sequence[Any], item: Any) -> Any:
-        """Return the number of each word's tag, (words,), or the spans of a text, (spans, 3)."""
+        """Return the number of each word's tag, (words,), or the spans of a text, (spans, 3).
+
+        Raises
+        ------
+        DataTypeError
+            Texts where lists of words were learned from, or the other way round.
+        """
+        if isinstance(item, str) != (self.form_ == "spans"):
+            learned = "texts with spans" if self.form_ == "spans" else "lists of words or series"
+            raise DataTypeError(
+                f"predict: the model learned from {learned}, got {shown(item)}. Pass the same form, such as text.split()."
+            )
         trace, sure = torch.cat([t for t, _ in parts]), torch.cat([s for _, s in parts])
         order = trace[:, _WORD].argsort(stable=True)
         trace, sure = trace[order], sure[order]
