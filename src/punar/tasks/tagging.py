@@ -228,7 +228,7 @@ class Tagging(Task):
         if isinstance(item, str) != (self.form_ == "spans"):
             learned = "texts with spans" if self.form_ == "spans" else "lists of words or series"
             raise DataTypeError(
-                f"predict: the model learned from {learned}, got {shown(item)}. Pass the same form, such as text.split()."
+                f"predict: the model learned from {learned}, got {shown(item)}. Pass the same form: text.split(), say."
             )
         trace, sure = torch.cat([t for t, _ in parts]), torch.cat([s for _, s in parts])
         order = trace[:, _WORD].argsort(stable=True)
