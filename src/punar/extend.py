@@ -1,5 +1,18 @@
 """The contracts, for people who write parts of their own.
 
+Of each kind here is the class to derive from, and what its methods take and return:
+
+- :class:`Objective` and :class:`Network` of an autoencoder, whose module is an :class:`AutoencoderModule`;
+- :class:`Cell` of a recurrent network, whose layers are a :class:`Stack`;
+- :class:`Task`, or shorter :class:`VectorTask`: :class:`Targets`, :class:`Term`, :class:`LinearHead`, :class:`Meter`,
+  :class:`RowsMeter` and :class:`Table`;
+- :class:`Preparation`: :class:`Sample`, ``Batch`` and :class:`BadItem`;
+- :class:`Backbone`: :class:`Plan`, :class:`Stage`, :class:`View` and :class:`Tokens`;
+- :class:`Source`: :class:`Request`, :class:`FoundTable`, :class:`FoundArrays`, :class:`FoundFiles`,
+  :class:`FoundItems`.
+
+``check_params`` and the rules :func:`number`, :func:`integer`, :func:`one_of` and so on check settings.
+
 A part is a recipe: settings only, stored by ``__init__`` and checked by ``check``. Pass the object where a
 name would go, ``punar.Autoencoder(objective=LogCosh(scale=2.0))``, and name the class when loading a saved
 model, ``punar.load(folder, parts=[LogCosh])``. An objective of one's own:
@@ -38,8 +51,8 @@ punar.errors.ParameterError: LogCosh: scale must be a number > 0, got 0.
 
 from __future__ import annotations
 
-from punar.backbones import Backbone, Plan, Stage
-from punar.cells import Cell
+from punar.backbones import Backbone, Plan, Stage, Tokens, View
+from punar.cells import Cell, Stack
 from punar.core.params import (
     Rule,
     boolean,
@@ -53,30 +66,43 @@ from punar.core.params import (
     random_state,
     widths,
 )
+from punar.data.decode import BadItem
 from punar.networks import AutoencoderModule, Network
 from punar.objectives import Objective
-from punar.preparations import Preparation
+from punar.preparations import Batch, Preparation, Sample
 from punar.sources import FoundArrays, FoundFiles, FoundItems, FoundTable, Request, Source
-from punar.tasks import LinearHead, Task
+from punar.tasks import LinearHead, Meter, RowsMeter, Table, Targets, Task, Term, VectorTask
 
 __all__ = [
     "AutoencoderModule",
     "Backbone",
+    "BadItem",
+    "Batch",
     "Cell",
     "FoundArrays",
     "FoundFiles",
     "FoundItems",
     "FoundTable",
     "LinearHead",
+    "Meter",
     "Network",
     "Objective",
     "Plan",
     "Preparation",
     "Request",
+    "RowsMeter",
     "Rule",
+    "Sample",
     "Source",
+    "Stack",
     "Stage",
+    "Table",
+    "Targets",
     "Task",
+    "Term",
+    "Tokens",
+    "VectorTask",
+    "View",
     "boolean",
     "check_params",
     "either",
