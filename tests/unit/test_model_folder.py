@@ -354,9 +354,7 @@ def test_format_numbers_are_whole(saved, number):
 )
 def test_bad_json(saved, content, match):
     (saved / "config.json").write_bytes(content)
-    start = time.perf_counter()
     fails(saved, match)
-    assert time.perf_counter() - start < 2
 
 
 def test_brackets_in_text_are_no_depth(tmp_path):

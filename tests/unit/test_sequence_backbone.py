@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -307,10 +306,8 @@ HOSTILE = [
 @pytest.mark.parametrize(("path", "value"), HOSTILE)
 def test_a_hostile_folder_is_no_backbone(saved, tmp_path, path, value):
     folder = _edited(saved["series"][2], tmp_path, _put(*path, value=value))
-    started = time.perf_counter()
     with pytest.raises(errors.ModelFolderError):
         extractor(folder).fit()
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(

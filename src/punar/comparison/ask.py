@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import pkgutil
 import platform
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -139,7 +138,7 @@ def compare(
         ...
     punar.errors.ParameterError: compare: question must be one of 'backbone', 'cell', 'reducer', 'strategy', got ...
     """
-    started = time.perf_counter()
+    started = budgets.clock()
     of_cells = {"equal": equal, "hidden_size": hidden_size, "horizon": horizon, "season": season}
     of_cells |= {"id_column": id_column, "time_column": time_column, "groups": groups}
     asked = find_question(question, latent_dim=latent_dim, backbone=backbone, **of_cells)
@@ -175,7 +174,7 @@ def _answer(
         say(texts.PROGRESS_TRIAL + ".")
         timings = trial(asked, data, rivals, folds, seed, seconds)
         least = asked.fewest(data)
-        spent = time.perf_counter() - started
+        spent = budgets.clock() - started
         plan = budgets.fit_in(plan, timings, spent, fewest_epochs=least.epochs, fewest_rows=least.rows)
         if plan.rows < len(data.X):
             data = _some_rows(data, plan.rows, seed)
@@ -197,7 +196,7 @@ def _answer(
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]
     how = [*asked.how(data, rivals), asked.words["how_verdict"], asked.words["how_costs"]]
     split = asked.how_split(data) or texts.HOW_SPLITS
-    facts |= _frame(data, plan, measured, split, how, seed, time.perf_counter() - started)
+    facts |= _frame(data, plan, measured, split, how, seed, budgets.clock() - started)
     facts["protocol"] |= {"latent_dim": width if candidates is None else None, "plan": line}
     facts |= {"costs": list(costs), "trade": asked.trade}
     facts["words"] = {key: asked.words[key] for key in ("title", "foot", "losses")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, replace
 
 from punar.core.progress import in_words
@@ -15,6 +16,11 @@ _SAFETY = 0.8
 _FEWEST_EPOCHS = 10
 _FEWEST_FOLDS = 3
 _FEWEST_ROWS = 200
+
+
+def clock() -> float:
+    """Return seconds, from any beginning: by what budgets and trials count."""
+    return time.perf_counter()
 
 
 def epochs_for(size: float, passes: int, fewest: int, most: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
+from punar.comparison import budget as budgets
 from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
 from punar.comparison.budget import Plan
@@ -182,7 +182,7 @@ def measure(
     try:
         parts = question.splits(data, plan.folds, seed) or splits(data, plan.folds, seed)
         for i, (train, test) in enumerate(parts):
-            fold_started = time.perf_counter()
+            fold_started = budgets.clock()
             if i >= 2 and plan.seconds is not None and fold_started - started + longest > plan.seconds:
                 done = texts.NOTE_STOPPED.format(done=i, folds=plan.folds, budget=in_words(plan.seconds))
                 out.notes.append(done)
@@ -197,15 +197,15 @@ def measure(
             for run in active:
                 step = Step(plan.folds, spent, i, run.candidate.name)
                 progress.running(step.says, step.share, step.seconds_left)
-                step_started = time.perf_counter()
+                step_started = budgets.clock()
                 with linear_algebra(data):
                     _run_one(question, fold, run, i, plan.epochs, seed + i)
-                spent[run.candidate.name].append(time.perf_counter() - step_started)
+                spent[run.candidate.name].append(budgets.clock() - step_started)
                 progress.show(step.share, step.done(progress.seconds), step.seconds_left)
-            longest = max(longest, time.perf_counter() - fold_started)
+            longest = max(longest, budgets.clock() - fold_started)
     finally:
         progress.close()
-    seconds = time.perf_counter() - started
+    seconds = budgets.clock() - started
     if plan.seconds is not None and seconds > plan.seconds:
         text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(seconds))
         out.notes.append(text)

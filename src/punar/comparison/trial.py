@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from punar.comparison import budget as budgets
 from punar.comparison._question import Candidate, Question
 from punar.comparison.budget import Timing
 from punar.comparison.protocol import epochs_of, linear_algebra, prepared, warm_up
@@ -26,28 +26,28 @@ def trial(
     It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``. Of
     all rounds the smallest estimate counts: a machine that is busy for a moment only ever adds time.
     """
-    started = time.perf_counter()
+    started = budgets.clock()
     active = [c for c in candidates if c.refusal is None]
     how = question.trial
     order, size = _order(data, seed, interleaved=how.remembers), how.rows
     time_one = _time_remembering if how.remembers else _time_one
     best: dict[str, Timing] = {}
     while True:
-        round_started = time.perf_counter()
+        round_started = budgets.clock()
         rows = order[:size]
         cut = max(1, len(rows) // folds)
         fold = question.open_fold(data, rows[cut:], rows[:cut], seed, first=True)
         if not best:
             warm_up(fold, active, seed)
         for candidate in active:
-            if best and time.perf_counter() - started > _TRIAL_SHARE * seconds:
+            if best and budgets.clock() - started > _TRIAL_SHARE * seconds:
                 break
             # The run itself will say what is wrong with a candidate.
             with contextlib.suppress(Exception), linear_algebra(data):
                 found = time_one(question, fold, candidate, seed, len(data.X) / len(rows), folds)
                 known = best.get(candidate.name, found)
                 best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
-        now = time.perf_counter()
+        now = budgets.clock()
         if size >= len(data.X) or now - started + 4 * (now - round_started) > _TRIAL_SHARE * seconds:
             break
         size *= 4
@@ -76,17 +76,17 @@ def _time_remembering(
 
     def timed(epochs: int) -> tuple[float, Any]:
         estimator = prepared(candidate.estimator, seed, epochs)
-        started = time.perf_counter()
+        started = budgets.clock()
         fitted = fold.fit(estimator)
-        return time.perf_counter() - started, fitted
+        return budgets.clock() - started, fitted
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cold, fitted = timed(1)
-        started = time.perf_counter()
+        started = budgets.clock()
         question.judge(fold, fitted)
         fold.transform(fitted)
-        scored = time.perf_counter() - started
+        scored = budgets.clock() - started
         if not epochs_of([candidate]):
             return Timing(cold * scale / folds + scored, 0.0)
         fold.remember()
@@ -102,17 +102,17 @@ def _time_one(question: Question, fold: Any, candidate: Candidate, seed: int, sc
 
     def timed(epochs: int) -> tuple[float, Any]:
         estimator = prepared(candidate.estimator, seed, epochs)
-        started = time.perf_counter()
+        started = budgets.clock()
         fitted = fold.fit(estimator)
-        return time.perf_counter() - started, fitted
+        return budgets.clock() - started, fitted
 
     short, long = question.trial.epochs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         first, fitted = min((timed(short) for _ in range(repeats)), key=lambda t: t[0])
-        started = time.perf_counter()
+        started = budgets.clock()
         question.judge(fold, fitted)
-        scored = (time.perf_counter() - started) * scale
+        scored = (budgets.clock() - started) * scale
         if not epochs_of([candidate]):
             return Timing(first * scale + scored, 0.0)
         second, _ = min((timed(long) for _ in range(repeats)), key=lambda t: t[0])
