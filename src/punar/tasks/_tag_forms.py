@@ -18,6 +18,8 @@ def form_of(y: Any, items: Sequence[Any], where: str) -> str:
     """Return "tokens" (lists of words), "spans" (texts with character spans) or "steps" (series)."""
     if y is None:
         raise DataError(f"{where}: requires y to be passed, but the target y is None.")
+    if not len(items):
+        raise DataError(f"{where}: X must hold at least one item.")
     first = items[0]
     if isinstance(first, str):
         return "spans"
@@ -33,7 +35,9 @@ def listed(y: Any, items: Sequence[Any], form: str, where: str) -> list[list[Any
         Another number of labels than tokens, a span outside its text or over another, a missing label; the message
         names item and place.
     """
-    if isinstance(y, (str, bytes, Mapping)) or not hasattr(y, "__len__"):
+    if y is None:
+        raise DataError(f"{where}: requires y to be passed, but the target y is None.")
+    if not _is_list(y):
         raise DataTypeError(f"{where}: y must be a list with the labels of each item, got {shown(y)}.")
     if len(y) != len(items):
         raise DataError(
@@ -41,7 +45,7 @@ def listed(y: Any, items: Sequence[Any], form: str, where: str) -> list[list[Any
         )
     found = []
     for i, (own, item) in enumerate(zip(y, items, strict=True)):
-        if isinstance(own, (str, bytes)) or not hasattr(own, "__len__"):
+        if not _is_list(own):
             raise DataTypeError(
                 f"{where}: y[{i}] must be a list of {'spans' if form == 'spans' else 'labels'}, got {shown(own)}."
             )
@@ -51,8 +55,13 @@ def listed(y: Any, items: Sequence[Any], form: str, where: str) -> list[list[Any
     return found
 
 
+def _is_list(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, Mapping)) and getattr(value, "ndim", 1) != 0
+
+
 def _labels(own: Any, item: Any, where: str) -> list[Any]:
-    labels = np.asarray(own).tolist() if isinstance(own, np.ndarray) else list(own)
+    # numpy's numbers, which JSON lacks, become Python's.
+    labels = [label.item() if isinstance(label, np.generic) else label for label in own]
     if len(labels) != len(item):
         raise DataError(
             f"{where} has {len(labels)} labels, X has {len(item)} tokens or steps there; each needs one label."
@@ -60,7 +69,7 @@ def _labels(own: Any, item: Any, where: str) -> list[Any]:
     for j, label in enumerate(labels):
         if label is None or label != label or type(label).__name__ == "NAType":
             raise DataError(f"{where}[{j}] is missing ({shown(label)}). Give every token a label, such as 'O'.")
-        if not isinstance(label, (str, Real, np.generic)):
+        if not isinstance(label, (str, Real)):
             raise DataTypeError(f"{where}[{j}] must be text or a whole number, got {shown(label)}.")
     return labels
 
@@ -103,7 +112,7 @@ def distinct(labels: Sequence[Sequence[Any]], where: str) -> list[Any]:
     if not (all(isinstance(v, str) for v in known) or not any(isinstance(v, str) for v in known)):
         odd = next(v for v in known if not isinstance(v, str))
         raise DataTypeError(f"{where}: labels must all be text or all whole numbers, got text and {shown(odd)}.")
-    broken = [v for v in known if isinstance(v, float) and v != int(v)]
+    broken = [v for v in known if isinstance(v, float) and not v.is_integer()]
     if broken:
         raise DataError(f"{where}: labels must be whole numbers or text, got {shown(broken[0])}.")
     if len(known) < 2:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
@@ -35,14 +34,7 @@ class Classification(VectorTask):
 
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return class numbers, int64 (n,)."""
-        values = _one_kind(y, where)
-        if values.ndim == 2 and values.shape[1] == 1:
-            values = values[:, 0]
-        if values.ndim != 1:
-            raise DataError(
-                f"{where}: y should be a 1d array of classes, got an array of shape {values.shape} instead; "
-                "for several labels per item use task='multilabel'."
-            )
+        values = _column(y, where)
         if values.dtype.kind == "f":
             if not np.isfinite(values).all():
                 raise DataError(f"{where}: Input y contains NaN or infinity.")
@@ -63,13 +55,13 @@ class Classification(VectorTask):
 
     def encode_rows(self, y: Any, where: str) -> Tensor:
         """Return the numbers that the classes had in the fit."""
-        values = np.asarray(y)
-        known = np.isin(values.astype(self.classes_.dtype) if values.dtype == object else values, self.classes_)
-        if values.ndim == 1 and len(values) and not known.all():
+        values = _column(y, where)
+        known = np.isin(values, self.classes_)
+        if not known.all():
             raise DataError(f"{where}: y holds {shown(values[~known].tolist()[0])}, which is not a class of the model.")
-        # With every class among them, the numbers are those of the fit.
-        both = np.concatenate([self.classes_, values.astype(self.classes_.dtype)])
-        return clone(self).learn_rows(both, where)[len(self.classes_) :]
+        order = np.argsort(self.classes_)
+        label = order[np.searchsorted(self.classes_, values.astype(self.classes_.dtype), sorter=order)]
+        return torch.from_numpy(label.astype(np.int64))
 
     def state(self) -> dict[str, Any]:
         """Return the classes and their type."""
@@ -156,6 +148,19 @@ class Classification(VectorTask):
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the accuracy."""
         return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))
+
+
+def _column(y: Any, where: str) -> np.ndarray:
+    """Return targets as one class per item, (n,)."""
+    values = _one_kind(y, where)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise DataError(
+            f"{where}: y should be a 1d array of classes, got an array of shape {values.shape} instead; "
+            "for several labels per item use task='multilabel'."
+        )
+    return values
 
 
 def _one_kind(y: Any, where: str) -> np.ndarray:

@@ -58,7 +58,7 @@ class Multilabel(VectorTask):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
-        if not isinstance(state["labels"], int) or state["labels"] < 1:
+        if type(state["labels"]) is not int or state["labels"] < 1:
             raise ValueError("labels must be a whole number >= 1")
         self.labels_ = state["labels"]
         self.classes_ = np.arange(self.labels_)

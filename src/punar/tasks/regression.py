@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import r2_score
 from torch import Tensor
 
-from punar.errors import DataError
+from punar.errors import DataError, shown
 from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
 from punar.tasks._vector import VectorTask
@@ -27,7 +27,7 @@ class Regression(VectorTask):
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return standardised targets, float32 (n, outputs)."""
         values = finite(as_array(y, where), where)
-        if values.ndim > 2:
+        if values.ndim > 2 or not values.size:
             raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
         self.flat_ = values.ndim == 1
         columns = values.reshape(len(values), -1)
@@ -53,10 +53,12 @@ class Regression(VectorTask):
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
         self.mean_, self.scale_ = np.asarray(state["mean"], float), np.asarray(state["scale"], float)
-        self.flat_ = bool(state["flat"])
+        self.flat_ = state["flat"]
         sound = self.mean_.ndim == 1 and self.mean_.shape == self.scale_.shape and len(self.mean_) > 0
-        if not sound or not (np.isfinite(self.mean_).all() and (self.scale_ > 0).all()):
+        if not sound or not (np.isfinite([self.mean_, self.scale_]).all() and (self.scale_ > 0).all()):
             raise ValueError("mean and scale must be lists of finite numbers, scale > 0")
+        if not isinstance(self.flat_, bool) or (self.flat_ and len(self.mean_) > 1):
+            raise ValueError(f"flat must be true or false, and false of several outputs, found {shown(state['flat'])}")
 
     @property
     def outputs(self) -> int:

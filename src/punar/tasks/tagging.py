@@ -73,7 +73,7 @@ class Tagging(Task):
                 raise DataError(
                     f"{where}: y must hold at least one span to learn from, got none in {len(labels)} texts."
                 )
-            known: list[Any] = ["O", *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI")]
+            known: list[Any] = _tags_of(kinds)
         else:
             known = forms.distinct(labels, where)
         self.tags_ = known
@@ -116,6 +116,8 @@ class Tagging(Task):
             raise ValueError(f"form must be one of {', '.join(forms.FORMS)}, found {shown(form)}")
         if state["entities"] and not (kinds == {str} and are_entity_tags(tags)):
             raise ValueError(f"entities are tagged 'O', 'B-kind' and 'I-kind', found {shown(tags)}")
+        if form == "spans" and not (state["entities"] and tags == _tags_of([tag[2:] for tag in tags[1::2]])):
+            raise ValueError(f"tags of spans must be 'O' and for each kind 'B-kind', 'I-kind', found {shown(tags)}")
         self.tags_, self.form_, self.entities_, self.whole_ = tags, form, state["entities"], state["whole"]
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
@@ -327,6 +329,10 @@ class Tagging(Task):
             spans = self.form_ == "spans"
             meter.count(own if spans else entities_of(own), true if spans else entities_of(true))
         return meter.value()
+
+
+def _tags_of(kinds: Sequence[str]) -> list[Any]:
+    return ["O", *(f"{prefix}-{kind}" for kind in kinds for prefix in "BI")]
 
 
 class _Tags:
