@@ -1,4 +1,4 @@
-"""A configuration of the library transformers, read from a file that nobody vouches for."""
+"""A configuration of the library transformers, read from a file that is not trusted."""
 
 from __future__ import annotations
 

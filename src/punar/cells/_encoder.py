@@ -177,8 +177,8 @@ class Pool(nn.Module):
             return out
         if self.mode == "mean":
             return out.sum(1) / lengths.to(out.dtype).unsqueeze(1)  # states after the end are zero
-        behind = torch.arange(out.shape[1], device=out.device) >= lengths.unsqueeze(1)
+        past = torch.arange(out.shape[1], device=out.device) >= lengths.unsqueeze(1)
         if self.mode == "max":
-            return out.masked_fill(behind.unsqueeze(2), -torch.inf).amax(1)
-        score = self.query(torch.tanh(self.key(out))).squeeze(2).masked_fill(behind, -torch.inf)
+            return out.masked_fill(past.unsqueeze(2), -torch.inf).amax(1)
+        score = self.query(torch.tanh(self.key(out))).squeeze(2).masked_fill(past, -torch.inf)
         return (torch.softmax(score, 1).unsqueeze(2) * out).sum(1)

@@ -1,4 +1,4 @@
-"""torch's recurrent layers behind the cell contract, and their first weights."""
+"""torch's recurrent layers under the cell contract, and their first weights."""
 
 from __future__ import annotations
 

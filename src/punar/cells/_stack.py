@@ -209,7 +209,7 @@ def _beside(states: list[Tensor]) -> Tensor:
 class _Ragged:
     """Indices of a batch of unequal lengths, computed once for all layers."""
 
-    past: Tensor  # (B, T, 1), True behind the end
+    past: Tensor  # (B, T, 1), True after the end
     rows: Tensor  # (B,)
     ends: Tensor  # (B,), the last step of each sequence
     turn: Tensor | None  # (B, T), rows of the flattened batch with each sequence turned around, where that is asked

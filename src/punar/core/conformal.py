@@ -65,7 +65,7 @@ def radius(errors: np.ndarray, coverage: float, where: str) -> np.ndarray:
             f"enough for {possible}. Give longer series, a larger validation_fraction or a lower coverage."
         )
     ranks = np.vectorize(rank, otypes=[np.int64])(counts, coverage)
-    ordered = np.sort(errors, axis=0)  # NaN is sorted behind everything else
+    ordered = np.sort(errors, axis=0)  # NaN is sorted after everything else
     found: np.ndarray = np.take_along_axis(ordered, ranks[None] - 1, axis=0)[0]
     return found
 

@@ -31,7 +31,7 @@ class Clock:
     regular: bool = True
 
     def after(self, count: int) -> list[Any]:
-        """Return the ``count`` times behind the last: numbers or pandas timestamps.
+        """Return the ``count`` times after the last: numbers or pandas timestamps.
 
         >>> Clock("2024-01-01", "MS").after(2)
         [Timestamp('2024-02-01 00:00:00'), Timestamp('2024-03-01 00:00:00')]

@@ -18,12 +18,12 @@ _AT_ONCE = 2**20  # numbers per block
 
 
 def read_padded(X: Any, where: str, *, missing: str, channels: int | None = None) -> tuple[Tensor, Layout]:
-    """Return sequences as (n, longest, channels) with NaN behind each end, and their layout.
+    """Return sequences as (n, longest, channels) with NaN after each end, and their layout.
 
     Parameters
     ----------
     X : array-like
-        (n, time, channels), where NaN in every channel up to the end is behind the sequence; (n, time) for one
+        (n, time, channels), where NaN in every channel up to the end is after the sequence; (n, time) for one
         channel; or a list of (time_i, channels) or (time_i,).
     where : str
     missing : {"refuse", "mask"}
@@ -57,7 +57,7 @@ def read_padded(X: Any, where: str, *, missing: str, channels: int | None = None
 
 
 def as_given(X: Any, rows: np.ndarray) -> Any:
-    """Return answers (n, steps, channels) for the sequences X: a list for a list, an array with NaN behind each end
+    """Return answers (n, steps, channels) for the sequences X: a list for a list, an array with NaN after each end
     for an array, each of its own length.
     """
     if not _is_array(X):
@@ -123,7 +123,7 @@ def _is_array(X: Any) -> bool:
 
 
 def _cut(item: np.ndarray) -> np.ndarray:
-    """Return a row of an array without the NaN behind its end; one of nothing else as it is."""
+    """Return a row of an array without the NaN after its end; one of nothing else as it is."""
     if item.dtype.kind != "f":
         return item
     known = np.flatnonzero(~np.isnan(item).all(axis=1))
@@ -131,7 +131,7 @@ def _cut(item: np.ndarray) -> np.ndarray:
 
 
 def _stretched(row: np.ndarray, steps: int) -> np.ndarray:
-    """Return a copy of a row with ``steps`` steps: cut, or with NaN behind it."""
+    """Return a copy of a row with ``steps`` steps: cut, or with NaN after it."""
     out = np.full((steps, row.shape[1]), np.nan, dtype=row.dtype)
     out[: len(row)] = row[:steps]
     return out

@@ -1,4 +1,4 @@
-"""What users pass as series to forecast -> values in order of time, one series behind the other."""
+"""What users pass as series to forecast -> values in order of time, one series after the other."""
 
 from __future__ import annotations
 

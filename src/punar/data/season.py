@@ -18,7 +18,7 @@ def find_season(series: Sequence[np.ndarray]) -> int:
     """Return the length of the season in steps, 1 where there is none.
 
     The rule: a straight line is taken out of each series and channel, and the autocorrelations are averaged. Among the
-    lags behind the first at which they turn negative, up to a third of the series (at most 400), the season is the
+    lags after the first at which they turn negative, up to a third of the series (at most 400), the season is the
     highest local peak, or an earlier one at least 0.9 as high. It must reach 0.3 and 2.5 / sqrt(steps). Where nothing
     is found, the steps from one value to the next are taken the same way, from lag 2 on: a daily course inside a
     yearly one shows there. Cycles of changing length blur their peak: for a long season, pass it.

@@ -52,7 +52,7 @@ def kind_of(X: Any, where: str) -> str:
     Raises
     ------
     DataTypeError
-        It is nothing of these.
+        It is none of these.
     """
     if hasattr(X, "columns") or getattr(getattr(X, "dtype", None), "kind", "O") in "biuf" or torch.is_tensor(X):
         return "series"

@@ -1,4 +1,4 @@
-"""Sequences of several lengths in one tensor: (n, steps, channels), with NaN behind each one's end."""
+"""Sequences of several lengths in one tensor: (n, steps, channels), with NaN after each one's end."""
 
 from __future__ import annotations
 

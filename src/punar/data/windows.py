@@ -1,4 +1,4 @@
-"""Windows over series that lie one behind the other: cut when they are asked for, relative to where they end."""
+"""Windows over series that lie one after the other: cut when they are asked for, relative to where they end."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Windows:
 
 
 def filled(values: np.ndarray) -> np.ndarray:
-    """Return a series (t, channels) with each gap filled by the value before it, and the first by the value behind it.
+    """Return a series (t, channels) with each gap filled by the value before it, and the first by the value after it.
 
     >>> filled(np.array([[np.nan], [1.0], [np.nan], [3.0]])).ravel()
     array([1., 1., 1., 3.])

@@ -58,7 +58,7 @@ class ForecastMethods:
 
     @available_if(_can("predict_quantiles"))
     def predict_quantiles(self, X: Any = None) -> np.ndarray:
-        """Return forecast quantiles, as :meth:`predict` with an axis for ``quantiles`` behind.
+        """Return forecast quantiles, as :meth:`predict` with an axis for ``quantiles`` at the end.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class ForecastMethods:
 
     @available_if(_can("predict_interval"))
     def predict_interval(self, X: Any = None, coverage: float = 0.9) -> np.ndarray:
-        """Return intervals, as :meth:`predict` with an axis (low, high) behind.
+        """Return intervals, as :meth:`predict` with an axis (low, high) at the end.
 
         Split-conformal: forecasts plus and minus an error that ``coverage`` of the held-out windows did not exceed, by
         step and channel, as a share of what each series moves. Where ``quantiles`` has the pair that encloses

@@ -175,7 +175,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         X : array-like of shape (n, features), pictures (n, h, w) or (n, h, w, c), sequences, or a map-style Dataset
             Items of a torch dataset are (features,), (h, w) or (channels, h, w), or tuples that begin with one.
-            Sequences are (n, time, channels), with NaN behind the end of shorter ones, or a list of (time_i, channels).
+            Sequences are (n, time, channels), with NaN after the end of shorter ones, or a list of (time_i, channels).
         y : ignored
         checkpoint : path, optional
             Folder to save progress in. Killed and called again with the same data and parameters, fit continues and

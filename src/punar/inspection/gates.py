@@ -37,7 +37,7 @@ def gates(model: Any, x: Any) -> dict[str, np.ndarray]:
         ``update``, ``candidate`` and ``hidden``; of a plain network ``hidden``; of ``min_gru`` ``update``,
         ``candidate`` and ``hidden``, of ``min_lstm`` ``forget``, ``input``, ``candidate`` and ``hidden``. Further
         layers and directions have torch's suffixes, as in ``forget_l1_reverse``. The first axis is the sequence
-        whatever ``batch_first`` says. Steps behind a sequence's end are NaN.
+        whatever ``batch_first`` says. Steps after a sequence's end are NaN.
 
     Raises
     ------

@@ -38,7 +38,7 @@ class GradientFlow:
     by_time : dict of str to ndarray of float64, shape (time,)
         The norm at each step, averaged over the sequences that have it.
     by_item : dict of str to ndarray of float64, shape (n, time)
-        The norm of d loss / d h_t of each sequence; NaN behind its end.
+        The norm of d loss / d h_t of each sequence; NaN after its end.
     ratios : dict of str to float
         The mean norm at the step that is read first, divided by that at the step that is read last: near 0 where the
         gradient vanished, far above 1 where it exploded. The reverse direction reads a sequence's end first. NaN where
@@ -175,8 +175,8 @@ def _measure(opened: Opened, loss: Callable[[Any, Tensor], Tensor], at_once: boo
                 norms = _turned_back(norms, lengths[index].numpy())
             kept = found.setdefault(name, np.full((count, steps), np.nan))
             kept[index.numpy(), : norms.shape[1]] = norms
-    behind = np.arange(steps) >= lengths.numpy()[:, None]
-    by_item = {name: np.where(behind, np.nan, norms) for name, norms in sorted(found.items(), key=_place)}
+    past = np.arange(steps) >= lengths.numpy()[:, None]
+    by_item = {name: np.where(past, np.nan, norms) for name, norms in sorted(found.items(), key=_place)}
     by_time = {name: np.nanmean(norms, axis=0) for name, norms in by_item.items()}
     first, last = _ends(by_item)
     ratios = {name: first[name] / last[name] if last[name] > 0 else float("nan") for name in by_item}

@@ -68,7 +68,7 @@ def initialise(
 
 
 class CentredLinear(nn.Linear):
-    """A linear layer behind a sigmoid, written as ``W (x - 0.5) + b``.
+    """A linear layer after a sigmoid, written as ``W (x - 0.5) + b``.
 
     The same functions as ``nn.Linear``, in parameters that gradient descent finds easier: a sigmoid's outputs
     average 0.5, and without the shift every weight's gradient has that mean in common (LeCun et al., 1998,

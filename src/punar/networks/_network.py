@@ -23,7 +23,7 @@ class Network(BaseEstimator, ABC):
     pictures_only : bool
         Whether rows must be pictures; an estimator then reads 3-D floats as pictures too.
     sequences_only : bool
-        Whether rows must be sequences of shape ``(steps, channels)``, as no other network's are. They have NaN behind
+        Whether rows must be sequences of shape ``(steps, channels)``, as no other network's are. They have NaN after
         each one's end and where values are missing; the encoder takes any number of steps, and the decoder a second
         argument, how many steps to give: at most those of ``input_shape``, which is what it gives without it.
     """
@@ -69,7 +69,7 @@ class Centre(nn.Module):
 
 
 class ThenCentre(nn.Sequential):
-    """A decoder and the :class:`Centre` behind it; further arguments are the decoder's."""
+    """A decoder and the :class:`Centre` after it; further arguments are the decoder's."""
 
     def forward(self, code: Tensor, *further: int) -> Tensor:
         """Return the decoder's output, moved."""

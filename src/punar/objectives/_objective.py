@@ -20,7 +20,7 @@ class Objective(BaseEstimator, ABC):
     ``net`` is always a module with the attributes ``encoder``, ``decoder`` and ``objective``; ``batch`` and codes are
     float32 tensors in the *scaled* space, (n, *input_shape) and (n, latent_dim).
 
-    Sequences, (n, steps, channels), have NaN behind each one's end and where a value is missing: losses are over what
+    Sequences, (n, steps, channels), have NaN after each one's end and where a value is missing: losses are over what
     is not NaN. Their decoder takes a second argument, how many steps to give; without it, all.
     """
 

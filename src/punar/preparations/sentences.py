@@ -141,7 +141,7 @@ class Sentences(Preparation):
         return torch.tensor(encoded.ids or [self.pad_id], dtype=torch.int64)
 
     def pieces(self, item: Any) -> list[tuple[str, bool]]:
-        """Return the text behind each token of :meth:`prepare`, as it stands in the item, and whether it is known.
+        """Return the text of each token of :meth:`prepare`, as it stands in the item, and whether it is known.
 
         Special tokens, which stand for no text, have their name; an empty text has one piece, which is empty.
         """

@@ -187,7 +187,7 @@ def check_scaling(width: int, shift: Sequence[float], scale: Sequence[float]) ->
 
 
 def collate_steps(prepared: Sequence[Tensor], bucket: int) -> Batch:
-    """Return steps of several lengths with zeros behind them, and the lengths."""
+    """Return steps of several lengths with zeros after them, and the lengths."""
     lengths = torch.tensor([len(p) for p in prepared], dtype=torch.int64)
     values = torch.zeros(len(prepared), max(bucket, int(lengths.max())), prepared[0].shape[1])
     for row, steps in enumerate(prepared):

@@ -13,15 +13,15 @@ VERDICT_LEARNED = "Learned: it explains {model:.1%} of the variance of {rows} {w
 VERDICT_BEATS_PCA = " PCA with {width} components explains {pca:.1%}: the autoencoder reconstructs better."
 VERDICT_LOSES_TO_PCA = " PCA with {width} components explains {pca:.1%}: PCA reconstructs better, and costs less."
 VERDICT_EQUALS_PCA = " PCA with {width} components explains {pca:.1%}: no clear difference, and PCA costs less."
-VERDICT_FILLED = " For PCA {share:.1%} of the values, behind an end or missing, were filled with the mean."
+VERDICT_FILLED = " For PCA {share:.1%} of the values, after an end or missing, were filled with the mean."
 VERDICT_OVERCOMPLETE = (
     " The code is as wide as the data or wider, so PCA of that width would be exact and is no baseline."
 )
 VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
 VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
-LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
 DID_NOT_LEARN = (
-    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; always the same answer gives {constant:.3f}."
+    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
 )
 WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"

@@ -11,7 +11,7 @@ from punar.models.recurrent.rows import by_length
 
 
 class PaddedRows(TensorRows):
-    """Scaled sequences with NaN behind each one's end, on the training device.
+    """Scaled sequences with NaN after each one's end, on the training device.
 
     Parameters
     ----------

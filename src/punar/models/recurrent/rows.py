@@ -65,8 +65,8 @@ class SequenceRows:
         self._longest = int(self.lengths.max())
         self._words = not prepared[0].is_floating_point()
         # One block, and a step of zeros after it that padding points to: a batch is a single gather.
-        behind = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
-        self._steps = torch.cat([*prepared, behind]).to(device)
+        after = torch.zeros(1, *prepared[0].shape[1:], dtype=prepared[0].dtype)
+        self._steps = torch.cat([*prepared, after]).to(device)
         self._starts = (self.lengths.cumsum(0) - self.lengths).to(device)
         self._lengths = self.lengths.to(device)
         self._placed, self._device = placed, device
