@@ -382,9 +382,9 @@ def test_a_damaged_state_is_refused(name):
         (Classification(), {"classes": ["a", 1], "dtype": "str"}),
         (Forecasting(2), {"unit": [0.0]}),
         (Forecasting(), {"unit": [1.0]}),
-        (Tagging(), {"tags": ["O", "B-x", "I-x"], "form": "spans", "entities": False, "whole": False}),
-        (Tagging(), {"tags": ["B-x", "I-x"], "form": "spans", "entities": True, "whole": False}),
-        (Tagging(), {"tags": ["O", "B-x", "B-y"], "form": "spans", "entities": True, "whole": False}),
+        (Tagging(), {"tags": ["O", "B-x", "I-x"], "form": "spans", "entities": False, "begins": True, "whole": False}),
+        (Tagging(), {"tags": ["B-x", "I-x"], "form": "spans", "entities": True, "begins": True, "whole": False}),
+        (Tagging(), {"tags": ["O", "B-x", "B-y"], "form": "spans", "entities": True, "begins": True, "whole": False}),
     ],
 )
 def test_a_state_that_no_targets_give_is_refused(task, state):

@@ -164,11 +164,16 @@ def test_twenty_random_kill_points_cost_less_than_a_third_more(
     epochs = 300  # a kill costs half a second and a start, whatever the machine: pieces of two seconds bear that
     seconds, wanted = run_job(tmp_path / "whole", epochs)
     rng = random.Random(0)
-    spent, kills, found = 0.0, 0, ""
-    while not found:
-        wait = rng.uniform(0.2, 1.8) * seconds / 21 if kills < 20 else None
-        one, found = run_job(tmp_path / "killed", epochs, wait)
-        spent, kills = spent + one, kills + (not found)
+    # A machine that was busy with the first run and is not with these ends before 20 kills: then once more.
+    for attempt in range(3):
+        spent, kills, found = 0.0, 0, ""
+        while not found:
+            wait = rng.uniform(0.2, 1.8) * seconds / 21 if kills < 20 else None
+            one, found = run_job(tmp_path / f"killed{attempt}", epochs, wait)
+            spent, kills = spent + one, kills + (not found)
+        if kills == 20:
+            break
+        seconds, _ = run_job(tmp_path / f"whole{attempt}", epochs)
     with capsys.disabled():
         print(f"\none run {seconds:.1f} s; {kills} kills, together {spent:.1f} s: {spent / seconds:.3f} times one run")
     assert found == wanted

@@ -263,6 +263,19 @@ def test_spans_of_texts_are_a_table(punar_says, tiny_bert: str) -> None:
     assert "--out must end in .csv, .tsv, .parquet for this model" in answer.err
 
 
+def test_plain_sentences_are_split_into_words_for_a_model_of_words(punar_says, words: Path) -> None:
+    assert punar_says("fit", "words.conll", *LSTM, "--epochs", "1", "--out", "m").status == 0
+    Path("plain.txt").write_text("राम कल पुणे गया।\nसीता कुमार कल काशी गया थी\n", encoding="utf-8")
+    answer = punar_says("predict", "m", "plain.txt")
+    assert answer.status == 0, answer.err
+    assert "each text is split into words" in answer.err
+    sentences = answer.out.strip().split("\n\n")
+    assert [[line.split("\t")[0] for line in s.split("\n")] for s in sentences] == [
+        ["राम", "कल", "पुणे", "गया", "।"],
+        ["सीता", "कुमार", "कल", "काशी", "गया", "थी"],
+    ]
+
+
 # -- steps
 
 
@@ -341,7 +354,6 @@ def test_other_models_print_csv(punar_says) -> None:
         (("fit", "words.conll", "--task", "tagging", "--cell", "gru", "--horizon", "3", "--out", "n"), "forecasting"),
         (("fit", "broken.conll", "--task", "tagging", "--cell", "gru", "--out", "n"), "broken.conll, line 2"),
         (("predict", "m", "new.txt", "--out", "p.npy"), "must end in .csv"),
-        (("predict", "m", "plain.txt"), "fitted on lists of tokens"),
         (("predict", "m", "nowhere.txt"), "no such file"),
         (("predict", "m"), "needs DATA"),
         (("transform", "m", "new.txt", "--out", "p.csv"), "features for each token"),
@@ -350,7 +362,6 @@ def test_other_models_print_csv(punar_says) -> None:
 def test_wrong_input_is_one_line_and_status_2(punar_says, words: Path, words_: tuple[str, ...], said: str) -> None:
     Path("table.csv").write_text("text,label\nयह अच्छा है,good\nवह बुरा है,bad\n", encoding="utf-8")
     Path("broken.conll").write_text("राम\tB-PER\nगया\n", encoding="utf-8")
-    Path("plain.txt").write_text("राम कल पुणे गया\nसीता कुमार कल काशी गया थी\n", encoding="utf-8")
     if words_[0] != "fit":
         assert punar_says("fit", "words.conll", *LSTM, "--epochs", "1", "--out", "m").status == 0
     answer = punar_says(*words_)

@@ -52,6 +52,61 @@ def learner(backbone, **settings):
     return punar.TransferLearner(backbone, task="tagging", cache=False, random_state=0, **given | settings)
 
 
+# -- where entities begin -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("letter", "begins"), [("I", False), ("B", True)])
+def test_an_entity_may_begin_with_an_i_where_it_did_in_the_fit(tmp_path: Path, letter: str, begins: bool) -> None:
+    tags = [["O", "O", f"{letter}-who", "I-who", "O", f"{letter}-where"], ["O"] * 3, ["O", "B-where", "O"]] * 12
+    fitted = model().fit(WORDS, tags)
+    assert fitted.fitted_.task.begins_ is begins
+    assert fitted.predict(WORDS[:3]) == tags[:3]
+    punar.save(fitted, tmp_path / "m")
+    assert punar.load(tmp_path / "m").predict(WORDS[:3]) == tags[:3]
+
+
+@pytest.mark.parametrize(
+    ("tags", "found"),
+    [
+        (["O", "I-x"], False),
+        (["B-y", "I-x"], False),
+        (["B-x", "I-x", "I-x", "O"], True),
+        (["I-x", "I-x"], False),
+        ([], True),
+    ],
+)
+def test_entities_begin_with_b(tags: list[str], found: bool) -> None:
+    assert forms.entities_begin_with_b(tags) is found
+
+
+def test_marks_at_the_end_of_a_word_belong_to_it() -> None:
+    from types import SimpleNamespace
+
+    from punar.preparations._traces import word_spans
+
+    # As a tokenizer that drops marks gives it: "पुणे" without its last vowel sign.
+    text = "घर पुणे में"
+    window = SimpleNamespace(word_ids=[None, 0, 1, 2, None], offsets=[(0, 0), (0, 2), (3, 6), (8, 9), (0, 0)])
+    assert {k: text[a:b] for k, (a, b) in word_spans([window], text).items()} == {0: "घर", 1: "पुणे", 2: "में"}
+
+
+@pytest.mark.parametrize("y", [None, "O", ["O", "O"], 3])
+def test_score_of_labels_in_another_form_says_so(y) -> None:
+    task = Tagging()
+    task.learn(TAGS, "fit", WORDS)
+    with pytest.raises((DataError, DataTypeError), match="score"):
+        task.score(y, TAGS[:2])
+
+
+def test_score_of_spans_in_another_form_says_so() -> None:
+    task = Tagging()
+    task.learn(SPANS, "fit", TEXTS)
+    with pytest.raises(DataTypeError, match=r"score: y\[0\]\[0\] must be a span"):
+        task.score([[(7, 15)]], SPANS[:1])
+    with pytest.raises(DataTypeError, match="must be a span"):
+        task.learn([[(0, 2, "")]], "fit", TEXTS[:1])
+
+
 # -- forms of targets -----------------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,7 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     known = (*TABLES, *TOKENS) if tokens else TABLES
     if out is not None and out.suffix.lower() not in known:
         raise ParameterError(f"--out must end in {', '.join(dict.fromkeys(known))} for this model, got '{out}'.")
+    found = _in_words(found) if tokens else found
     answers, items = _answers(fitted, found.items)
     table = task.table(answers, items)
     columns = _titled(found, table)
@@ -61,6 +62,20 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     line = _score(task, found, task.predictions(answers, items))
     if line:
         typer.echo(line, err=out is None)
+
+
+def _in_words(found: UserItems | UserSequences) -> UserItems | UserSequences:
+    """Return plain texts as lists of words, as a model of lists of words reads them."""
+    if not isinstance(found.items, list) or not any(isinstance(item, str) for item in found.items):
+        return found
+    import dataclasses
+
+    from punar.preparations.words import Words
+
+    split = Words().words
+    items = [[t[a:b] for a, b in split(t)] if isinstance(t, str) else t for t in found.items]
+    typer.echo(texts.READ_NOTE.format(name=found.name, note=texts.SPLIT_INTO_WORDS), err=True)
+    return dataclasses.replace(found, items=items)
 
 
 def _answers(fitted: Any, X: Any) -> tuple[Sequence[Any], Sequence[Any]]:

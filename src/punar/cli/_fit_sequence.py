@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._asked import Asked
-from punar.errors import DataError, ParameterError
+from punar.errors import ParameterError
 from punar.texts import cli as texts
 
 
@@ -30,8 +28,7 @@ def fit_sequence(asked: Asked) -> None:
         raise ParameterError(texts.ONLY_FORECASTS)
     found = _sequences.read(asked.data, form=asked.form, parts=asked.parts.classes, **_sequences.columns(reading))
     if not forecasts and found.y is None:
-        what = "put them into one subfolder per class" if Path(asked.data).is_dir() else "name them with --target"
-        raise DataError(f"{found.name}: there are no labels to learn from; {what}.")
+        raise _items.no_labels(found, asked.data)
     own = sequences | {"cell": asked.parts.part("cells", sequences["cell"])}
     model = punar.SequenceModel(
         task=asked.task_for(found),

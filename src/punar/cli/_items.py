@@ -21,9 +21,22 @@ def read_labelled(source: str, **options: Any) -> UserItems:
     """Return the items that ``source`` names, which must have labels; see :func:`read`."""
     found = read(source, **options)
     if found.y is None:
-        what = "put them into one subfolder per class" if Path(source).is_dir() else "name the column with --target"
-        raise DataError(f"{found.name}: there are no labels to learn from; {what}.")
+        raise no_labels(found, source)
     return found
+
+
+def no_labels(found: Any, source: str) -> DataError:
+    """Return the error for data to learn from that has no labels."""
+    what = "put them into one subfolder per class" if Path(source).is_dir() else "name the column with --target"
+    if holds_tokens(found):
+        what = "write each token's label after it, with a tab between"
+    return DataError(f"{found.name}: there are no labels to learn from; {what}.")
+
+
+def holds_tokens(found: Any) -> bool:
+    """Return whether the items are lists of tokens."""
+    first = found.items[0] if isinstance(found.items, list) and found.items else None
+    return isinstance(first, (list, tuple)) and bool(first) and isinstance(first[0], str)
 
 
 def read(source: str, *, skip_bad: bool = False, open_each: bool = False, **options: Any) -> UserItems:
@@ -78,9 +91,7 @@ def kind_for(model: Any) -> str | None:
 
 def file_for(found: Any) -> str:
     """Return the name of a file that suits predictions of these items."""
-    first = found.items[0] if isinstance(found.items, list) and found.items else None
-    tokens = isinstance(first, (list, tuple)) and bool(first) and isinstance(first[0], str)
-    return "preds.conll" if tokens else "preds.csv"
+    return "preds.conll" if holds_tokens(found) else "preds.csv"
 
 
 def refuse(options: dict[str, Any], message: str) -> None:

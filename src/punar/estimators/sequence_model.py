@@ -257,6 +257,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         check_params(self, self._RULES)
         assemble.part(self, "cell", "cells", Cell).check()
         task = assemble.part(self, "task", "tasks", Task)
+        task.check()
         with jobs.all_or_nothing(self), as_usual():
             self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)

@@ -219,6 +219,7 @@ class TransferLearner(BaseEstimator):
         check_params(self, self._RULES)
         self._refuse_what_is_not_used()
         task = assemble.part(self, "task", "tasks", Task)
+        task.check()
         if "transfer" not in task.models:
             raise ParameterError(
                 f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."

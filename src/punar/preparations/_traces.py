@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def word_spans(windows: Sequence[Any], text: str) -> dict[int, tuple[int, int]]:
     -------
     dict of int to (int, int)
         White space at a word's ends, which some tokenizers count as its own, is left out; a word that is nothing else
-        is missing.
+        is missing. Marks after a word that a tokenizer drops belong to it: a vowel sign is part of its letter.
     """
     found: dict[int, tuple[int, int]] = {}
     for window in windows:
@@ -34,12 +35,16 @@ def word_spans(windows: Sequence[Any], text: str) -> dict[int, tuple[int, int]]:
             if word is not None:
                 low, high = found.get(word, (a, b))
                 found[word] = min(low, a), max(high, b)
+    taken = {at for a, b in found.values() for at in range(a, b)}
     stripped = {}
     for word, (a, b) in found.items():
         piece = text[a:b]
         if core := piece.strip():
             begin = a + len(piece) - len(piece.lstrip())
-            stripped[word] = begin, begin + len(core)
+            end = begin + len(core)
+            while end < len(text) and end not in taken and unicodedata.category(text[end])[0] == "M":
+                end += 1
+            stripped[word] = begin, end
     return stripped
 
 

@@ -74,23 +74,23 @@ def _labels(own: Any, item: Any, where: str) -> list[Any]:
     return labels
 
 
+def _span(span: Any, where: str) -> tuple[int, int, str]:
+    if isinstance(span, Mapping):
+        span = tuple(span.get(name) for name in ("start", "end", "label"))
+    sound = isinstance(span, (list, tuple)) and len(span) == 3 and isinstance(span[2], str) and span[2] != ""
+    if not sound or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in span[:2]):
+        raise DataTypeError(f"{where} must be a span (first character, one past the last, label), got {shown(span)}.")
+    return int(span[0]), int(span[1]), span[2]
+
+
 def _spans(own: Any, text: str, where: str) -> list[tuple[int, int, str]]:
-    found: list[tuple[int, int, str]] = []
-    for j, span in enumerate(own):
-        if isinstance(span, Mapping):
-            span = tuple(span.get(name) for name in ("start", "end", "label"))
-        sound = isinstance(span, (list, tuple)) and len(span) == 3 and isinstance(span[2], str)
-        if not sound or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in span[:2]):
-            raise DataTypeError(
-                f"{where}[{j}] must be a span (first character, one past the last, label), got {shown(span)}."
-            )
-        begin, end = int(span[0]), int(span[1])
+    found = [_span(span, f"{where}[{j}]") for j, span in enumerate(own)]
+    for j, (begin, end, _) in enumerate(found):
         if not 0 <= begin < end <= len(text):
             raise DataError(
                 f"{where}[{j}] is the span {begin} to {end}; it must lie within the text's {len(text)} characters and "
                 "hold at least one."
             )
-        found.append((begin, end, span[2]))
     found.sort()
     for a, b in pairwise(found):
         if b[0] < a[1]:
@@ -120,22 +120,34 @@ def distinct(labels: Sequence[Sequence[Any]], where: str) -> list[Any]:
     return sorted(known)
 
 
+def entities_begin_with_b(tags: Sequence[str]) -> bool:
+    """Return whether no entity of a sequence begins with an I, as every first one does in the oldest data (IOB1)."""
+    return not any(
+        tag.startswith("I-") and before not in (f"B-{tag[2:]}", tag) for before, tag in pairwise(["O", *tags])
+    )
+
+
 def plain_pairs(y: Any, predictions: Any, form: str) -> list[tuple[list[Any], list[Any]]]:
     """Return what is right and what is predicted for each item, as lists that can be compared.
 
     Raises
     ------
-    DataError
-        Another number of items, or of labels of an item, than predictions.
+    DataError, DataTypeError
+        No labels, labels of another form, or another number of items, or of labels of an item, than predictions.
     """
+    if y is None:
+        raise DataError("score: requires y to be passed, but the target y is None.")
+    if not _is_list(y):
+        raise DataTypeError(f"score: y must be a list with the labels of each item, got {shown(y)}.")
     if len(y) != len(predictions):
         raise DataError(f"score: y has {len(y)} items, X has {len(predictions)}.")
     found = []
     for i, (true, own) in enumerate(zip(y, predictions, strict=True)):
+        if not _is_list(true):
+            what = "spans" if form == "spans" else "labels"
+            raise DataTypeError(f"score: y[{i}] must be a list of {what}, got {shown(true)}.")
         if form == "spans":
-            true = [
-                tuple(s.get(k) for k in ("start", "end", "label")) if isinstance(s, Mapping) else tuple(s) for s in true
-            ]
+            true = [_span(span, f"score: y[{i}][{j}]") for j, span in enumerate(true)]
         elif len(true) != len(own):
             raise DataError(f"score: y[{i}] has {len(true)} labels, X has {len(own)} tokens or steps there.")
         found.append((list(true), list(own)))

@@ -106,6 +106,14 @@ class Task(BaseEstimator, ABC):
     multi_output: ClassVar[bool] = False
     random_input: ClassVar[bool] = False
 
+    def check(self, where: str | None = None) -> None:
+        """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.
+
+        Raises
+        ------
+        punar.errors.ParameterError
+        """
+
     # -- targets --------------------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -31,8 +31,9 @@ class Tagging(Task):
 
     Items are lists of tokens with a label each, texts with spans (first character, one past the last, label), or series
     with a label per step; answers have the form of the targets. Where labels are entity tags ("O", "B-person",
-    "I-person", ...) or spans, the score is F1 over exact entities by the rules of CoNLL, and what is predicted is the
-    likeliest sequence in which no entity goes on that has not begun; else it is the share of labels that are right.
+    "I-person", ...) or spans, the score is F1 over exact entities by the rules of CoNLL; else it is the share of labels
+    that are right. Where every entity of the fit begins with a B, what is predicted is the likeliest sequence in which
+    no entity goes on that has not begun; in older data an I begins one too, and then each tag is the likeliest.
 
     A network reads pieces of words: a word's label is learned and predicted at its first piece. Texts longer than the
     network reads are read in windows that overlap, and each word is answered where it lies deepest in one.
@@ -78,6 +79,7 @@ class Tagging(Task):
             known = forms.distinct(labels, where)
         self.tags_ = known
         self.entities_ = all(isinstance(tag, str) for tag in known) and are_entity_tags(known)
+        self.begins_ = self.form_ == "spans" or (self.entities_ and all(map(forms.entities_begin_with_b, labels)))
         self.whole_ = self.form_ == "steps" and isinstance(y, np.ndarray) and y.dtype != object
         return self._encoded(labels, where)
 
@@ -103,8 +105,9 @@ class Tagging(Task):
         return Targets({"spans" if self.form_ == "spans" else "tags": found})
 
     def state(self) -> dict[str, Any]:
-        """Return labels, and the form of targets."""
-        return {"tags": self.tags_, "form": self.form_, "entities": self.entities_, "whole": self.whole_}
+        """Return labels, the form of targets, and whether every entity begins with a B."""
+        names = ("tags", "form", "entities", "begins", "whole")
+        return {name: getattr(self, f"{name}_") for name in names}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take untrusted facts; see :class:`Task`."""
@@ -112,13 +115,15 @@ class Tagging(Task):
         kinds = {type(tag) for tag in tags} if isinstance(tags, list) else set()
         if not kinds or not (kinds == {str} or kinds <= {int, float, bool}) or len(set(tags)) < len(tags):
             raise ValueError(f"tags must be a list of different names, or of numbers, found {shown(tags)}")
-        if form not in forms.FORMS or not all(isinstance(state[name], bool) for name in ("entities", "whole")):
+        said = [state[name] for name in ("entities", "begins", "whole")]
+        if form not in forms.FORMS or not all(isinstance(value, bool) for value in said):
             raise ValueError(f"form must be one of {', '.join(forms.FORMS)}, found {shown(form)}")
         if state["entities"] and not (kinds == {str} and are_entity_tags(tags)):
             raise ValueError(f"entities are tagged 'O', 'B-kind' and 'I-kind', found {shown(tags)}")
         if form == "spans" and not (state["entities"] and tags == _tags_of([tag[2:] for tag in tags[1::2]])):
             raise ValueError(f"tags of spans must be 'O' and for each kind 'B-kind', 'I-kind', found {shown(tags)}")
-        self.tags_, self.form_, self.entities_, self.whole_ = tags, form, state["entities"], state["whole"]
+        self.tags_, self.form_ = tags, form
+        self.entities_, self.begins_, self.whole_ = said
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
         """Return a tag number for each token of a sample, -100 where the sample does not answer for a word."""
@@ -249,7 +254,9 @@ class Tagging(Task):
         return tags
 
     def _allowed(self) -> np.ndarray | None:
-        """Return which tag may follow which; None where tags are not of the plain B and I kind."""
+        """Return which tag may follow which; None where tags are not of the plain B and I kind, or an I may begin."""
+        if not self.begins_:
+            return None
         prefixes = {tag[0] for tag in self.tags_ if tag != "O"}
         kinds = {tag[2:] for tag in self.tags_ if tag != "O"}
         if not prefixes <= {"B", "I"} or any(f"B-{kind}" not in self.tags_ for kind in kinds):

@@ -189,6 +189,7 @@ RECONSTRUCT_OUT = (
 )
 ONLY_FOR_SERIES = "{option} is for autoencoders of series; other models know their columns, or have none. Leave it out."
 READ_NOTE = "{name}: {note}"
+SPLIT_INTO_WORDS = "each text is split into words, at spaces and punctuation, as the model learned from words"
 WRITTEN = "Written: {path} ({what})"
 CODES_SHAPE = "{n} rows of {d} codes"
 ROWS_SHAPE = "{n} rows of {d} columns"
