@@ -131,6 +131,14 @@ def test_words_of_which_nothing_is_left_have_no_row():
     assert facts.words("") == []
 
 
+def test_vowel_signs_that_a_tokenizer_drops_belong_to_their_word():
+    made = Tokenizer(WordLevel({"?": 0}, unk_token="?"))
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    text = "नमस्ते, cafe\u0301 पुणे"
+    assert [text[a:b] for a, b in Sentences(made.to_str(), 10).words(text)] == ["नमस्ते", ",", "cafe\u0301", "पुणे"]
+
+
 def test_no_room_beside_the_special_tokens_is_an_error():
     with pytest.raises(BadItem, match="max_length=2 leaves no room beside 2"):
         pieces(2).samples("to to")

@@ -79,17 +79,6 @@ def test_entities_begin_with_b(tags: list[str], found: bool) -> None:
     assert forms.entities_begin_with_b(tags) is found
 
 
-def test_marks_at_the_end_of_a_word_belong_to_it() -> None:
-    from types import SimpleNamespace
-
-    from punar.preparations._traces import word_spans
-
-    # As a tokenizer that drops marks gives it: "पुणे" without its last vowel sign.
-    text = "घर पुणे में"
-    window = SimpleNamespace(word_ids=[None, 0, 1, 2, None], offsets=[(0, 0), (0, 2), (3, 6), (8, 9), (0, 0)])
-    assert {k: text[a:b] for k, (a, b) in word_spans([window], text).items()} == {0: "घर", 1: "पुणे", 2: "में"}
-
-
 @pytest.mark.parametrize("y", [None, "O", ["O", "O"], 3])
 def test_score_of_labels_in_another_form_says_so(y) -> None:
     task = Tagging()

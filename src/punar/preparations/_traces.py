@@ -11,6 +11,7 @@ from torch import Tensor
 
 from punar.preparations._windows import overlap, owners, starts
 
+_JOINERS = "\u200c\u200d"
 _NO_WORD = (-1, 0, 0, 0)
 
 
@@ -27,7 +28,7 @@ def word_spans(windows: Sequence[Any], text: str) -> dict[int, tuple[int, int]]:
     -------
     dict of int to (int, int)
         White space at a word's ends, which some tokenizers count as its own, is left out; a word that is nothing else
-        is missing. Marks after a word that a tokenizer drops belong to it: a vowel sign is part of its letter.
+        is missing. Combining marks at its end, which some tokenizers drop, belong to it.
     """
     found: dict[int, tuple[int, int]] = {}
     for window in windows:
@@ -35,17 +36,24 @@ def word_spans(windows: Sequence[Any], text: str) -> dict[int, tuple[int, int]]:
             if word is not None:
                 low, high = found.get(word, (a, b))
                 found[word] = min(low, a), max(high, b)
-    taken = {at for a, b in found.values() for at in range(a, b)}
-    stripped = {}
+    stripped: dict[int, tuple[int, int]] = {}
+    taken = {a for a, _ in found.values()}
     for word, (a, b) in found.items():
         piece = text[a:b]
         if core := piece.strip():
             begin = a + len(piece) - len(piece.lstrip())
-            end = begin + len(core)
-            while end < len(text) and end not in taken and unicodedata.category(text[end])[0] == "M":
-                end += 1
-            stripped[word] = begin, end
+            stripped[word] = begin, _with_marks(text, begin + len(core), taken)
     return stripped
+
+
+def _with_marks(text: str, end: int, taken: set[int]) -> int:
+    """Return the end of a word with the marks after it, which a normaliser such as BERT's drops: the vowel of ``ते``.
+
+    GPT-2's splitter drops none, and takes marks as words of their own; those begin in ``taken``.
+    """
+    while end < len(text) and end not in taken and (unicodedata.category(text[end])[0] == "M" or text[end] in _JOINERS):
+        end += 1
+    return end
 
 
 def traces(windows: Sequence[Any], spans: Mapping[int, tuple[int, int]] | None) -> list[Tensor]:
