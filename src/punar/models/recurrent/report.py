@@ -97,10 +97,9 @@ def linear_answers(
         return None
     if preparation.domain == "text":
         return _bag_answers(task, rows, target[train], weights, train, measured)
-    known, asked = (
-        torch.from_numpy(statistics([rows.steps(i).cpu().numpy() for i in index.tolist()])).float()
-        for index in (train, measured)
-    )
+    each, place = torch.unique(torch.cat([train, measured]), return_inverse=True)  # often the same rows
+    known = torch.from_numpy(statistics([rows.steps(i).cpu().numpy() for i in each.tolist()])).float()[place]
+    known, asked = known[: len(train)], known[len(train) :]
     return head_answers(task, known, target[train], weights, asked, seed)
 
 
