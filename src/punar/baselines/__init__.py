@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from punar.baselines.linear_autoregression import LinearAutoregression as LinearAutoregression
     from punar.baselines.linear_autoregression import fit_linear as fit_linear
     from punar.baselines.pca import pca_reconstruction as pca_reconstruction
+    from punar.baselines.random_code import random_reconstructions as random_reconstructions
     from punar.baselines.summary import Statistics as Statistics
     from punar.baselines.summary import statistics as statistics
     from punar.baselines.tags import linear_per_step as linear_per_step
@@ -53,6 +54,7 @@ _HOME = {
     "most_frequent_tag": "tags",
     "pca_reconstruction": "pca",
     "random_codes": "constant",
+    "random_reconstructions": "random_code",
     "raw_answers": "linear",
     "statistics": "summary",
 }

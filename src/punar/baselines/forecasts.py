@@ -16,6 +16,7 @@ from punar.data.windows import split_in_time
 from punar.errors import DataError
 from punar.preparations.histories import Histories
 
+_ROUNDING = 1e-6  # of a step's change
 _CHECKED = 0.2  # of the windows choose the autoregression's penalty, the last ones
 
 
@@ -146,7 +147,8 @@ class Autoregression(BaseEstimator):
 def mase_scale(known: Sequence[np.ndarray], season: int) -> np.ndarray:
     """Return the mean change of each series (t, channels) over a season, (series, channels).
 
-    Over one step where there is no season, or no more than one. A series that never changed takes the others' mean.
+    Over one step where there is no season, or no more than one, and where each season is like the last to rounding (a
+    pure sine). A series that never changed takes the others' mean.
 
     References
     ----------
@@ -154,9 +156,15 @@ def mase_scale(known: Sequence[np.ndarray], season: int) -> np.ndarray:
     """
     found = np.full((len(known), known[0].shape[1]), np.nan)
     for i, x in enumerate(known):
-        lag = season if len(x) > season else 1
-        change = np.abs(x[lag:] - x[:-lag])
-        there = ~np.isnan(change)
-        found[i] = np.where(there, change, 0.0).sum(0) / np.maximum(there.sum(0), 1)
+        over = _mean_change(x, season if len(x) > season else 1)
+        step = _mean_change(x, 1)
+        found[i] = np.where(over > _ROUNDING * step, over, step)
     varies = found > 0
     return np.where(varies, found, found[varies].mean() if varies.any() else 1.0)
+
+
+def _mean_change(x: np.ndarray, lag: int) -> np.ndarray:
+    change = np.abs(x[lag:] - x[:-lag])
+    there = ~np.isnan(change)
+    found: np.ndarray = np.where(there, change, 0.0).sum(0) / np.maximum(there.sum(0), 1)
+    return found

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from punar.core.runtime import mix
 
-_SHUFFLED, _STRATIFIED = 100, 102  # streams of the seed
+_SHUFFLED, _STRATIFIED, _HALVES = 100, 102, 105  # streams of the seed
 
 
 def split(
@@ -71,3 +71,34 @@ def _with_every_class(train: Tensor, valid: Tensor, groups: np.ndarray | None) -
     moved = torch.zeros(len(valid), dtype=torch.bool)
     moved[torch.from_numpy(first[~np.isin(classes, groups[train.numpy()])])] = True
     return torch.cat([train, valid[moved]]).sort().values, valid[~moved]
+
+
+def halves(index: Tensor, strata: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+    """Return some items in two parts, alike in their classes.
+
+    Parameters
+    ----------
+    index : Tensor of int64
+    strata : ndarray, optional
+        A class per item, of all items.
+
+    Examples
+    --------
+    >>> [half.tolist() for half in halves(torch.arange(5))]
+    [[0, 2, 4], [1, 3]]
+    """
+    if strata is not None:
+        index = index[torch.from_numpy(np.argsort(np.asarray(strata)[index.numpy()], kind="stable"))]
+    return index[0::2].sort().values, index[1::2].sort().values
+
+
+def two_folds(
+    n: int, seed: int, *, strata: np.ndarray | None = None, weight: Tensor | None = None
+) -> list[tuple[Tensor, Tensor]]:
+    """Return twice which items learn and which are answered for: one half each; nothing where a half lacks a class."""
+    first, second = split(n, 0.5, mix(seed, _HALVES), strata=strata, weight=weight)
+    if strata is not None:
+        known = np.asarray(strata)
+        if set(known[first.numpy()].tolist()) != set(known[second.numpy()].tolist()):
+            return []
+    return [(first, second), (second, first)] if len(second) else []

@@ -78,6 +78,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     strict : bool, default=False
         Raise :class:`punar.errors.DidNotLearnError` instead of warning where the model does not beat the mean or the
         untrained network.
+    evidence : {"auto", "cheap"}, default="auto"
+        What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
+        judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
+        takes the held-out items alone.
 
     Attributes
     ----------
@@ -144,6 +148,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         strict: bool = False,
+        evidence: str = "auto",
     ) -> None:
         self.objective = objective
         self.network = network
@@ -165,6 +170,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
         self.verbose = verbose
         self.strict = strict
+        self.evidence = evidence
 
     # -- fitting ------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,10 @@ class SequenceModel(ForecastMethods, BaseEstimator):
     verbose : int, default=0
     strict : bool, default=False
         Raise :class:`punar.errors.DidNotLearnError` where the model does not beat the constant answer.
+    evidence : {"auto", "cheap"}, default="auto"
+        What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
+        judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
+        takes the held-out items alone.
 
     Attributes
     ----------
@@ -189,6 +193,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         strict: bool = False,
+        evidence: str = "auto",
     ) -> None:
         self.cell = cell
         self.task = task
@@ -227,6 +232,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.strict = strict
+        self.evidence = evidence
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: str | Path | None = None

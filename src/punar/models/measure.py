@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from punar.tasks import Targets, Task
+from punar.training import evidence
 from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
@@ -21,23 +23,37 @@ class Measured:
     ----------
     answers : sequence
         Encoded, one for each item.
-    items : Tensor of int64, (n,)
-        Which items they are for.
-    rows_from : {"held_out", "cross_validated", "training"}
+    parts : sequence of (train, items)
+        Which items the answers are for, part by part, and which a rival may learn from to answer for them.
+    rows_from : {"held_out", "cross_validated", "cross_fitted", "training"}
+    permuted : sequence of float or None
+        Scores of the same fit on targets in random order, where it was repeated so.
     """
 
     answers: Sequence[Any]
-    items: Tensor
+    parts: Sequence[tuple[Tensor, Tensor]]
     rows_from: str
+    permuted: Sequence[float] | None = None
+
+    @property
+    def items(self) -> Tensor:
+        """Which items the answers are for."""
+        return torch.cat([items for _, items in self.parts])
 
     def report(self, task: Task, targets: Targets) -> FitReport:
         """Return the score of the first 3,000 answers beside that of the best constant answer."""
-        return reports.beside_chance(task, self.answers[:MOST_ROWS], self.some(targets), self.rows_from)
+        some = self.some(targets)
+        return reports.beside_chance(task, self.answers[:MOST_ROWS], some, self.rows_from, permuted=self.permuted)
 
     def some(self, targets: Targets) -> Targets:
         """Return the targets that are reported on, of those of all items."""
         return targets.take(self.items[:MOST_ROWS])
 
-    def score_of(self, task: Task, answers: Sequence[Any], targets: Targets) -> float:
-        """Return the score of somebody else's answers for the same items."""
-        return reports.measured(task, answers[:MOST_ROWS], self.some(targets))
+    def add_rival(
+        self, report: FitReport, task: Task, targets: Targets, name: str, answers: Sequence[Any], **texts: str
+    ) -> None:
+        """Write another model's answers for the same items into a report; ``texts`` as of :func:`reports.add_rival`."""
+        some = self.some(targets)
+        ours = reports.meter_of(task, self.answers[:MOST_ROWS], some)
+        theirs = reports.meter_of(task, answers[:MOST_ROWS], some)
+        reports.add_rival(report, name, theirs.value(), evidence.lead(ours, theirs, len(some)), **texts)

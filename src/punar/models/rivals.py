@@ -12,13 +12,10 @@ from punar.baselines import linear_per_step, most_frequent_tag
 from punar.models.measure import Measured
 from punar.tasks import Targets, Task
 from punar.texts import fit as texts
-from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
 
-def add_tags(
-    report: FitReport, task: Task, measured: Measured, items: Sequence[Any], targets: Targets, train: Tensor
-) -> None:
+def add_tags(report: FitReport, task: Task, measured: Measured, items: Sequence[Any], targets: Targets) -> None:
     """Write what a model without context reaches into a report: each word's most frequent tag, or each step alone.
 
     Parameters
@@ -31,20 +28,19 @@ def add_tags(
         All of them: lists of words, or series (t, channels).
     targets : Targets
         Of all items; without ``tags`` nothing is written.
-    train : Tensor of int64
-        The items that may be learned from.
     """
     tags = targets.columns.get("tags")
-    if tags is None or not len(train):
+    if tags is None or not all(len(train) for train, _ in measured.parts):
         return
     words = isinstance(items[0], (list, tuple))
     learn = most_frequent_tag if words else linear_per_step
-    predict = learn([items[i] for i in train.tolist()], [tags[i].numpy() for i in train.tolist()])
-    found = predict([items[i] for i in measured.items[:MOST_ROWS].tolist()])
-    score = measured.score_of(task, [torch.as_tensor(answer) for answer in found], targets)
+    answers: list[Tensor] = []
+    for train, asked in measured.parts:
+        predict = learn([items[i] for i in train.tolist()], [tags[i].numpy() for i in train.tolist()])
+        answers += [torch.as_tensor(a) for a in predict([items[i] for i in asked[:MOST_ROWS].tolist()])]
     better, worse, equal = (
         (texts.BEATS_WORDS, texts.LOSES_TO_WORDS, texts.EQUALS_WORDS)
         if words
         else (texts.BEATS_STEPS, texts.LOSES_TO_STEPS, texts.EQUALS_STEPS)
     )
-    reports.add_rival(report, "without_context", score, better=better, worse=worse, equal=equal)
+    measured.add_rival(report, task, targets, "without_context", answers, better=better, worse=worse, equal=equal)

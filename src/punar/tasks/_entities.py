@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from punar.tasks._meter import bootstrap
+from punar.tasks._meter import bootstrap, exchanged_counts
 
 _TAG = re.compile(r"[BIESLU]-.+", re.DOTALL)
 OUTSIDE = "O"
@@ -71,6 +71,10 @@ class EntityMeter:
         """Return an interval of F1, by resampling items."""
         counts = np.asarray(self._counts, dtype=np.float64).reshape(-1, 3)
         return bootstrap(len(counts), lambda index: _f1(counts[index]), level, seed)
+
+    def exchanged(self, other: EntityMeter, swap: np.ndarray) -> tuple[float, float]:
+        """Return both F1 after the answers for some items were exchanged; see :class:`punar.tasks.Meter`."""
+        return exchanged_counts(self._counts, other._counts, swap, _f1)
 
 
 def _f1(counts: np.ndarray) -> float:

@@ -40,7 +40,8 @@ class LinearHead:
     facts : dict
         JSON values for the report: the regularisation that was chosen and its validation score.
     held_out : (index, raw) or None
-        Rows and their raw outputs (m, outputs) from heads that were not fitted on them; None where rows are too few.
+        Rows and their raw outputs (m, outputs) from heads that were not fitted on them and whose regularisation other
+        rows chose; None where rows are too few.
     """
 
     weight: np.ndarray
@@ -165,9 +166,13 @@ def _leave_one_out(space: _Space, target: np.ndarray, weight: np.ndarray | None,
     with config_context(enable_metadata_routing=False):  # with it, weights would have to be asked for
         model.fit(space.rows[counted], target[counted], None if weight is None else weight[counted])
     chosen = float(model.alpha_)
-    raw = model.cv_results_[..., _PENALTIES.index(chosen)].reshape(target[counted].shape)
-    errors = ((raw - target[counted]) ** 2).mean(1)
-    score = -float(np.average(errors, weights=None if weight is None else weight[counted]))
+    found = model.cv_results_.reshape(*target[counted].shape, len(_PENALTIES))
+    share = np.ones(len(counted)) if weight is None else weight[counted]
+    errors = ((found - target[counted][..., None]) ** 2).mean(1) * share[:, None]
+    score = -float(errors[:, _PENALTIES.index(chosen)].sum() / share.sum())
+    # Each row's answer is that of the penalty which the other rows would have chosen.
+    others = (errors.sum(0) - errors).argmin(1)
+    raw = np.take_along_axis(found, others[:, None, None], 2)[..., 0]
     facts = {"alpha": chosen, "validation_folds": len(counted), "validation_score": score}
     return LinearHead(*_back(space, model, target), facts, (counted, raw))
 
@@ -215,8 +220,31 @@ def _choose(
     found = [[raw(fit(train, c), test) for train, test in folds] for c in grid]
     means = [float(np.mean([score(r, test) for r, (_, test) in zip(rows, folds, strict=True)])) for rows in found]
     best = int(np.argmax(means))
-    held_out = np.concatenate([test for _, test in folds]), np.concatenate(found[best])
-    return grid[best], {"validation_folds": len(folds), "validation_score": means[best]}, held_out
+    facts = {"validation_folds": len(folds), "validation_score": means[best]}
+    parts = [(test, [rows[k] for rows in found]) for k, (_, test) in enumerate(folds)]
+    if len(parts) == 1:
+        (test, rows), half = parts[0], np.arange(len(parts[0][0])) % 2 == 0
+        parts = [(test[side], [r[side] for r in rows]) for side in (half, ~half) if side.any()]
+    if weight is not None and any(weight[test].sum() <= 0 for test, _ in parts):
+        return grid[best], facts, (test, found[best][0])
+    return grid[best], facts, _chosen_by_others(parts, score)
+
+
+def _chosen_by_others(
+    parts: list[tuple[np.ndarray, list[np.ndarray]]], score: Callable[[np.ndarray, np.ndarray], float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and, for each part of them, the answers of the strength that scored best on the other parts.
+
+    Parameters
+    ----------
+    parts : list of (index, list of raw)
+        Rows, and their raw outputs by strength.
+    score : callable
+    """
+    table = np.array([[score(raw, test) for raw in rows] for test, rows in parts])
+    others = table.sum(0) - table if len(parts) > 1 else table
+    chosen = [rows[int(np.argmax(row))] for (_, rows), row in zip(parts, others, strict=True)]
+    return np.concatenate([test for test, _ in parts]), np.concatenate(chosen)
 
 
 def _folds(n: int, label: np.ndarray | None, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

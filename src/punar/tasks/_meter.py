@@ -34,6 +34,25 @@ def bootstrap(count: int, measure: Callable[[np.ndarray], float], level: float, 
     return float(low), float(high)
 
 
+def exchanged_counts(
+    ours: Sequence[Sequence[int]],
+    theirs: Sequence[Sequence[int]],
+    swap: np.ndarray,
+    value: Callable[[np.ndarray], float],
+) -> tuple[float, float]:
+    """Return two metrics of counts, a row per item, after the rows at ``swap`` were exchanged.
+
+    Parameters
+    ----------
+    ours, theirs : sequence of sequence of int
+    swap : ndarray of bool, (n,)
+    value : callable
+        Counts (n, k) -> the metric.
+    """
+    a, b, given = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64), swap[:, None]
+    return value(np.where(given, b, a)), value(np.where(given, a, b))
+
+
 class RowsMeter:
     """A metric of rows of raw outputs, kept and measured together.
 
@@ -69,6 +88,22 @@ class RowsMeter:
 
         return bootstrap(len(target), measure, level, seed)
 
+    def exchanged(self, other: RowsMeter, swap: np.ndarray) -> tuple[float, float]:
+        """Return this meter's metric and the other's after they have exchanged the answers for some items.
+
+        Parameters
+        ----------
+        other : RowsMeter
+            Of the same items in the same order.
+        swap : ndarray of bool, (n,)
+        """
+        target, ours, theirs = torch.cat(self._target), torch.cat(self._raw), torch.cat(other._raw)
+        given = torch.from_numpy(swap)[:, None]
+        return (
+            self._measure(torch.where(given, theirs, ours), target),
+            self._measure(torch.where(given, ours, theirs), target),
+        )
+
 
 class ShareMeter:
     """The share of labels that are right, over all labels of all items.
@@ -96,6 +131,10 @@ class ShareMeter:
         """Return an interval of the share, by resampling items."""
         counts = np.asarray(self._counts, dtype=np.float64).reshape(-1, 2)
         return bootstrap(len(counts), lambda index: self._share(counts[index]), level, seed)
+
+    def exchanged(self, other: ShareMeter, swap: np.ndarray) -> tuple[float, float]:
+        """Return both shares after the answers for some items were exchanged; see :meth:`RowsMeter.exchanged`."""
+        return exchanged_counts(self._counts, other._counts, swap, self._share)
 
     @staticmethod
     def _share(counts: np.ndarray) -> float:

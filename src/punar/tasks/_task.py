@@ -73,6 +73,12 @@ class Meter(Protocol):
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of the metric, by resampling items."""
 
+    def exchanged(self, other: Any, swap: np.ndarray) -> tuple[float, float]:
+        """Return this meter's metric and that of another one of the same items, after exchanging some answers.
+
+        Whether one is better than the other beyond noise is tested by it. ``swap`` is a bool for each item.
+        """
+
 
 class Task(BaseEstimator, ABC):
     """What is predicted for an item.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -118,7 +118,11 @@ class Multilabel(VectorTask):
 
     def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the micro-averaged F1."""
-        return float(f1_score(target.cpu().numpy().astype(int), self.decode(raw), average="micro", zero_division=0))
+        # By scikit-learn's rules, in a fraction of its time: a report asks some hundred times.
+        given, true = raw > 0, target > 0.5
+        both = float((given & true).sum())
+        every = float(given.sum() + true.sum())
+        return 2 * both / every if every else 0.0
 
     def constant_row(self, target: Tensor) -> Tensor:
         """Return 1 for the labels that, given to every item, reach the highest F1, and -1 for the others.

@@ -80,9 +80,13 @@ class Regression(VectorTask):
 
     def measure(self, raw: Tensor, target: Tensor) -> float:
         """Return the coefficient of determination; 0 where it is not defined (one row)."""
+        # By scikit-learn's rules, in a tenth of its time: a report asks some hundred times.
         if len(target) < 2:
             return 0.0
-        return float(r2_score(target.cpu().numpy(), raw.detach().cpu().numpy()))
+        true, found = target.double(), raw.detach().double()
+        off, spread = ((true - found) ** 2).sum(0), ((true - true.mean(0)) ** 2).sum(0)
+        each = torch.where(spread > 0, 1 - off / spread.clamp(min=1e-300), (off <= 0).double())
+        return float(each.mean())
 
     def constant_row(self, target: Tensor) -> Tensor:
         """Return the mean."""

@@ -366,3 +366,7 @@ class _Tags:
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of F1, by resampling items."""
         return self._entities.interval(level, seed=seed)
+
+    def exchanged(self, other: _Tags, swap: np.ndarray) -> tuple[float, float]:
+        """Return both F1 after the answers for some items were exchanged."""
+        return self._entities.exchanged(other._entities, swap)

@@ -5,11 +5,18 @@ STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss fo
 
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
 VERDICT_DID_NOT_LEARN = (
-    "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%"
-    "{untrained}."
+    "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains "
+    "0.0%{note}. With so many rows {seen:.1%} would have been told from chance in 80 of 100 cases."
 )
-VERDICT_UNTRAINED = " and the same network untrained {untrained:.1%}"
-VERDICT_LEARNED = "Learned: it explains {model:.1%} of the variance of {rows} {which} rows ({untrained:.1%} untrained)."
+VERDICT_CANNOT_TELL = (
+    "Cannot tell whether it learned: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone "
+    "explains 0.0%{note}."
+)
+VERDICT_RANDOM = ", a random code of that width {random:.1%}"
+VERDICT_UNTRAINED = ", the same network untrained {untrained:.1%}"
+VERDICT_LEARNED = (
+    "Learned: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%{note}."
+)
 VERDICT_BEATS_PCA = " PCA with {width} components explains {pca:.1%}: the autoencoder reconstructs better."
 VERDICT_LOSES_TO_PCA = " PCA with {width} components explains {pca:.1%}: PCA reconstructs better, and costs less."
 VERDICT_EQUALS_PCA = " PCA with {width} components explains {pca:.1%}: no clear difference, and PCA costs less."
@@ -21,11 +28,21 @@ VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
 VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
 LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
 DID_NOT_LEARN = (
-    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
+    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}. "
+    "With so many rows a model with {seen:.3f} would have been told from it in 80 of 100 cases."
+)
+CANNOT_TELL = (
+    "Cannot tell whether it learned: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives "
+    "{constant:.3f}."
+)
+TOO_FEW = " {rows} rows are too few to tell; about {wanted} would do."
+NOTHING_HELD_OUT = (
+    " These are the rows that it was trained on, which show nothing of new ones: hold more out (validation_fraction)."
 )
 WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"
 WHICH_CROSS_VALIDATED = "cross-validated"
+WHICH_CROSS_FITTED = "cross-fitted"
 
 DID_NOT_LEARN_ADVICE = " Try more epochs, another learning_rate, a wider latent_dim or another scaling."
 

@@ -9,17 +9,28 @@ CONSTANT = "The held-out values do not change: there is nothing to forecast."
 LEARNED = "Learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; {others}."
 DID_NOT_LEARN = (
     "Did not learn: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps is not better than "
-    "the last value; {others}."
+    "what needs no learning; {others}. An error lower by {effect:.0%} of the last value's would have been seen in 80 "
+    "of 100 cases."
 )
-LAST_VALUE = "the last value {mase:.3f}"
-SEASONAL_NAIVE = "the last season of {season} steps {mase:.3f}"
-LINEAR = "a linear autoregression {mase:.3f}"
+CANNOT_TELL = (
+    "Cannot tell whether it learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; "
+    "{others}."
+)
+OTHERS = {
+    "last_value": "the last value {mase:.3f}",
+    "seasonal_naive": "the last season of {season} steps {mase:.3f}",
+    "mean": "the mean {mase:.3f}",
+    "drift": "the drift {mase:.3f}",
+    "linear": "a linear autoregression {mase:.3f}",
+}
 IS_BEST = " {name} is the best of these."
 IS_BETTER = " {better} is better here, and costs less."
 IS_EQUAL = " No clear difference to {better}, which costs less."
 NAMES = {
     "last_value": "The last value",
     "seasonal_naive": "Repeating the last season",
+    "mean": "The mean",
+    "drift": "The drift",
     "linear": "The linear autoregression",
 }
 ON_LINEAR = "the linear autoregression with what the {cell} adds"

@@ -29,6 +29,7 @@ from punar.training import checkpoint as checkpoints
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop, Losses
+from punar.training.report import FitReport
 
 _MEASURE = 101  # stream of the seed
 
@@ -49,6 +50,7 @@ TRAINING_RULES: dict[str, Rule] = {
     "device": either(instance(str, text="a device name"), instance(torch.device, text="a torch.device")),
     "random_state": random_state(),
     "verbose": either(boolean(), integer(0)),
+    "evidence": one_of("auto", "cheap"),
     "strict": boolean(),
 }
 
@@ -94,7 +96,7 @@ def run(
     meetings : int, default=1
         How often threads wait for each other in one pass of a layer: once for each step of a sequence.
     **further
-        ``epoch_begin``, ``rate_of`` and ``eval_rows`` of the loop.
+        ``epoch_begin``, ``rate_of``, ``eval_rows``, ``halves`` and ``start_counts`` of the loop.
     """
     train, valid = index
     stored = None if store is None else store.load()
@@ -133,11 +135,26 @@ def run(
     )
     if stored is not None:
         loop.restore(*stored)
+        if store is not None and stored[0].get("report") is not None:
+            store.facts["report"] = stored[0]["report"]
     with threads(count), in_lanes(side_by_side):
         loop.train()
     if store is not None:
         store.save(*loop.state())
     return loop
+
+
+def kept_report(store: Checkpoint | None) -> FitReport | None:
+    """Return the report of a job that was finished before, or None."""
+    stored = None if store is None else store.facts.get("report")
+    return None if stored is None else FitReport(stored)
+
+
+def keep_report(store: Checkpoint | None, loop: Loop, report: FitReport) -> None:
+    """Save the report with the finished job, so that a finished folder returns the model at once."""
+    if store is not None:
+        store.facts["report"] = dict(report)
+        store.save(*loop.state())
 
 
 def content(preparation: Preparation, items: Sequence[Any], targets: Targets, weight: Tensor | None) -> str:

@@ -6,9 +6,11 @@ small and a resumed run equals one that was never stopped, bit for bit on the CP
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,6 +31,31 @@ Losses = Callable[..., Mapping[str, Term]]
 
 # Streams of the seed, one for each use.
 _ORDER, _TRAIN, _VALID, _EPOCH_END = range(4)
+_BESTS = ("best", "best_a", "best_b")  # names in a checkpoint
+
+
+@dataclass
+class _Best:
+    """The weights with the lowest loss so far."""
+
+    loss: float = math.inf
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+    def keep(self, state: Mapping[str, Tensor], loss: float) -> bool:
+        """Keep what a module holds if its loss is lower; return whether."""
+        if not loss < self.loss:
+            return False
+        self.loss = loss
+        if not self.state:
+            self.state = {k: v.clone() for k, v in state.items()}
+        for name, value in state.items():
+            self.state[name].copy_(value)
+        return True
+
+    def put_back(self, module: nn.Module) -> None:
+        """Give a module the weights, where there are any."""
+        if self.state:
+            module.load_state_dict(self.state, strict=False)
 
 
 class Loop:
@@ -65,6 +92,11 @@ class Loop:
         ``rate_of(parameter)`` -> factor on the learning rate; by default 1.
     eval_rows : int, optional
         Rows per batch in validation; by default at least 2,048.
+    halves : tuple of Tensor, optional
+        The validation rows in two parts. The weights that were best on one of them are kept beside the best on all, so
+        that the other part may be answered by weights that it did not choose: see :meth:`best_of`.
+    start_counts : bool, default=False
+        Whether the weights that training starts from are a candidate for the best.
     """
 
     def __init__(
@@ -91,12 +123,15 @@ class Loop:
         epoch_begin: Callable[[nn.Module, int], None] | None = None,
         rate_of: Callable[[nn.Parameter], float] | None = None,
         eval_rows: int | None = None,
+        halves: tuple[Tensor, Tensor] | None = None,
+        start_counts: bool = False,
     ) -> None:
         self.module = module
         self._losses = losses
         self._rows = rows
         self._train_index = train_index
-        self._valid_index = valid_index
+        self._valid_index = [valid_index] if halves is None else list(halves)
+        self._start_counts = start_counts and len(valid_index) > 0
         self._epochs = epochs
         self._batch_size = batch_size
         self._schedule = schedule
@@ -109,6 +144,7 @@ class Loop:
         self._checkpoint = checkpoint
         self._folder = checkpoint.folder if checkpoint is not None else ""
         self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._frozen = {name for name, p in module.named_parameters(remove_duplicate=False) if not p.requires_grad}
         self._optimizer = optimisers.build(
             optimizer, self._parameters, learning_rate=learning_rate, weight_decay=weight_decay, rate_of=rate_of
         )
@@ -123,8 +159,8 @@ class Loop:
         self.history: list[dict[str, float]] = []
         self.steps_run = 0  # in this process; what a resumed run did not have to do again
         self._totals: dict[str, Tensor] = {}  # by term: the weighted sum, and the weights
-        self._best: dict[str, Tensor] = {}
-        self._best_loss = math.inf
+        # The best on all validation rows and, where these are in two parts, on each.
+        self._bests = [_Best() for _ in range(1 if halves is None else 3)]
         self._stale = 0
         self._seconds = 0.0
         self._clock = time.perf_counter()
@@ -143,18 +179,28 @@ class Loop:
         """Run to the end, put the best weights back and return the history, one entry per epoch."""
         self._progress.begin(self.share, self._shown({}))
         self._clock = time.perf_counter()
+        if self._start_counts and not self.epoch and not self.step and not self._bests[0].state:
+            self._keep_best(self._validate()[1])
         try:
             with torch.enable_grad():
                 while not self.finished:
                     self._run_epoch()
         finally:
             self._progress.close()
-        if self._best:
-            self.module.load_state_dict(self._best)
+        self._bests[0].put_back(self.module)
         self.module.eval()
         if not all(bool(torch.isfinite(p).all()) for p in self._parameters):
             self._diverged("A weight", "NaN or infinite after the last step")
         return self.history
+
+    @contextlib.contextmanager
+    def best_of(self, half: int) -> Iterator[None]:
+        """Have the module hold, inside the block, the weights that were best on one half of the validation rows."""
+        self._bests[1 + half].put_back(self.module)
+        try:
+            yield
+        finally:
+            self._bests[0].put_back(self.module)
 
     def _run_epoch(self) -> None:
         order = self._order()
@@ -193,8 +239,10 @@ class Loop:
             self._epoch_end(self.module, progress=progress, generator=self._generator)
         entry: dict[str, float] = {"epoch": self.epoch + 1}
         _write_terms(entry, "train", self._totals)
-        if len(self._valid_index):
-            _write_terms(entry, "valid", self._validate())
+        losses: list[float] = []
+        if len(self._valid_index[0]):
+            totals, losses = self._validate()
+            _write_terms(entry, "valid", totals)
         entry["learning_rate"] = self._learning_rate * optimisers.rate(self._schedule, progress)
         now = time.perf_counter()
         self._seconds += now - self._clock
@@ -202,7 +250,8 @@ class Loop:
         entry["seconds"] = self._seconds
         self._check_finite(entry)
         self.history.append(entry)
-        self._keep_best(entry)
+        if losses:
+            self._stale = 0 if self._keep_best(losses) else self._stale + 1
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
         self._progress.show(1.0 if self.finished else self.share, self._shown(entry))
         if self.finished and self.epoch < self._epochs:
@@ -212,30 +261,29 @@ class Loop:
         losses = "  ".join(f"{k} {entry[k]:.4g}" for k in ("train_loss", "valid_loss") if k in entry)
         return progress_texts.EPOCH.format(epoch=self.epoch, epochs=self._epochs, losses=losses).rstrip()
 
-    def _validate(self) -> dict[str, Tensor]:
-        """Return summed terms over the validation rows, at full progress and with the same noise every epoch."""
+    def _validate(self) -> tuple[dict[str, Tensor], list[float]]:
+        """Return summed terms over the validation rows, and the loss on all of them and on each half.
+
+        At full progress and with the same noise every epoch.
+        """
         self.module.eval()
-        totals: dict[str, Tensor] = {}
+        parts: list[dict[str, Tensor]] = []
         self._generator.manual_seed(mix(self._seed, _VALID))
         with torch.no_grad():
-            for batch in blocks(self._rows, self._valid_index, self._eval_rows):
-                terms = self._losses(self.module, batch, progress=1.0, generator=self._generator)
-                _accumulate(totals, terms, len(batch))
-        return totals
+            for index in self._valid_index:
+                totals: dict[str, Tensor] = {}
+                for batch in blocks(self._rows, index, self._eval_rows):
+                    terms = self._losses(self.module, batch, progress=1.0, generator=self._generator)
+                    _accumulate(totals, terms, len(batch))
+                parts.append(totals)
+        every = {name: sum((part[name] for part in parts[1:]), parts[0][name]) for name in parts[0]}
+        return every, [sum(_means(totals).values()) for totals in ([every, *parts] if len(parts) > 1 else [every])]
 
-    def _keep_best(self, entry: dict[str, float]) -> None:
-        if "valid_loss" not in entry:
-            return
-        if entry["valid_loss"] < self._best_loss:
-            self._best_loss = entry["valid_loss"]
-            self._stale = 0
-            state = self.module.state_dict()
-            if not self._best:
-                self._best = {k: v.clone() for k, v in state.items()}
-            for name, value in state.items():
-                self._best[name].copy_(value)
-        else:
-            self._stale += 1
+    def _keep_best(self, losses: list[float]) -> bool:
+        """Keep the weights where they are better than before; return whether they are so on all validation rows."""
+        state = {k: v for k, v in self.module.state_dict().items() if k not in self._frozen}
+        better = [best.keep(state, loss) for best, loss in zip(self._bests, losses, strict=True)]
+        return better[0]
 
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(mix(self._seed, _ORDER, self.epoch))
@@ -268,7 +316,8 @@ class Loop:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return everything that a resumed loop needs, as JSON-able facts and named tensors."""
         tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self._best.items()}
+        for name, best in zip(_BESTS, self._bests, strict=False):
+            tensors |= {f"{name}.{k}": v for k, v in best.state.items()}
         tensors |= {f"total.{k}": v for k, v in self._totals.items()}
         for i, slots in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": v for k, v in slots.items() if v is not None}
@@ -276,7 +325,7 @@ class Loop:
             "epoch": self.epoch,
             "step": self.step,
             "history": self.history,
-            "best_loss": self._best_loss if math.isfinite(self._best_loss) else None,
+            "best_loss": [best.loss if math.isfinite(best.loss) else None for best in self._bests],
             "stale": self._stale,
             "seconds": self._seconds + time.perf_counter() - self._clock,
         }
@@ -284,14 +333,16 @@ class Loop:
 
     def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Continue from what :meth:`state` returned."""
-        parts: dict[str, dict[str, Tensor]] = {"module": {}, "best": {}, "total": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {n: {} for n in ("module", "total", "optimizer", *_BESTS)}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             if part in parts:
                 parts[part][rest] = value
         self.module.load_state_dict(parts["module"])
         device = self._parameters[0].device
-        self._best = {k: v.to(device) for k, v in parts["best"].items()}
+        for name, best, loss in zip(_BESTS, self._bests, facts["best_loss"], strict=False):
+            best.state = {k: v.to(device) for k, v in parts[name].items()}
+            best.loss = math.inf if loss is None else loss
         self._totals = {k: v.to(device) for k, v in parts["total"].items()}
         ordered = [p for group in self._optimizer.param_groups for p in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
@@ -306,7 +357,6 @@ class Loop:
         self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.step = facts["epoch"], facts["step"]
         self.history = facts["history"]
-        self._best_loss = math.inf if facts["best_loss"] is None else facts["best_loss"]
         self._stale = facts["stale"]
         self._seconds = facts["seconds"]
         self._progress.note(texts.RESUMED.format(folder=self._folder, epoch=self.epoch + 1, step=self.step))
@@ -329,8 +379,12 @@ def _accumulate(totals: dict[str, Tensor], terms: Mapping[str, Term], count: int
         totals[name] = totals[name] + pair if name in totals else pair
 
 
+def _means(totals: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: float(total) / max(float(weight), 1e-300) for name, (total, weight) in totals.items()}
+
+
 def _write_terms(entry: dict[str, float], split: str, totals: dict[str, Tensor]) -> None:
-    means = {name: float(total) / max(float(weight), 1e-300) for name, (total, weight) in totals.items()}
+    means = _means(totals)
     entry[f"{split}_loss"] = sum(means.values())
     if len(means) > 1:
         entry |= {f"{split}_{name}": value for name, value in means.items()}

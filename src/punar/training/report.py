@@ -5,34 +5,36 @@ It is handed scores or answers, and knows neither models nor baselines.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, shown
-from punar.tasks import Targets, Task
+from punar.tasks import Meter, Targets, Task
 from punar.texts import fit as texts
+from punar.training import evidence
+from punar.training.evidence import Lead
 
 # Rows that a report measures at most: more would tell little, and cost time.
 MOST_ROWS = 3000
-# A verdict on fewer held-out rows says nothing.
-FEWEST_HELD_OUT = 10
 
-HELD_OUT, TRAINING, CROSS_VALIDATED = "held_out", "training", "cross_validated"
+HELD_OUT, TRAINING, CROSS_VALIDATED, CROSS_FITTED = "held_out", "training", "cross_validated", "cross_fitted"
 _WHICH = {
     HELD_OUT: texts.WHICH_HELD_OUT,
     TRAINING: texts.WHICH_TRAINING,
     CROSS_VALIDATED: texts.WHICH_CROSS_VALIDATED,
+    CROSS_FITTED: texts.WHICH_CROSS_FITTED,
 }
-_ROUNDING = 1e-9
 
 
 class FitReport(dict[str, Any]):
     """What ``fit`` measured; a plain dict whose text is its verdict.
 
-    Every one has ``rows``, ``rows_from`` ("held_out", "training" or "cross_validated"), ``learned`` and ``verdict``.
-    Those of models that predict have ``metric``, ``model`` (the score), ``constant`` (that of chance) and each rival's.
+    Every one has ``rows``, ``rows_from`` ("held_out", "training", "cross_validated" or "cross_fitted"), ``learned`` and
+    ``verdict``. ``learned`` is True where the score beats chance at a level of 5 % on evidence that chose nothing;
+    False where it does not although the rows would have shown a lead of ``effect`` with 80 % power; None where they are
+    too few to tell (``rows_wanted`` would do). Those of models that predict have ``metric``, ``model`` (the score),
+    ``constant`` (that of chance), ``p_value`` and each rival's score.
     """
 
     def __str__(self) -> str:
@@ -52,8 +54,8 @@ class FitReport(dict[str, Any]):
         raise DamagedModelError(f"{where}: report must be an object with a verdict, found {shown(stored)}.")
 
     def answer(self, *, strict: bool, advice: str = texts.DID_NOT_LEARN_ADVICE) -> None:
-        """Warn, or raise under ``strict``, where the model did not learn."""
-        if self["learned"]:
+        """Warn, or raise under ``strict``, where the model did not learn; not where the rows cannot tell."""
+        if self["learned"] is not False:
             return
         message = self["verdict"] + advice
         if strict:
@@ -66,58 +68,92 @@ def which(rows_from: str) -> str:
     return _WHICH[rows_from]
 
 
-def scored(metric: str, score: float, chance: float, rows: int, rows_from: str, **more: Any) -> FitReport:
-    """Return a score beside that of chance, with no verdict yet.
-
-    Parameters
-    ----------
-    metric : str
-    score, chance : float
-        Larger is better; whoever is better than chance has learned.
-    rows : int
-        How many were measured.
-    rows_from : {"held_out", "training", "cross_validated"}
-    **more
-        Further facts.
-    """
-    return FitReport(
-        metric=metric,
-        model=score,
-        constant=chance,
-        rows=rows,
-        rows_from=rows_from,
-        learned=score > chance + _ROUNDING,
-        **more,
-    )
-
-
-def measured(task: Task, answers: Sequence[Any], targets: Targets) -> float:
-    """Return the task's metric of encoded answers, one for each item of ``targets``."""
+def meter_of(task: Task, answers: Sequence[Any], targets: Targets) -> Meter:
+    """Return the task's meter of encoded answers, one for each item of ``targets``."""
     meter = task.meter()
     meter.add(answers, targets)
-    return meter.value()
+    return meter
 
 
-def beside_chance(task: Task, answers: Sequence[Any], targets: Targets, rows_from: str) -> FitReport:
+def beside_chance(
+    task: Task,
+    answers: Sequence[Any],
+    targets: Targets,
+    rows_from: str,
+    *,
+    permuted: Sequence[float] | None = None,
+) -> FitReport:
     """Return the score of answers beside that of the best constant answer, with a verdict.
 
     Parameters
     ----------
     task : Task
     answers : sequence
-        Encoded, one for each item.
+        Encoded, one for each item. Unless ``rows_from`` says "training" their targets chose nothing: no epoch, no
+        penalty.
     targets : Targets
         What was right, for the same items; :data:`MOST_ROWS` at most.
-    rows_from : {"held_out", "training", "cross_validated"}
+    rows_from : {"held_out", "training", "cross_validated", "cross_fitted"}
+    permuted : sequence of float, optional
+        Scores of the same fit on targets in random order, where it was repeated so: the score is compared with them.
     """
-    score, chance = measured(task, answers, targets), measured(task, task.constant(targets), targets)
-    report = scored(task.metric, score, chance, len(targets), rows_from)
-    text = texts.LEARNED if report["learned"] else texts.DID_NOT_LEARN
-    report["verdict"] = text.format(**report, which=which(rows_from))
+    rows = len(targets)
+    ours, constant = meter_of(task, answers, targets), meter_of(task, task.constant(targets), targets)
+    score, chance = ours.value(), constant.value()
+    found = evidence.lead(ours, constant, rows) if permuted is None else evidence.among(score, permuted)
+    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance))
+
+
+def verdict_on(
+    metric: str, score: float, chance: float, rows: int, rows_from: str, found: Lead, **more: Any
+) -> FitReport:
+    """Return a score beside that of chance, and what its lead says.
+
+    Parameters
+    ----------
+    metric : str
+    score, chance : float
+        Larger is better, 1 is perfect.
+    rows : int
+        How many were measured.
+    rows_from : {"held_out", "training", "cross_validated", "cross_fitted"}
+    found : Lead
+        Of the score over chance.
+    **more
+        Further facts.
+    """
+    said = evidence.judged(found, chance, rows)
+    learned = None if rows_from == TRAINING else said.learned
+    report = FitReport(
+        metric=metric,
+        model=score,
+        constant=chance,
+        rows=rows,
+        rows_from=rows_from,
+        learned=learned,
+        p_value=found.better,
+        effect=said.effect,
+        rows_wanted=None if learned is not None else said.rows,
+        **more,
+    )
+    text = texts.LEARNED if learned else texts.DID_NOT_LEARN if learned is False else texts.CANNOT_TELL
+    report["verdict"] = text.format(**report, which=which(rows_from), seen=min(1.0, chance + said.effect))
+    report["verdict"] += why_not(report)
     return report
 
 
-def add_rival(report: FitReport, name: str, score: float, *, better: str, worse: str, equal: str, **words: Any) -> None:
+def why_not(report: FitReport) -> str:
+    """Return what would be needed, where the rows of a report cannot tell."""
+    if report["learned"] is not None:
+        return ""
+    if report["rows_from"] == TRAINING:
+        return texts.NOTHING_HELD_OUT
+    return texts.TOO_FEW.format(rows=report["rows"], wanted=report["rows_wanted"])
+
+
+def add_rival(
+    report: FitReport, name: str, score: float, found: Lead, *, better: str, worse: str, equal: str, **words: Any
+) -> None:
     """Write a rival's score on the same rows into a report, and what it says of the model.
 
     Parameters
@@ -127,23 +163,14 @@ def add_rival(report: FitReport, name: str, score: float, *, better: str, worse:
     name : str
         The rival's, in the report and in the sentences.
     score : float
+    found : Lead
+        Of the model over the rival.
     better, worse, equal : str
-        Sentences for a model that is clearly better or worse than the rival, or neither.
+        Sentences for a model that is better or worse than the rival at a level of 5 %, or neither.
     **words
         For the sentences.
     """
     report[name] = score
-    # One standard error of a difference of two shares of the same rows, at most.
-    noise = 1.0 / math.sqrt(max(1, report["rows"]))
-    lead = report["model"] - score
-    text = says(lead - noise, lead + noise, better=better, worse=worse, equal=equal)
+    sides = (found.better, found.worse) if report["rows"] >= evidence.FEWEST else (1.0, 1.0)
+    text = better if sides[0] <= evidence.LEVEL else worse if sides[1] <= evidence.LEVEL else equal
     report["verdict"] += text.format(**{name: score}, **words)
-
-
-def says(low: float, high: float, *, better: str, worse: str, equal: str) -> str:
-    """Return the sentence for a lead over a rival that is between ``low`` and ``high``.
-
-    >>> [says(low, low + 2, better="better", worse="worse", equal="neither") for low in (1, -1, -3)]
-    ['better', 'neither', 'worse']
-    """
-    return better if low > 0 else worse if high < 0 else equal

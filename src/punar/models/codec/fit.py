@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from punar.core.runtime import pick_device, threads
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
-from punar.data.splits import split
+from punar.data.splits import halves as split_halves
+from punar.data.splits import split, two_folds
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
-from punar.models import assemble
+from punar.models import assemble, evidence
 from punar.models.codec.model import BLOCK, Codec
-from punar.models.codec.report import measure, measured_rows, pca_rows
+from punar.models.codec.report import Part, measure, measured_rows, pca_rows
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.stored import own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
-from punar.training.report import FEWEST_HELD_OUT, FitReport
+from punar.training.evidence import FEWEST
+from punar.training.loop import Loop
+from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING, FitReport
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
+_FEWEST_HELD_OUT = 10  # rows that say anything of reconstructions
 _CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
@@ -81,21 +87,35 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         if store is not None:
             store.tensors |= scaler_tensors(codec.scaler)
         scaled = codec.scaled(rows, device)
-    loop = _fitting.run(
-        estimator,
-        codec.module,
-        objective.losses,
-        objective.epoch_end,
-        scaled,
-        index,
-        seed=seed,
-        device=device,
-        store=store,
-        meetings=codec.meetings,
-        **({"eval_rows": codec.block()} if codec.sequences else {}),
-    )
+
+    def trained(
+        module: nn.Module, index: tuple[Tensor, Tensor], halves: Any = None, store: Checkpoint | None = None
+    ) -> Loop:
+        return _fitting.run(
+            estimator,
+            module,
+            objective.losses,
+            objective.epoch_end,
+            scaled,
+            index,
+            seed=seed,
+            device=device,
+            store=store,
+            meetings=codec.meetings,
+            halves=halves,
+            **({"eval_rows": codec.block()} if codec.sequences else {}),
+        )
+
+    def refit(learn: Tensor) -> tuple[nn.Module, Tensor]:
+        train, valid = split(len(learn), float(estimator.validation_fraction), seed)
+        return trained(codec.build(seed).to(device), (learn[train], learn[valid])).module, learn[train]
+
+    folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
+    halves = None if folds or len(index[1]) < FEWEST else split_halves(index[1])
+    loop = trained(codec.module, index, halves, store)
+    judges = _crossed(folds, refit) if folds else _held_out(loop, index, halves)
     with codec.in_threads(256):
-        measured = report(codec, scaled, index, seed=seed, epochs=len(loop.history))
+        measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
     if store is not None:
         facts = {"finished": True, "history": loop.history, "report": dict(measured)}
         store.save(facts, codec.tensors())
@@ -227,33 +247,67 @@ def open_checkpoint(
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
 
 
-def report(
-    codec: Codec,
-    rows: TensorRows | DatasetRows,
-    index: tuple[Tensor, Tensor],
-    *,
-    seed: int,
-    epochs: int,
-) -> FitReport:
-    """Measure on held-out rows, or on training rows where none are held out."""
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Weights, the rows that they are judged by, and those that they were trained on."""
+
+    module: Any
+    holding: Callable[[], contextlib.AbstractContextManager[None]]  # inside it the module has these weights
+    asked: Tensor
+    train: Tensor
+    rows_from: str
+
+
+def _crossed(folds: list[tuple[Tensor, Tensor]], refit: Callable[[Tensor], tuple[nn.Module, Tensor]]) -> list[_Judge]:
+    """Return fits on one half of the rows each, to be judged by the other half."""
+    fits = [(*refit(learn), ask) for learn, ask in folds]
+    return [_Judge(module, contextlib.nullcontext, ask, train, CROSS_FITTED) for module, train, ask in fits]
+
+
+def _held_out(loop: Loop, index: tuple[Tensor, Tensor], halves: tuple[Tensor, Tensor] | None) -> list[_Judge]:
+    """Return the weights that were best on each half of the validation rows, to be judged by the other half."""
     train, valid = index
+    if halves is not None:
+        return [
+            _Judge(loop.module, functools.partial(loop.best_of, 1 - k), half, train, HELD_OUT)
+            for k, half in enumerate(halves)
+        ]
+    asked, rows_from = (valid, HELD_OUT) if len(valid) >= _FEWEST_HELD_OUT else (train, TRAINING)
+    return [_Judge(loop.module, contextlib.nullcontext, asked, train, rows_from)]
+
+
+def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *, seed: int, seen: int) -> FitReport:
+    """Measure reconstructions of rows that did not choose the weights, or of training rows where there are no such.
+
+    Parameters
+    ----------
+    codec : Codec
+    rows : TensorRows or DatasetRows
+    judges : list of _Judge
+    seed : int
+    seen : int
+        How many rows training saw over all epochs.
+    """
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
-    held_out = len(valid) >= FEWEST_HELD_OUT  # a verdict on a handful of rows says nothing
-    pool, seen = valid if held_out else train, len(train) * epochs
-    measured = _spread(pool, measured_rows(len(pool), seen))
-    work = codec.work_per_row() * seen
-    sample = _spread(train, pca_rows(len(train), codec.layout.size, codec.latent_dim, work))
+    work, parts = codec.work_per_row() * seen, []
+    for judge in judges:
+        asked = _spread(judge.asked, -(-measured_rows(len(judge.asked) * len(judges), seen) // len(judges)))
+        sample = _spread(judge.train, pca_rows(len(judge.train), codec.layout.size, codec.latent_dim, work))
+        some = rows.take(asked.to(place))
+        with judge.holding():
+            found = codec.decode(codec.encode(some, judge.module), judge.module).flatten(1)
+        parts.append(Part(some, found, rows.take(sample.to(place))))
     return measure(
         codec.module,
         codec.build(seed).to(codec.device).eval(),
         lambda net, x: codec.encode(x, net),
         lambda net, z: codec.decode(z, net),
         _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else [])),
-        rows.take(measured.to(place)),
+        parts,
         codec.scaler(codec.scaler.mean[None])[0].to(codec.device),
-        rows.take(sample.to(place)),
         latent_dim=codec.latent_dim,
-        held_out=held_out,
+        rows_from=judges[0].rows_from,
+        seed=seed,
     )
 
 

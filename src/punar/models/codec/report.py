@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.baselines import pca_reconstruction
+from punar.baselines import pca_reconstruction, random_reconstructions
 from punar.data.steps import are_sequences
 from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
+from punar.training import evidence
 from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
@@ -43,20 +45,39 @@ def measured_rows(n: int, seen: int) -> int:
     return min(n, MOST_ROWS, max(300, int(_PASSES_SHARE * seen * 3 / 5)))
 
 
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows to judge by, and what was made of them by weights that they did not choose.
+
+    Attributes
+    ----------
+    rows : Tensor of shape (m, *shape)
+        Scaled. Of sequences only what is not NaN counts, and the baselines see the mean in its place.
+    found : Tensor of shape (m, features)
+        Their reconstructions, flat.
+    sample : Tensor of shape (r, *shape)
+        Scaled rows that were trained on then: of which the baselines learn.
+    """
+
+    rows: Tensor
+    found: Tensor
+    sample: Tensor
+
+
 def measure(
     module: Module,
     untrained: Module,
     encode: Callable[[Module, Tensor], Tensor],
     decode: Callable[[Module, Tensor], Tensor],
     losses: Callable[[Module, Tensor], float],
-    rows: Tensor,
+    parts: Sequence[Part],
     mean: Tensor,
-    training_sample: Tensor,
     *,
     latent_dim: int,
-    held_out: bool,
+    rows_from: str,
+    seed: int,
 ) -> FitReport:
-    """Compare the fitted module with the untrained one, the training mean and PCA of the same code size.
+    """Compare reconstructions with the training mean, random codes, the untrained network and PCA of the same size.
 
     Parameters
     ----------
@@ -66,35 +87,34 @@ def measure(
         ``(module, rows)`` -> codes, and ``(module, codes)`` -> rows in the scaled space.
     losses : callable
         ``(module, rows)`` -> the training loss per row.
-    rows : Tensor of shape (m, *shape)
-        Scaled rows to measure on. Of sequences only what is not NaN counts, and PCA sees the mean in its place.
+    parts : sequence of Part
     mean : Tensor of shape (*shape)
         Scaled mean of the training rows, the constant answer.
-    training_sample : Tensor of shape (r, *shape)
-        Scaled training rows on which PCA is fitted.
     latent_dim : int
-    held_out : bool
-        Whether ``rows`` were kept out of training.
+    rows_from : {"held_out", "cross_fitted", "training"}
+    seed : int
+        Of the random codes.
     """
-    flat, missing = rows.flatten(1), None
-    if are_sequences(rows):
-        flat, missing = _filled(rows, mean)
-        training_sample = _filled(training_sample, mean)[0]
-    spread = _squares(flat, mean.flatten(), missing).sum().item()
+    rows = torch.cat([part.rows for part in parts])
+    flat, missing = _filled(rows, mean)
+    means = _squares(flat, mean.flatten(), missing)
+    spread = float(means.sum())
+    errors = torch.cat([_errors_of(part, part.found, mean) for part in parts])
     codes = encode(module, rows)
-    errors = _squares(decode(module, codes).flatten(1), flat, missing)
     before = _squares(decode(untrained, encode(untrained, rows)).flatten(1), flat, missing)
-    few = rows[: max(1, len(rows) // 3)]
+    few = rows if rows_from != reports.TRAINING else rows[: max(1, len(rows) // 3)]
     report = FitReport(
         rows=len(rows),
-        rows_from=reports.HELD_OUT if held_out else reports.TRAINING,
-        loss=losses(module, few if not held_out else rows),
-        loss_untrained=losses(untrained, few if not held_out else rows),
+        rows_from=rows_from,
+        loss=losses(module, few),
+        loss_untrained=losses(untrained, few),
         explained_variance=_share(errors, spread),
         explained_variance_untrained=_share(before, spread),
         explained_variance_pca=None,
+        explained_variance_random=None,
         parameters_moved=_moved(module, untrained),
         features=flat.shape[1],
+        code_width=latent_dim,
     )
     if missing is not None:
         report["share_filled_for_pca"] = float(missing.double().mean())
@@ -103,18 +123,61 @@ def measure(
             f"The fitted model's outputs are not finite (loss {report['loss']:g}). Lower learning_rate (a tenth is a "
             "good next try), or set gradient_clip=1.0."
         )
-    varies = spread > 0 and bool((training_sample != training_sample[:1]).any())
-    if varies and latent_dim < flat.shape[1] and len(training_sample) > latent_dim:
-        pca_errors = _pca_errors(training_sample, flat, latent_dim, missing)
-        report["explained_variance_pca"] = _share(pca_errors, spread)
-        report["pca_interval"] = _interval((pca_errors - errors) / max(spread / len(flat), 1e-300))
+    chances = [means]
+    if spread > 0 and latent_dim < flat.shape[1]:
+        chances += _random_errors(parts, mean, latent_dim, seed)
+        report["explained_variance_random"] = max(_share(found, spread) for found in chances[1:])
+        if all(len(part.sample) > latent_dim and _varies(part.sample) for part in parts):
+            pca = torch.cat([_errors_of(part, _pca(part, mean, latent_dim), mean) for part in parts])
+            report["explained_variance_pca"] = _share(pca, spread)
+            report["pca_interval"] = _interval((pca - errors) / max(spread / len(flat), 1e-300))
+            report["pca_lead"] = evidence.lead_of_sums((pca - errors).cpu().numpy(), spread)[:3]
     still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
     report["dead_units"] = int(still.sum()) if len(codes) > 1 else 0
     report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
-    report["code_width"] = latent_dim
-    report["learned"] = spread <= 0 or report["explained_variance"] > max(0.0, report["explained_variance_untrained"])
+    _judge(report, errors, chances, spread)
     report["verdict"] = _verdict(report, constant=spread <= 0)
     return report
+
+
+def _judge(report: FitReport, errors: Tensor, chances: Sequence[Tensor], spread: float) -> None:
+    """Write into a report what the lead over each kind of chance says: all of them are to be beaten."""
+    leads = [evidence.lead_of_sums((chance - errors).cpu().numpy(), spread) for chance in chances]
+    least = max(leads, key=lambda found: found.better)
+    chance = max(_share(found, spread) for found in chances)
+    said = evidence.judged(least, chance, len(errors), discrete=False)
+    report["p_value"], report["effect"] = least.better, said.effect
+    report["learned"] = None if report["rows_from"] == reports.TRAINING else said.learned
+    if spread <= 0:
+        report["learned"] = True  # there is nothing to learn
+    report["chance"], report["rows_wanted"] = chance, None if report["learned"] is not None else said.rows
+
+
+def _varies(rows: Tensor) -> bool:
+    return bool((rows != rows[:1]).any())
+
+
+def _errors_of(part: Part, found: Tensor, mean: Tensor) -> Tensor:
+    """Return the summed squared errors of a part's rows."""
+    return _squares(found, *_filled(part.rows, mean))
+
+
+def _pca(part: Part, mean: Tensor, components: int) -> Tensor:
+    rows, sample = _filled(part.rows, mean)[0], _filled(part.sample, mean)[0]
+    found = pca_reconstruction(sample.cpu().numpy(), rows.cpu().numpy(), components)
+    return torch.from_numpy(found).to(rows.device)
+
+
+def _random_errors(parts: Sequence[Part], mean: Tensor, width: int, seed: int) -> list[Tensor]:
+    """Return the errors of a random code with its transpose, and of one with a ridge decoder."""
+    found: list[list[Tensor]] = [[], []]
+    centre = mean.flatten().cpu().numpy()
+    for part in parts:
+        rows, sample = (_filled(x, mean)[0].cpu().numpy() for x in (part.rows, part.sample))
+        both = random_reconstructions(sample, rows, centre, width, seed)
+        for errors, values in zip(found, both, strict=True):
+            errors.append(_errors_of(part, torch.from_numpy(values).to(part.found), mean))
+    return [torch.cat(errors) for errors in found]
 
 
 def _squares(a: Tensor, b: Tensor, missing: Tensor | None = None) -> Tensor:
@@ -123,8 +186,10 @@ def _squares(a: Tensor, b: Tensor, missing: Tensor | None = None) -> Tensor:
     return (squares if missing is None else squares.masked_fill_(missing, 0.0)).sum(1).double()
 
 
-def _filled(rows: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """Return flat rows with the mean in the place of NaN, and where that is."""
+def _filled(rows: Tensor, mean: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return flat rows; of sequences with the mean in the place of NaN, and where that is."""
+    if not are_sequences(rows):
+        return rows.flatten(1), None
     missing = rows.isnan()
     return torch.where(missing, mean, rows).flatten(1), missing.flatten(1)
 
@@ -142,11 +207,6 @@ def _moved(module: nn.Module, untrained: nn.Module) -> float:
     moved = sum(float((a.detach() - b.detach()).double().square().sum()) for a, b in pairs)
     size = sum(float(b.detach().double().square().sum()) for _, b in pairs)
     return math.sqrt(moved / size) if size > 0 else 0.0
-
-
-def _pca_errors(training_sample: Tensor, flat: Tensor, components: int, missing: Tensor | None) -> Tensor:
-    found = pca_reconstruction(training_sample.flatten(1).cpu().numpy(), flat.cpu().numpy(), components)
-    return _squares(torch.from_numpy(found).to(flat.device), flat, missing)
 
 
 def _interval(differences: Tensor) -> list[float] | None:
@@ -170,22 +230,26 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
         "width": report["code_width"],
         "pca": report["explained_variance_pca"],
     }
-    if report["learned"]:
-        text = texts.VERDICT_LEARNED.format(**facts)
-    else:
-        note = texts.VERDICT_UNTRAINED.format(**facts) if untrained > 0 else ""
-        text = texts.VERDICT_DID_NOT_LEARN.format(**facts | {"untrained": note})
+    facts["random"] = report["explained_variance_random"]
+    facts["chance"], facts["seen"] = report["chance"], min(1.0, report["chance"] + report["effect"])
+    note = texts.VERDICT_RANDOM.format(**facts) if facts["random"] is not None else ""
+    note += texts.VERDICT_UNTRAINED.format(**facts) if untrained > 0 else ""
+    learned = report["learned"]
+    text = (
+        texts.VERDICT_LEARNED
+        if learned
+        else texts.VERDICT_DID_NOT_LEARN
+        if learned is False
+        else texts.VERDICT_CANNOT_TELL
+    ).format(**facts, note=note) + reports.why_not(report)
     if report["code_width"] >= report["features"]:
         text += texts.VERDICT_OVERCOMPLETE
     elif report["explained_variance_pca"] is not None:
-        low, high = report["pca_interval"] or (-math.inf, math.inf)
-        text += reports.says(
-            low,
-            high,
-            better=texts.VERDICT_BEATS_PCA,
-            worse=texts.VERDICT_LOSES_TO_PCA,
-            equal=texts.VERDICT_EQUALS_PCA,
-        ).format(**facts)
+        _, better, worse = report["pca_lead"]
+        said = texts.VERDICT_EQUALS_PCA
+        if report["rows"] >= evidence.FEWEST and min(better, worse) <= evidence.LEVEL:
+            said = texts.VERDICT_BEATS_PCA if better < worse else texts.VERDICT_LOSES_TO_PCA
+        text += said.format(**facts)
         if report.get("share_filled_for_pca"):
             text += texts.VERDICT_FILLED.format(share=report["share_filled_for_pca"])
     if report["dead_units"]:

@@ -28,6 +28,7 @@ from punar.tasks import Task
 from punar.tasks.forecasting import Forecasting
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint
+from punar.training.evidence import FEWEST
 from punar.training.report import FitReport
 
 _RULES: dict[str, Rule] = {
@@ -119,7 +120,11 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    loop = train_module(chosen, module, losses_of(task), rows, (train, valid), seed=seed, device=device, store=store)
+    # Halves in time: neighbouring windows say nearly the same.
+    parts = None if len(valid) < FEWEST else _halves(windows, valid)
+    loop = train_module(
+        chosen, module, losses_of(task), rows, (train, valid), halves=parts, seed=seed, device=device, store=store
+    )
     forecaster = Forecaster(
         module=module.cpu().eval(),
         histories=histories,
@@ -133,7 +138,7 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         panel=panel,
     )
     name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
-    report, calibration = _forecast_report.of_fit(forecaster, windows, train, valid, panel, split, name)
+    report, calibration = _forecast_report.of_fit(forecaster, windows, train, valid, panel, split, name, loop, parts)
     forecaster.calibration = calibration
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
@@ -207,6 +212,17 @@ def _windows(
         # A window with nothing after it teaches nothing, unless all are so.
         role[blank] = _UNUSED if bool((~blank & (role < _HELD_OUT)).any()) else role[blank]
     return windows, role
+
+
+def _halves(windows: Windows, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the held-out windows of each series in an earlier and a later half."""
+    series = windows.series[valid]
+    early, late = [], []
+    for i in series.unique().tolist():
+        own = valid[series == i]
+        early.append(own[: (len(own) + 1) // 2])
+        late.append(own[(len(own) + 1) // 2 :])
+    return torch.cat(early), torch.cat(late)
 
 
 def _content(panel: Panel) -> str:

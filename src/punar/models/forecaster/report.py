@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,13 +13,15 @@ from punar.data.panel import Panel
 from punar.data.windows import Windows
 from punar.models.forecaster.model import Forecaster
 from punar.texts import forecasting as texts
+from punar.training import evidence
 from punar.training import report as reports
+from punar.training.evidence import Lead
+from punar.training.loop import Loop
 from punar.training.report import MOST_ROWS, FitReport
 
 MODEL, LAST, SEASONAL, LINEAR = "model", "last_value", "seasonal_naive", "linear"
-# Errors of overlapping windows are no independent draws: a smaller difference than this share says nothing.
-_CLEAR = 0.02
-_ROUNDING = 1e-4  # of the last value's error
+MEAN, DRIFT = "mean", "drift"
+CHANCE = (MEAN, LAST, DRIFT, SEASONAL)  # what needs no learning, or next to none
 
 
 def of_fit(
@@ -30,6 +32,8 @@ def of_fit(
     panel: Panel,
     split: list[tuple[int, int]],
     cell: str,
+    loop: Loop,
+    halves: tuple[Tensor, Tensor] | None,
 ) -> tuple[FitReport, np.ndarray]:
     """Return the report, and the errors of held-out quantiles from which intervals are made.
 
@@ -43,20 +47,75 @@ def of_fit(
         By series, windows that train and that are held out.
     cell : str
         The cell's name.
+    loop : Loop
+        Finished.
+    halves : tuple of Tensor or None
+        The held-out windows in two parts, each to be forecast by the weights that were best on the other.
     """
     held_out = len(valid) > 0
     some = valid if held_out else train
     if len(some) > MOST_ROWS:
         some = some[torch.linspace(0, len(some) - 1, MOST_ROWS).long()]
     measured = windows.at(some)
-    relative = forecaster.quantiles(measured, torch.device("cpu"))
+    if halves is None:
+        relative = forecaster.quantiles(measured, torch.device("cpu"))
+    else:
+        relative = torch.empty(0)
+        for k, half in enumerate(halves):
+            own = torch.isin(some, half)
+            with loop.best_of(1 - k):
+                found = forecaster.quantiles(windows.at(some[own]), torch.device("cpu"))
+            relative = relative if len(relative) else found.new_empty(len(some), *found.shape[1:])
+            relative[own] = found
     errors = (measured.future(torch.arange(len(measured))).unsqueeze(3) - relative).numpy()
     context, horizon = forecaster.histories.context, forecaster.horizon
     known = [x[: context + n - 1 + horizon] for x, (n, _) in zip(panel.items, split, strict=True)]
-    candidates = measures(forecaster, measured, relative, mase_scale(known, forecaster.season))
-    report = _report(candidates, len(measured), held_out, forecaster, cell)
+    found_by = answers(forecaster, measured, relative)
+    found_by |= _without_learning(found_by[LAST], measured, known)
+    scale = mase_scale(known, forecaster.season)
+    report = _report(_losses(found_by, measured, scale), measured, held_out, forecaster, cell)
     calibration = errors if held_out else errors[:0]
     return report, calibration.astype(np.float32)
+
+
+def _without_learning(last: np.ndarray, windows: Windows, known: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the forecasts of the mean and of the drift of what was trained on, (n, horizon, channels)."""
+    means = np.stack([np.nanmean(x, axis=0) for x in known])[windows.series.numpy()]
+    slopes = np.stack([np.nan_to_num(np.nanmean(np.diff(x, axis=0), axis=0)) for x in known])[windows.series.numpy()]
+    step = np.arange(1, last.shape[1] + 1)[None, :, None]
+    return {MEAN: np.broadcast_to(means[:, None], last.shape), DRIFT: last + step * slopes[:, None]}
+
+
+@dataclass(frozen=True, eq=False)
+class _Losses:
+    """What every candidate's forecasts are off by."""
+
+    mae: dict[str, float]
+    mase: dict[str, float]
+    by_origin: dict[str, np.ndarray]  # scaled, a mean over steps and channels for each window
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Return both means by candidate."""
+        return {name: {"mae": self.mae[name], "mase": mase} for name, mase in self.mase.items()}
+
+
+def _losses(found: dict[str, np.ndarray], windows: Windows, scale: np.ndarray) -> _Losses:
+    actual, by = found["actual"], scale[windows.series.numpy()][:, None]
+    off = {name: np.abs(value - actual) for name, value in found.items() if name != "actual"}
+    each = {name: _mean_of_rows(value / by) for name, value in off.items()}
+    return _Losses(
+        {name: float(np.nanmean(value)) for name, value in off.items()},
+        {name: float(np.nanmean(value / by)) for name, value in off.items()},
+        each,
+    )
+
+
+def _mean_of_rows(values: np.ndarray) -> np.ndarray:
+    """Return each window's mean; 0 where nothing is known of what followed."""
+    flat = values.reshape(len(values), -1)
+    there = ~np.isnan(flat)
+    found: np.ndarray = np.where(there, flat, 0.0).sum(1) / np.maximum(there.sum(1), 1)
+    return found
 
 
 def answers(forecaster: Forecaster, windows: Windows, relative: Tensor) -> dict[str, np.ndarray]:
@@ -94,16 +153,7 @@ def measures(
     scale : ndarray of shape (series, channels)
         From :func:`punar.baselines.mase_scale`.
     """
-    found = answers(forecaster, windows, relative)
-    actual = found.pop("actual")
-    by = scale[windows.series.numpy()][:, None]
-    return {
-        name: {
-            "mae": float(np.nanmean(np.abs(value - actual))),
-            "mase": float(np.nanmean(np.abs(value - actual) / by)),
-        }
-        for name, value in found.items()
-    }
+    return _losses(answers(forecaster, windows, relative), windows, scale).table()
 
 
 def skill(candidates: dict[str, dict[str, float]]) -> float:
@@ -117,51 +167,65 @@ def skill(candidates: dict[str, dict[str, float]]) -> float:
     return 1.0 - model / naive
 
 
-def _report(
-    candidates: dict[str, dict[str, float]], rows: int, held_out: bool, forecaster: Forecaster, cell: str
-) -> FitReport:
-    report = reports.scored(
+def _report(losses: _Losses, windows: Windows, held_out: bool, forecaster: Forecaster, cell: str) -> FitReport:
+    candidates = losses.table()
+    rows, horizon = len(windows), forecaster.horizon
+    constant = candidates[LAST]["mase"] <= 0
+
+    def over(name: str) -> Lead:
+        better = losses.by_origin[name] - losses.by_origin[MODEL]
+        series = windows.series.numpy()
+        return evidence.lead_in_time([better[series == i] for i in np.unique(series)], horizon, losses.mase[LAST])
+
+    chances = [name for name in CHANCE if name in candidates]
+    least = max((over(name) for name in chances), key=lambda found: found.better)
+    chance = max(skill({MODEL: candidates[name], LAST: candidates[LAST]}) for name in chances)
+    # Windows that overlap say less than their number.
+    apart = rows if horizon == 1 else min(rows, 2 * rows // horizon)
+    report = reports.verdict_on(
         forecaster.task.metric,
         skill(candidates),
-        0.0,
-        rows,
+        chance,
+        apart,
         reports.HELD_OUT if held_out else reports.TRAINING,
+        least,
         candidates=candidates,
         best=min(candidates, key=lambda name: candidates[name]["mase"]),
-        horizon=forecaster.horizon,
+        horizon=horizon,
         context=forecaster.histories.context,
         season=forecaster.season,
         relative_to=forecaster.relative_to,
     )
-    constant = candidates[LAST]["mase"] <= 0
-    report["learned"] |= constant
-    report["verdict"] = texts.CONSTANT if constant else _verdict(report, cell)
+    report["rows"] = rows
+    if constant:
+        report["learned"], report["verdict"] = True, texts.CONSTANT  # there is nothing to learn
+        return report
+    cheaper = min((n for n in candidates if n != MODEL), key=lambda n: candidates[n]["mase"])
+    report["verdict"] = _verdict(report, cell, cheaper, over(cheaper))
     return report
 
 
-def _verdict(report: FitReport, cell: str) -> str:
-    candidates = report["candidates"]
-    words: dict[str, Any] = {name: value["mase"] for name, value in candidates.items()}
-    others = [texts.LAST_VALUE.format(mase=words[LAST])]
-    if SEASONAL in words:
-        others.append(texts.SEASONAL_NAIVE.format(mase=words[SEASONAL], season=report["season"]))
-    others.append(texts.LINEAR.format(mase=words[LINEAR]))
-    text = (texts.LEARNED if report["learned"] else texts.DID_NOT_LEARN).format(
-        model=words[MODEL],
+def _verdict(report: FitReport, cell: str, cheaper: str, lead: Lead) -> str:
+    candidates, learned = report["candidates"], report["learned"]
+    others = ", ".join(
+        texts.OTHERS[name].format(mase=candidates[name]["mase"], season=report["season"])
+        for name in texts.OTHERS
+        if name in candidates
+    )
+    text = (texts.LEARNED if learned else texts.DID_NOT_LEARN if learned is False else texts.CANNOT_TELL).format(
+        model=candidates[MODEL]["mase"],
         mae=candidates[MODEL]["mae"],
         rows=report["rows"],
         which=reports.which(report["rows_from"]),
         horizon=report["horizon"],
-        others=", ".join(others),
+        others=others,
+        effect=report["effect"],
     )
-    cheaper = min((n for n in words if n != MODEL), key=words.__getitem__)
     name = (texts.ON_LINEAR if report["relative_to"] == "linear" else texts.ON_NAIVE).format(cell=cell)
-    clear, lead = max(words[cheaper] * _CLEAR, words[LAST] * _ROUNDING), words[cheaper] - words[MODEL]
     better = texts.NAMES[cheaper]
-    return text + reports.says(
-        lead - clear,
-        lead + clear,
-        better=texts.IS_BEST.format(name=name[:1].upper() + name[1:]),
-        worse=texts.IS_BETTER.format(better=better),
-        equal=texts.IS_EQUAL.format(better=better[:1].lower() + better[1:]),
-    )
+    said = texts.IS_EQUAL.format(better=better[:1].lower() + better[1:])
+    if report["rows"] >= evidence.FEWEST and lead.better <= evidence.LEVEL:
+        said = texts.IS_BEST.format(name=name[:1].upper() + name[1:])
+    elif report["rows"] >= evidence.FEWEST and lead.worse <= evidence.LEVEL:
+        said = texts.IS_BETTER.format(better=better)
+    return text + reports.why_not(report) + said

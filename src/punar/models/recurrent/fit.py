@@ -15,8 +15,7 @@ from punar.core.runtime import drawing_from, pick_device
 from punar.data import sequences
 from punar.data.splits import split
 from punar.errors import DataError, ParameterError
-from punar.models import assemble
-from punar.models.measure import Measured
+from punar.models import assemble, evidence
 from punar.models.recurrent import report as reports
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
@@ -31,7 +30,7 @@ from punar.tasks import Task, Term
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
-from punar.training.report import HELD_OUT, MOST_ROWS, TRAINING, FitReport
+from punar.training.report import MOST_ROWS, FitReport
 from punar.training.settings import resolve
 
 # What "auto" stands for, by what is read (measured: docs/sequences.md). An embedding soon knows each training text
@@ -110,19 +109,43 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     )
     chosen = settings(estimator, task, preparation.domain, cell)
     design = design_of(estimator, task, chosen, preparation)
-    module = design.build(cell, seed, task.build).to(device)
     store = None
     if checkpoint is not None:
         data = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
-    index = samples.index(train), samples.index(valid)
-    loop = train_module(chosen, module, losses_of(task), rows, index, seed=seed, device=device, store=store)
-    measured, held_out = (valid, True) if len(valid) else (train, False)
-    measured = measured[:MOST_ROWS]
-    answers = answers_of(task, module, rows, samples, measured, found.items)
-    judged = Measured(answers, measured, HELD_OUT if held_out else TRAINING)
-    report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, train, seed)
-    return Fitted(cell, design, module.cpu().eval(), preparation, task, loop.history, report, seed)
+
+    def trained(
+        train: Tensor, valid: Tensor, parts: tuple[Tensor, Tensor] | None = None, store: Checkpoint | None = None
+    ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
+        module = design.build(cell, seed, task.build).to(device)
+        index = samples.index(train), samples.index(valid)
+        halves = None if parts is None else (samples.index(parts[0]), samples.index(parts[1]))
+        loop = train_module(
+            chosen, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
+        )
+        return loop, lambda asked: answers_of(task, module, rows, samples, asked, found.items)
+
+    def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
+        some = None if weight is None else weight[learn]
+        own = task.strata(targets.take(learn))
+        train, valid = split(len(learn), float(estimator.validation_fraction), seed, strata=own, weight=some)
+        return learn[train], trained(learn[train], learn[valid])[1](ask)
+
+    repeated = evidence.folds(estimator, task, targets, weight, seed)
+    parts = None if repeated else evidence.parts_of(valid, task, targets)
+    loop, answer = trained(train, valid, parts, store)
+    report = jobs.kept_report(store)
+    if report is None:
+        judged = (
+            evidence.crossed(repeated, refit)
+            if repeated
+            else evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
+        )
+        report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
+        jobs.keep_report(store, loop, report)
+    module = loop.module.cpu().eval()
+    assert isinstance(module, SequenceModule)
+    return Fitted(cell, design, module, preparation, task, loop.history, report, seed)
 
 
 def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
@@ -214,6 +237,7 @@ def train_module(
     rows: Any,
     index: tuple[Tensor, Tensor],
     *,
+    halves: tuple[Tensor, Tensor] | None = None,
     seed: int,
     device: torch.device,
     store: Checkpoint | None,
@@ -230,6 +254,8 @@ def train_module(
         Or others with ``lengths``, ``take`` and ``arrange``.
     index : tuple of Tensor
         Training and validation rows.
+    halves : tuple of Tensor, optional
+        The validation rows in two parts; see :class:`punar.training.loop.Loop`.
     seed, device, store
         As for :func:`punar.training.job.run`.
     """
@@ -245,6 +271,7 @@ def train_module(
         device=device,
         store=store,
         eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),
+        halves=None if halves is None else tuple(sorted_by_length(rows.lengths, half) for half in halves),
     )
 
 

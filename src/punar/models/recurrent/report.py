@@ -16,7 +16,6 @@ from punar.models.rivals import add_tags
 from punar.preparations import Preparation
 from punar.tasks import Targets, Task, VectorTask
 from punar.texts import sequences as texts
-from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
 
 
@@ -28,10 +27,9 @@ def of_training(
     items: Sequence[Any],
     targets: Targets,
     weight: Tensor | None,
-    train: Tensor,
     seed: int,
 ) -> FitReport:
-    """Report on held-out items, or on training items where none are held out.
+    """Report on items that chose nothing, or on training items where there are no such.
 
     Parameters
     ----------
@@ -43,28 +41,32 @@ def of_training(
     items : sequence
     targets, weight : Targets, Tensor
         Of all items.
-    train : Tensor of int64
-        The items that were trained on.
     seed : int
     """
     report = measured.report(task, targets)
-    add_tags(report, task, measured, items, targets, train)
+    add_tags(report, task, measured, items, targets)
     if not isinstance(task, VectorTask):
         return report
     target = targets.columns["y"]
     assert isinstance(target, Tensor)
-    linear = linear_answers(task, preparation, rows, target, weight, train, measured.items, seed)
     report["linear"] = None
-    if linear is not None:
-        reports.add_rival(
-            report,
-            "linear",
-            measured.score_of(task, list(linear), targets),
-            better=texts.BEATS_LINEAR,
-            worse=texts.LOSES_TO_LINEAR,
-            equal=texts.EQUALS_LINEAR,
-            what=texts.BAG if preparation.domain == "text" else texts.STATISTICS,
-        )
+    found: list[Tensor] = []
+    for train, asked in measured.parts:
+        linear = linear_answers(task, preparation, rows, target, weight, train, asked, seed)
+        if linear is None:
+            return report
+        found += list(linear)
+    measured.add_rival(
+        report,
+        task,
+        targets,
+        "linear",
+        found,
+        better=texts.BEATS_LINEAR,
+        worse=texts.LOSES_TO_LINEAR,
+        equal=texts.EQUALS_LINEAR,
+        what=texts.BAG if preparation.domain == "text" else texts.STATISTICS,
+    )
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from punar.backbones import Body
 from punar.core.runtime import drawing_from, mix, seeded
 from punar.errors import ParameterError
 from punar.features.engine import Rows
+from punar.models import evidence
 from punar.models.measure import Measured
 from punar.models.samples import Placed, answered
 from punar.models.transfer import report as reports
@@ -27,10 +29,13 @@ from punar.preparations import Preparation, Variant, augment
 from punar.tasks import Column, LinearHead, Task, Term
 from punar.texts import fit as texts
 from punar.training import job as jobs
-from punar.training.report import CROSS_VALIDATED, HELD_OUT, TRAINING, FitReport
+from punar.training.checkpoint import Checkpoint
+from punar.training.loop import Loop
+from punar.training.report import CROSS_VALIDATED, HELD_OUT, MOST_ROWS, TRAINING, FitReport, meter_of
 from punar.training.settings import resolve
 
-_ADAPTERS, _HEAD = 103, 104  # streams of the seed
+_ADAPTERS, _HEAD, _ORDER = 103, 104, 106  # streams of the seed
+_ORDERS = 19  # beating all of them is a level of 5 %
 _TUNED_WIDTH = 384  # for which the rate of tokens was found
 
 
@@ -78,29 +83,60 @@ def _feature_extraction(job: Job) -> Fitted:
     features = rows.tensor() if job.task.view == "vector" else [rows.row(i) for i in range(len(rows))]
     placed = job.placed()
     head = job.fit_head(features, torch.arange(len(job.samples)), placed)
-    judged, train = _judged(job, features, placed, head)
-    report = reports.of_head(job.task, head, judged, job.targets, job.items, train)
-    return _fitted(job, _module(job, frozenset(), head), [], report)
+    judged = _judged_head(job, features, placed, head)
+    report = reports.of_head(job.task, head, judged, job.targets, job.items)
+    return _fitted(job, _module(job, job.body.module, frozenset(), head), [], report)
 
 
-def _judged(job: Job, features: Column, placed: Placed, head: LinearHead) -> tuple[Measured, Tensor]:
-    """Return answers for items by heads that were not fitted on them, where there are such, and what those saw."""
+def _judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) -> Measured:
+    """Return answers for items by heads that were not fitted on them, where there are such."""
+    every = torch.arange(len(job.items))
     if head.held_out is not None:
         index, raw = head.held_out
         answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
-        return Measured(answers, torch.from_numpy(index), CROSS_VALIDATED), torch.arange(len(job.items))
-    train = measured = torch.arange(len(job.items))
-    rows_from = TRAINING
-    if job.task.view != "vector":
-        kept, valid = job.split()
-        if len(valid):
-            head = job.fit_head(features, job.samples.index(kept), placed)
-            train, measured, rows_from = kept, valid, HELD_OUT
-    samples = job.samples.index(measured)
+        permuted = _permuted(job, features) if evidence.repeats(job.estimator, len(every)) else None
+        return Measured(answers, [(every, torch.from_numpy(index))], CROSS_VALIDATED, permuted)
+    if job.task.view == "vector":
+        return Measured(_said_by(job, head, features, every), [(every, every)], TRAINING)
+
+    def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
+        again = job.fit_head(features, job.samples.index(learn), placed)
+        return learn, _said_by(job, again, features, ask)
+
+    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
+    if repeated:
+        return evidence.crossed(repeated, refit)
+    kept, valid = job.split()
+    if not len(valid):
+        return Measured(_said_by(job, head, features, every), [(every, every)], TRAINING)
+    return Measured(refit(kept, valid)[1], [(kept, valid)], HELD_OUT)
+
+
+def _said_by(job: Job, head: LinearHead, features: Column, items: Tensor) -> list[Any]:
+    """Return a head's answers for some items."""
+    samples = job.samples.index(items)
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
     some = features[samples] if isinstance(features, Tensor) else [features[i] for i in samples.tolist()]
     parts = answered(job.task, lambda rows: nn.functional.linear(rows, weight, bias), some, job.samples.traces(samples))
-    return Measured(job.samples.merged(job.task, parts, samples, job.items), measured, rows_from), train
+    return job.samples.merged(job.task, parts, samples, job.items)
+
+
+def _permuted(job: Job, features: Column) -> list[float] | None:
+    """Return the scores of the same head, its penalty chosen in the same way, on targets in 19 random orders."""
+    found, every = [], torch.arange(len(job.items))
+    weight = None if job.weight is None else job.weight.numpy().astype(float)
+    for number in range(_ORDERS):
+        order = torch.randperm(len(every), generator=torch.Generator().manual_seed(mix(job.seed, _ORDER, number)))
+        targets = job.targets.take(order)
+        columns = Placed(job.task, targets, job.samples).columns(every)
+        # What an item weighs goes with its target: it may follow from the class.
+        head = job.task.start(features, columns, None if weight is None else weight[order.numpy()], job.seed)
+        if head.held_out is None:
+            return None
+        index, raw = head.held_out
+        answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
+        found.append(meter_of(job.task, answers, targets.take(torch.from_numpy(index))).value())
+    return found
 
 
 # -- trained stages -------------------------------------------------------------------------------------------------
@@ -110,39 +146,115 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     settings = _settings(job)
     frozen, features = _remembered(job, min(trained))
     train, valid = job.split()
-    samples = job.samples.index(train), job.samples.index(valid)
-    rows = _rows(job, frozen, _variants(job, min(trained), frozen), samples[0])
-    module = _module(job, trained, None)
-    measured, held_out = (valid, True) if len(valid) else (train, False)
-    before = None
-    if job.estimator.strategy != "scratch":
-        if features is None:
-            features = shown_of(job, module, rows)
-        _take_head(module, job.fit_head(features, samples[0], job.placed()))
-        before = answers_of(job, module, rows, measured)
+    run = _Run(job, settings, trained, frozen, features, _variants(job, min(trained), frozen))
+    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
+    start = copy.deepcopy(job.body.module) if repeated else None
+    parts = None if repeated else evidence.parts_of(valid, job.task, job.targets)
+    store = job.checkpoint(checkpoint)
+    done = run(job.body.module, train, valid, parts, store)
+    report = jobs.kept_report(store)
+    if report is None:
+        judged, before = _judged(job, run, done, repeated, start, train, valid, parts)
+        report = reports.of_training(job.task, judged, job.targets, job.items, before=before)
+        jobs.keep_report(store, done.loop, report)
     if job.estimator.lora is not None:
-        with seeded(mix(job.seed, _ADAPTERS)):
-            add_lora(module.backbone, job.body.plan.stages, trained, int(job.estimator.lora), job.where)
-        module.thaw(trained)
-    loop = jobs.run(
-        settings,
-        module,
-        _losses(job),
-        None,
-        rows,  # type: ignore[arg-type]
-        samples,
-        seed=job.seed,
-        device=job.device,
-        store=job.checkpoint(checkpoint),
-        epoch_begin=_epoch_begin(job, rows, trained),
-        rate_of=_rate_of(job, module),
-        eval_rows=SAMPLES_PER_PASS,
-    )
-    if job.estimator.lora is not None:
-        merge_lora(module.backbone)
-    judged = Measured(answers_of(job, module, rows, measured), measured, HELD_OUT if held_out else TRAINING)
-    report = reports.of_training(job.task, judged, job.targets, job.items, train, before=before)
-    return _fitted(job, module, loop.history, report, _peaks(job, trained, settings))
+        merge_lora(done.module.backbone)
+    return _fitted(job, done.module, done.loop.history, report, _peaks(job, trained, settings))
+
+
+def _judged(
+    job: Job,
+    run: _Run,
+    done: _Done,
+    repeated: list[tuple[Tensor, Tensor]],
+    start: nn.Module | None,
+    train: Tensor,
+    valid: Tensor,
+    parts: tuple[Tensor, Tensor] | None,
+) -> tuple[Measured, list[Any] | None]:
+    """Return the answers to judge the training by, and those that it began with for the same items."""
+    before: list[Any] = []
+
+    def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
+        kept, held = job.split(learn)
+        again = run(copy.deepcopy(start or job.body.module), kept, held)
+        before.extend(again.before(ask))
+        return kept, again.answer(ask)
+
+    if repeated:
+        judged = evidence.crossed(repeated, refit)
+    else:
+        judged = evidence.held_out(done.loop, done.answer, train, valid, parts, MOST_ROWS)
+        before = done.before(judged.items)
+    return judged, before or None
+
+
+@dataclass
+class _Done:
+    """A trained module, and what it and its beginning answer for items."""
+
+    module: Transfer
+    loop: Loop
+    answer: Callable[[Tensor], list[Any]]
+    before: Callable[[Tensor], list[Any]]
+
+
+@dataclass
+class _Run:
+    """Trains copies of a backbone on some items or others; what is remembered of it is shared."""
+
+    job: Job
+    settings: SimpleNamespace
+    trained: frozenset[int]
+    frozen: Rows | None
+    features: Column | None
+    variants: list[Rows]
+
+    def __call__(
+        self,
+        backbone: nn.Module,
+        train: Tensor,
+        valid: Tensor,
+        parts: tuple[Tensor, Tensor] | None = None,
+        store: Checkpoint | None = None,
+    ) -> _Done:
+        job = self.job
+        samples = job.samples.index(train), job.samples.index(valid)
+        rows = _rows(job, self.frozen, self.variants, samples[0])
+        module = _module(job, backbone, self.trained, None)
+        head = None
+        if job.estimator.strategy != "scratch":
+            if self.features is None:
+                self.features = shown_of(job, module, rows)
+            head = job.fit_head(self.features, samples[0], job.placed())
+            _take_head(module, head)
+        if job.estimator.lora is not None:
+            with seeded(mix(job.seed, _ADAPTERS)):
+                add_lora(module.backbone, job.body.plan.stages, self.trained, int(job.estimator.lora), job.where)
+            module.thaw(self.trained)
+        loop = jobs.run(
+            self.settings,
+            module,
+            _losses(job),
+            None,
+            rows,  # type: ignore[arg-type]
+            samples,
+            seed=job.seed,
+            device=job.device,
+            store=store,
+            epoch_begin=_epoch_begin(job, rows, self.trained),
+            rate_of=_rate_of(job, module),
+            eval_rows=SAMPLES_PER_PASS,
+            halves=None if parts is None else (job.samples.index(parts[0]), job.samples.index(parts[1])),
+            start_counts=head is not None,
+        )
+
+        def before(items: Tensor) -> list[Any]:
+            if head is None or self.features is None:
+                return []
+            return _said_by(job, head, self.features, items)
+
+        return _Done(module, loop, lambda items: answers_of(job, module, rows, items), before)
 
 
 def _remembers(job: Job, boundary: int) -> bool:
@@ -196,8 +308,8 @@ def _rows(job: Job, frozen: Rows | None, variants: Sequence[Rows], training: Ten
     )
 
 
-def _module(job: Job, trained: frozenset[int], head: LinearHead | None) -> Transfer:
-    backbone, estimator = job.body.module, job.estimator
+def _module(job: Job, backbone: nn.Module, trained: frozenset[int], head: LinearHead | None) -> Transfer:
+    estimator = job.estimator
     if any(isinstance(m, nn.Conv2d) for m in backbone.modules()):
         # Twice the speed of the usual layout on a CPU with AVX-512, and what tensor cores want.
         backbone.to(memory_format=torch.channels_last)

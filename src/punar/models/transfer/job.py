@@ -136,10 +136,13 @@ class Job:
         if _classes(self.task, self.targets) < classes:
             raise DataError(f"{self.where}: after leaving out {len(rows.bad)} unreadable items a class has none left.")
 
-    def split(self) -> tuple[Tensor, Tensor]:
-        """Return training and validation items."""
-        fraction = float(self.estimator.validation_fraction)
-        return split(len(self.items), fraction, self.seed, strata=self.task.strata(self.targets), weight=self.weight)
+    def split(self, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return training and validation items, of all or of those ``among`` which to split."""
+        some = torch.arange(len(self.items)) if among is None else among
+        fraction, strata = float(self.estimator.validation_fraction), self.task.strata(self.targets.take(some))
+        weight = None if self.weight is None else self.weight[some]
+        train, valid = split(len(some), fraction, self.seed, strata=strata, weight=weight)
+        return some[train], some[valid]
 
     def sample_weight(self) -> Tensor | None:
         """Return the weight of each sample: its item's."""

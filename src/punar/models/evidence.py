@@ -1,0 +1,106 @@
+"""On which rows a fit is judged: rows that chose nothing, neither an epoch nor a penalty.
+
+Validation rows choose the best epoch. With few items a fit is repeated on each half of them and answers for the other
+half. With more, the validation rows are in two parts, and each is answered by the weights that were best on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from punar.data.splits import halves, two_folds
+from punar.models.measure import Measured
+from punar.tasks import Targets, Task
+from punar.training.evidence import FEWEST
+from punar.training.loop import Loop
+from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING
+
+Pairs = list[tuple[Tensor, Tensor]]
+# From so many items on the validation part alone tells enough, at no further price.
+MANY = 200
+
+
+def repeats(estimator: Any, count: int) -> bool:
+    """Return whether a fit on ``count`` items is repeated for its verdict: where they are few, and it may cost time."""
+    return estimator.evidence == "auto" and FEWEST <= count < MANY
+
+
+def folds(estimator: Any, task: Task, targets: Targets, weight: Tensor | None, seed: int) -> Pairs:
+    """Return what to repeat the fit on and what to answer for then; nothing where the validation part is judged by.
+
+    Parameters
+    ----------
+    estimator : object
+        ``evidence`` is "auto", or "cheap", which repeats nothing.
+    task : Task
+    targets, weight : Targets, Tensor
+        Of all items.
+    seed : int
+    """
+    count = len(targets) if weight is None else int((weight > 0).sum())
+    if not repeats(estimator, count):
+        return []
+    return two_folds(len(targets), seed, strata=task.strata(targets), weight=weight)
+
+
+def parts_of(valid: Tensor, task: Task, targets: Targets) -> tuple[Tensor, Tensor] | None:
+    """Return the validation items in two parts, or None where they are too few for a verdict."""
+    return None if len(valid) < FEWEST else halves(valid, task.strata(targets))
+
+
+def crossed(
+    repeated: Sequence[tuple[Tensor, Tensor]], refit: Callable[[Tensor, Tensor], tuple[Tensor, list[Any]]]
+) -> Measured:
+    """Return the answers of fits on one half of the items each for the other half.
+
+    Parameters
+    ----------
+    repeated : sequence of (Tensor, Tensor)
+        From :func:`folds`.
+    refit : callable
+        ``refit(learn, ask)`` -> the items among ``learn`` whose loss was minimised, and answers for ``ask``.
+    """
+    parts, answers = [], []
+    for learn, ask in repeated:
+        train, found = refit(learn, ask)
+        parts.append((train, ask))
+        answers += found
+    return Measured(answers, parts, CROSS_FITTED)
+
+
+def held_out(
+    loop: Loop,
+    answer: Callable[[Tensor], list[Any]],
+    train: Tensor,
+    valid: Tensor,
+    parts: tuple[Tensor, Tensor] | None,
+    most: int,
+) -> Measured:
+    """Return the answers of a finished loop's module for its validation items, or for training items without such.
+
+    Parameters
+    ----------
+    loop : Loop
+    answer : callable
+        Items -> the module's answers.
+    train, valid : Tensor of int64
+    parts : tuple of Tensor or None
+        From :func:`parts_of`; what the loop had as halves.
+    most : int
+        How many items are answered for at most.
+    """
+    if not len(valid):
+        return Measured(answer(train[:most]), [(train, train[:most])], TRAINING)
+    if parts is None:
+        return Measured(answer(valid[:most]), [(train, valid[:most])], HELD_OUT)
+    answers: list[Any] = []
+    asked = []
+    for half, items in enumerate(parts):
+        some = items[: most // 2]
+        with loop.best_of(1 - half):
+            answers += answer(some)
+        asked.append((train, some))
+    return Measured(answers, asked, HELD_OUT)
