@@ -94,6 +94,10 @@ class TrainingDivergedError(PunarError, ArithmeticError):
     """The training loss became NaN or infinite."""
 
 
+class OutOfTimeError(PunarError, TimeoutError):
+    """The time limit was over before there was anything to keep."""
+
+
 class DidNotLearnError(PunarError, RuntimeError):
     """The fitted model is no better than the constant or untrained answer."""
 

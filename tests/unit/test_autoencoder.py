@@ -281,7 +281,7 @@ def test_divergence_is_named_with_the_next_step() -> None:
 
 def test_early_stopping_keeps_the_best_epoch() -> None:
     X = np.random.default_rng(0).normal(size=(120, 10))
-    ae = punar.Autoencoder(latent_dim=8, epochs=400, patience=5, schedule="constant", random_state=0)
+    ae = punar.Autoencoder(latent_dim=8, epochs=400, patience=5, schedule="constant", random_state=0, evidence="cheap")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DidNotLearnWarning)
         ae.fit(X)

@@ -10,6 +10,7 @@ from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning
 from punar.tasks import Targets
 from punar.tasks.classification import Classification
 from punar.tasks.regression import Regression
+from punar.training import evidence
 from punar.training import report as reports
 from punar.training.report import FitReport
 
@@ -39,9 +40,9 @@ def test_a_score_stands_beside_that_of_the_majority_class():
 def test_chance_itself_has_not_learned():
     task, target = classes()
     report = reports.beside_chance(
-        task, task.constant(Targets({"y": target})), Targets({"y": target}), reports.TRAINING
+        task, task.constant(Targets({"y": target})), Targets({"y": target}), reports.HELD_OUT
     )
-    assert not report["learned"]
+    assert report["learned"] is False
     with pytest.warns(DidNotLearnWarning, match=r"Did not learn: accuracy 0\.750"):
         report.answer(strict=False)
     with pytest.raises(DidNotLearnError, match="try this"):
@@ -57,14 +58,44 @@ def test_chance_of_numbers_is_an_r2_of_zero():
     assert "cross-validated" in str(report)
 
 
-@pytest.mark.parametrize(("rival", "said"), [(0.84, "better"), (0.86, "neither"), (0.94, "neither"), (0.96, "worse")])
-def test_a_lead_within_one_standard_error_is_no_difference(rival, said):
-    task, target = classes()  # 400 rows: 0.05
-    report = reports.beside_chance(task, list(right(target, 0.9)), Targets({"y": target}), reports.HELD_OUT)
+def test_rows_that_were_trained_on_and_few_rows_cannot_tell():
+    task, target = classes()
+    for some, rows_from, said in (
+        (target, reports.TRAINING, "trained on"),
+        (target[:19], reports.HELD_OUT, "too few"),
+        (target[:24], reports.HELD_OUT, "too few"),
+    ):
+        report = reports.beside_chance(task, list(right(some, 0.8)), Targets({"y": some}), rows_from)
+        assert report["learned"] is None
+        assert str(report).startswith("Cannot tell")
+        assert said in str(report)
+        report.answer(strict=True)  # no error, no warning
+        assert rows_from == reports.TRAINING or report["rows_wanted"] > len(some)
+
+
+@pytest.mark.parametrize(("rival", "said"), [(0.8, "better"), (0.88, "neither"), (0.92, "neither"), (0.97, "worse")])
+def test_a_rival_is_told_from_the_model_by_the_rows_on_which_they_differ(rival, said):
+    task, target = classes()
+    targets = Targets({"y": target})
+    shuffled = torch.randperm(400, generator=torch.Generator().manual_seed(0))
+    wrong = right(target[shuffled], rival)[shuffled.argsort()]  # other rows are wrong than the model's
+    report = reports.beside_chance(task, list(right(target, 0.9)), targets, reports.HELD_OUT)
     words = {"better": " better than {rival:.2f}", "worse": " worse than {rival:.2f}", "equal": " neither, {rival:.2f}"}
-    reports.add_rival(report, "rival", rival, **words)
-    assert report["rival"] == rival
+    ours, theirs = (reports.meter_of(task, list(raw), targets) for raw in (right(target, 0.9), wrong))
+    reports.add_rival(report, "rival", theirs.value(), evidence.lead(ours, theirs, 400), **words)
+    assert report["rival"] == pytest.approx(rival, abs=0.003)
     assert said in str(report)
+
+
+def test_a_permutation_test_needs_to_beat_all_others():
+    task, target = classes()
+    targets = Targets({"y": target})
+    beaten = [0.75] * 19
+    for scores, learned in ((beaten, True), ([*beaten[1:], 0.95], False)):
+        report = reports.beside_chance(
+            task, list(right(target, 0.9)), targets, reports.CROSS_VALIDATED, permuted=scores
+        )
+        assert report["learned"] is learned
 
 
 def test_a_stored_report_is_checked():

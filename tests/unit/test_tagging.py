@@ -165,7 +165,7 @@ def test_a_transformer_tags_words_and_spans_in_windows(bert: str, tmp_path: Path
 def test_every_strategy_tags(bert: str, strategy: str) -> None:
     fitted = learner(bert, strategy=strategy).fit(WORDS, TAGS)
     assert [len(own) for own in fitted.predict(WORDS[:4])] == [6, 3, 3, 6]
-    assert fitted.fit_report_["rows_from"] == "held_out"
+    assert fitted.fit_report_["rows_from"] == "cross_fitted"
 
 
 def test_a_saved_tagger_is_a_backbone(tmp_path: Path) -> None:

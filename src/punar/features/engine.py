@@ -21,13 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from punar.core import deadline
 from punar.core.runtime import available_cores
 from punar.data.decode import BadItem
-from punar.errors import DataError
+from punar.errors import DataError, OutOfTimeError
 from punar.features.batches import Run, batch_of, describe_bad, filled, halving
 from punar.features.cache import Cache, Space
 from punar.features.segment import KEY_BYTES, Stored
 from punar.preparations import Preparation
+from punar.texts import fit as texts
 
 Progress = Callable[[int, int], None]
 
@@ -250,6 +252,10 @@ class _Walk:
         return _Read(key, row, None if row is not None else self._preparation.prepare(content))
 
     def _compute(self, group: list[tuple[bytes, Tensor]], bucket: int) -> None:
+        if deadline.seconds_left() <= 0:
+            self._release(self._writer.flush())  # what was computed is not lost
+            count = len(self._items) - self._elsewhere
+            raise OutOfTimeError(texts.OUT_OF_TIME.format(done=self.computed, count=count))
         size = -(-len(group) // self._pass_size) * self._pass_size
         rows = filled(self._run, self._preparation, [prepared for _, prepared in group], bucket, size).numpy()
         for (key, _), row in zip(group, rows, strict=True):

@@ -7,6 +7,7 @@ half. With more, the validation rows are in two parts, and each is answered by t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from punar.tasks import Targets, Task
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING
+from punar.training.settings import resolve
 
 Pairs = list[tuple[Tensor, Tensor]]
 # From so many items on the validation part alone tells enough, at no further price.
@@ -49,6 +51,21 @@ def folds(estimator: Any, task: Task, targets: Targets, weight: Tensor | None, s
 def parts_of(valid: Tensor, task: Task, targets: Targets) -> tuple[Tensor, Tensor] | None:
     """Return the validation items in two parts, or None where they are too few for a verdict."""
     return None if len(valid) < FEWEST else halves(valid, task.strata(targets))
+
+
+def as_long(settings: Any, all_items: int, learn: int) -> SimpleNamespace:
+    """Return training settings for a fit on some of the items, with as many steps as a fit on all has.
+
+    Parameters
+    ----------
+    settings : object
+        Has ``epochs``, ``patience`` and the other training parameters.
+    all_items, learn : int
+        How many items the one fit and the other have.
+    """
+    longer = max(1.0, all_items / max(1, learn))
+    more = {"epochs": round(settings.epochs * longer), "patience": round(settings.patience * longer)}
+    return resolve(SimpleNamespace(**(vars(settings) | more)), vars(settings), {})
 
 
 def crossed(

@@ -1,6 +1,12 @@
 """What ``fit`` says: how it goes on, and the verdict of the fit report."""
 
 RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
+STOPPED_BY_TIME = "stopped in epoch {epoch} of {epochs}: the time limit is over"
+TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; the best weights so far were kept."
+OUT_OF_TIME = (
+    "The time limit was over when the pretrained network had seen {done} of {count} items. Set a longer time_limit; "
+    "what was computed is remembered, where a cache is on."
+)
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."

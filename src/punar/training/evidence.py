@@ -139,8 +139,8 @@ class Said(NamedTuple):
     Attributes
     ----------
     learned : bool or None
-        True: better than chance at 5 %. False: not so, although ``effect`` would have been seen with 80 % power. None:
-        the rows are too few to tell.
+        True: better than chance at 5 %. False: not so, although ``effect`` would have been seen with 80 % power, or
+        worse than chance. None: the rows are too few to tell.
     effect : float
         The lead over chance that a test of so many rows sees in 80 of 100 cases.
     rows : int
@@ -175,7 +175,7 @@ def judged(found: Lead, chance: float, rows: int, *, perfect: float = 1.0, discr
     enough = max(FEWEST, _round_up(rows * (effect / half) ** 2) if half > 0 else FEWEST)
     if rows >= FEWEST and found.size > _ROUNDING and found.better <= LEVEL:
         return Said(True, effect, enough)
-    if rows >= FEWEST and (effect <= half or half <= 0):
+    if rows >= FEWEST and (effect <= half or half <= 0 or found.worse <= LEVEL):
         return Said(False, effect, enough)
     return Said(None, effect, max(enough, rows + 1))
 

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core import deadline
 from punar.core.progress import Progress
 from punar.core.runtime import mix
 from punar.data.rows import DatasetRows, TensorRows, blocks
@@ -164,6 +165,8 @@ class Loop:
         self._stale = 0
         self._seconds = 0.0
         self._clock = time.perf_counter()
+        self._validation = 0.0  # seconds of the last one, which a deadline leaves room for
+        self.out_of_time = False
 
     @property
     def share(self) -> float:
@@ -172,8 +175,9 @@ class Loop:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are run or patience is spent."""
-        return self.epoch >= self._epochs or (self._patience is not None and self._stale >= self._patience)
+        """Whether all epochs are run, patience is spent or time is over."""
+        patient = self._patience is None or self._stale < self._patience
+        return self.out_of_time or self.epoch >= self._epochs or not patient
 
     def train(self) -> list[dict[str, float]]:
         """Run to the end, put the best weights back and return the history, one entry per epoch."""
@@ -207,11 +211,17 @@ class Loop:
         self.module.train()
         if self._epoch_begin is not None:
             self._epoch_begin(self.module, self.epoch)
-        while self.step < self._steps:
+        while self.step < self._steps and not self._is_late():
             self._run_step(order)
             if self._checkpoint is not None and self._checkpoint.due():
                 self._checkpoint.save(*self.state())
         self._close_epoch()
+
+    def _is_late(self) -> bool:
+        """Return whether the deadline leaves no time for another step; the first one of all is always run."""
+        late = bool(self.step or self.epoch) and deadline.seconds_left() <= 1.1 * self._validation
+        self.out_of_time = late and deadline.is_set()
+        return self.out_of_time
 
     def _run_step(self, order: Tensor) -> None:
         start = self.step * self._batch_size
@@ -233,6 +243,8 @@ class Loop:
 
     def _close_epoch(self) -> None:
         """Measure, keep the best weights, write the history entry and go to the next epoch."""
+        if not self.step:  # time was over before the epoch's first step
+            return
         progress = (self.epoch + 1) / self._epochs
         if self._epoch_end is not None:
             self._seed_step(_EPOCH_END, 0)
@@ -241,7 +253,9 @@ class Loop:
         _write_terms(entry, "train", self._totals)
         losses: list[float] = []
         if len(self._valid_index[0]):
+            started = deadline.clock()
             totals, losses = self._validate()
+            self._validation = deadline.clock() - started
             _write_terms(entry, "valid", totals)
         entry["learning_rate"] = self._learning_rate * optimisers.rate(self._schedule, progress)
         now = time.perf_counter()
@@ -254,7 +268,9 @@ class Loop:
             self._stale = 0 if self._keep_best(losses) else self._stale + 1
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
         self._progress.show(1.0 if self.finished else self.share, self._shown(entry))
-        if self.finished and self.epoch < self._epochs:
+        if self.out_of_time:
+            self._progress.note(texts.STOPPED_BY_TIME.format(epoch=self.epoch, epochs=self._epochs))
+        elif self.finished and self.epoch < self._epochs:
             self._progress.note(texts.STOPPED_EARLY.format(epoch=self.epoch, patience=self._patience))
 
     def _shown(self, entry: dict[str, float]) -> str:

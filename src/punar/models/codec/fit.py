@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from punar.training.checkpoint import Checkpoint, hash_tensors
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING, FitReport
+from punar.training.settings import resolve
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _FEWEST_HELD_OUT = 10  # rows that say anything of reconstructions
@@ -88,11 +90,17 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
             store.tensors |= scaler_tensors(codec.scaler)
         scaled = codec.scaled(rows, device)
 
+    settings = resolve(estimator, _fitting.TRAINING_RULES, {})
+
     def trained(
-        module: nn.Module, index: tuple[Tensor, Tensor], halves: Any = None, store: Checkpoint | None = None
+        settings: SimpleNamespace,
+        module: nn.Module,
+        index: tuple[Tensor, Tensor],
+        halves: Any = None,
+        store: Checkpoint | None = None,
     ) -> Loop:
         return _fitting.run(
-            estimator,
+            settings,
             module,
             objective.losses,
             objective.epoch_end,
@@ -108,11 +116,12 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
 
     def refit(learn: Tensor) -> tuple[nn.Module, Tensor]:
         train, valid = split(len(learn), float(estimator.validation_fraction), seed)
-        return trained(codec.build(seed).to(device), (learn[train], learn[valid])).module, learn[train]
+        longer = evidence.as_long(settings, len(rows), len(learn))
+        return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])).module, learn[train]
 
     folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
     halves = None if folds or len(index[1]) < FEWEST else split_halves(index[1])
-    loop = trained(codec.module, index, halves, store)
+    loop = trained(settings, codec.module, index, halves, store)
     judges = _crossed(folds, refit) if folds else _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))

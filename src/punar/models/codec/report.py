@@ -131,7 +131,7 @@ def measure(
             pca = torch.cat([_errors_of(part, _pca(part, mean, latent_dim), mean) for part in parts])
             report["explained_variance_pca"] = _share(pca, spread)
             report["pca_interval"] = _interval((pca - errors) / max(spread / len(flat), 1e-300))
-            report["pca_lead"] = evidence.lead_of_sums((pca - errors).cpu().numpy(), spread)[:3]
+            report["pca_lead"] = list(evidence.lead_of_sums((pca - errors).cpu().numpy(), spread)[:3])
     still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
     report["dead_units"] = int(still.sum()) if len(codes) > 1 else 0
     report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
@@ -142,14 +142,15 @@ def measure(
 
 def _judge(report: FitReport, errors: Tensor, chances: Sequence[Tensor], spread: float) -> None:
     """Write into a report what the lead over each kind of chance says: all of them are to be beaten."""
+    if spread <= 0:  # there is nothing to learn
+        report |= {"learned": True, "p_value": None, "effect": 0.0, "chance": 0.0, "rows_wanted": None}
+        return
     leads = [evidence.lead_of_sums((chance - errors).cpu().numpy(), spread) for chance in chances]
     least = max(leads, key=lambda found: found.better)
     chance = max(_share(found, spread) for found in chances)
     said = evidence.judged(least, chance, len(errors), discrete=False)
     report["p_value"], report["effect"] = least.better, said.effect
     report["learned"] = None if report["rows_from"] == reports.TRAINING else said.learned
-    if spread <= 0:
-        report["learned"] = True  # there is nothing to learn
     report["chance"], report["rows_wanted"] = chance, None if report["learned"] is not None else said.rows
 
 

@@ -115,7 +115,11 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
 
     def trained(
-        train: Tensor, valid: Tensor, parts: tuple[Tensor, Tensor] | None = None, store: Checkpoint | None = None
+        chosen: SimpleNamespace,
+        train: Tensor,
+        valid: Tensor,
+        parts: tuple[Tensor, Tensor] | None = None,
+        store: Checkpoint | None = None,
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
         module = design.build(cell, seed, task.build).to(device)
         index = samples.index(train), samples.index(valid)
@@ -129,11 +133,12 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         some = None if weight is None else weight[learn]
         own = task.strata(targets.take(learn))
         train, valid = split(len(learn), float(estimator.validation_fraction), seed, strata=own, weight=some)
-        return learn[train], trained(learn[train], learn[valid])[1](ask)
+        longer = evidence.as_long(chosen, len(found), len(learn))
+        return learn[train], trained(longer, learn[train], learn[valid])[1](ask)
 
     repeated = evidence.folds(estimator, task, targets, weight, seed)
     parts = None if repeated else evidence.parts_of(valid, task, targets)
-    loop, answer = trained(train, valid, parts, store)
+    loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
         judged = (

@@ -177,7 +177,8 @@ def _judged(
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
         kept, held = job.split(learn)
-        again = run(copy.deepcopy(start or job.body.module), kept, held)
+        longer = replace(run, settings=evidence.as_long(run.settings, len(job.items), len(learn)))
+        again = longer(copy.deepcopy(start or job.body.module), kept, held)
         before.extend(again.before(ask))
         return kept, again.answer(ask)
 
