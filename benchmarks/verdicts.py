@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 SEEDS = 200
 MOST = 18  # of 200: the 1 % bound of a rate of 5 %
@@ -223,15 +224,6 @@ def run(name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def bound(rate: float, count: int) -> float:
-    """Return the number of successes that a rate exceeds in 1 % of cases, at most."""
-    total, k = 0.0, -1
-    while total < 0.99:
-        k += 1
-        total += math.comb(count, k) * rate**k * (1 - rate) ** (count - k)
-    return k
-
-
 def table(found: list[dict[str, Any]]) -> str:
     import torch
 
@@ -255,7 +247,7 @@ def table(found: list[dict[str, Any]]) -> str:
             lines += [
                 "",
                 f'All of these together: "Learned" in {pooled[0]} of {pooled[1]} ({rate:.1%}); a rate of 5 % gives at '
-                f"most {bound(0.05, pooled[1])} in 99 of 100 cases.",
+                f"most {int(stats.binom.ppf(0.99, pooled[1], 0.05))} in 99 of 100 cases.",
                 "",
                 f"A known effect: wanted is at least {POWER:.0%}.",
                 "",

@@ -303,9 +303,14 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         asked = _spread(judge.asked, -(-measured_rows(len(judge.asked) * len(judges), seen) // len(judges)))
         sample = _spread(judge.train, pca_rows(len(judge.train), codec.layout.size, codec.latent_dim, work))
         some = rows.take(asked.to(place))
+        shuffled = None if codec.sequences else _columns_apart(some, seed)
         with judge.holding():
             found = codec.decode(codec.encode(some, judge.module), judge.module).flatten(1)
-        parts.append(Part(some, found, rows.take(sample.to(place))))
+            apart = None
+            if shuffled is not None:
+                again = codec.decode(codec.encode(shuffled, judge.module), judge.module)
+                apart = (shuffled.flatten(1), again.flatten(1))
+        parts.append(Part(some, found, rows.take(sample.to(place)), apart))
     return measure(
         codec.module,
         codec.build(seed).to(codec.device).eval(),
@@ -318,6 +323,13 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         rows_from=judges[0].rows_from,
         seed=seed,
     )
+
+
+def _columns_apart(rows: Tensor, seed: int) -> Tensor:
+    """Return rows with the values of each column in an order of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.rand(rows.flatten(1).shape, generator=generator).argsort(0).to(rows.device)
+    return rows.flatten(1).gather(0, order).reshape(rows.shape)
 
 
 def _spread(index: Tensor, most: int) -> Tensor:

@@ -17,6 +17,7 @@ from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
 from punar.training import evidence
 from punar.training import report as reports
+from punar.training.evidence import Lead
 from punar.training.report import MOST_ROWS, FitReport
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -24,6 +25,7 @@ Module = TypeVar("Module", bound=nn.Module)
 # Shares of the fit's time for fitting PCA and for the forward passes, five per cent together.
 _PCA_SHARE = 0.01
 _PASSES_SHARE = 0.02
+_ALIKE = 2.0  # times the mean of the columns' variances: no column has more where they are alike
 
 
 def pca_rows(n: int, width: int, components: int, work: int) -> int:
@@ -57,11 +59,15 @@ class Part:
         Their reconstructions, flat.
     sample : Tensor of shape (r, *shape)
         Scaled rows that were trained on then: of which the baselines learn.
+    apart : (rows, found) or None
+        The same rows with the values of each column in an order of its own, flat, and what the same weights made of
+        them: all that is left of the data is each column alone.
     """
 
     rows: Tensor
     found: Tensor
     sample: Tensor
+    apart: tuple[Tensor, Tensor] | None = None
 
 
 def measure(
@@ -135,17 +141,34 @@ def measure(
     still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
     report["dead_units"] = int(still.sum()) if len(codes) > 1 else 0
     report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
-    _judge(report, errors, chances, spread)
+    _judge(report, errors, chances, spread, _over_columns_apart(parts, flat, errors, mean))
     report["verdict"] = _verdict(report, constant=spread <= 0)
     return report
 
 
-def _judge(report: FitReport, errors: Tensor, chances: Sequence[Tensor], spread: float) -> None:
+def _over_columns_apart(parts: Sequence[Part], flat: Tensor, errors: Tensor, mean: Tensor) -> Lead | None:
+    """Return how much better rows are reconstructed than rows whose columns have nothing to do with each other.
+
+    A network finds codes of noise that keep more of it than a linear code can: what it learned of the data shows only
+    here. Where columns vary unequally, knowing which of them do is worth something, and this says nothing.
+    """
+    centre, moved = mean.flatten(), flat.var(0)
+    if any(part.apart is None for part in parts) or float(moved.max()) > _ALIKE * float(moved.mean()):
+        return None
+    shuffled = torch.cat([part.apart[0] for part in parts if part.apart])
+    lost = torch.cat([_squares(part.apart[1], part.apart[0]) for part in parts if part.apart])
+    ratio = errors / _squares(flat, centre).clamp_min(1e-12)
+    other = lost / _squares(shuffled, centre).clamp_min(1e-12)
+    return evidence.lead_of_sums((other - ratio).cpu().numpy(), len(errors))
+
+
+def _judge(report: FitReport, errors: Tensor, chances: Sequence[Tensor], spread: float, apart: Lead | None) -> None:
     """Write into a report what the lead over each kind of chance says: all of them are to be beaten."""
     if spread <= 0:  # there is nothing to learn
         report |= {"learned": True, "p_value": None, "effect": 0.0, "chance": 0.0, "rows_wanted": None}
         return
     leads = [evidence.lead_of_sums((chance - errors).cpu().numpy(), spread) for chance in chances]
+    leads += [] if apart is None else [apart]
     least = max(leads, key=lambda found: found.better)
     chance = max(_share(found, spread) for found in chances)
     said = evidence.judged(least, chance, len(errors), discrete=False)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.baselines.linear_autoregression import fit_linear
+from punar.baselines.linear_autoregression import LinearAutoregression, fit_linear
 from punar.cells import Cell
 from punar.core.params import Rule, check_params, either, integer, none, one_of
 from punar.core.runtime import pick_device, threads
@@ -19,6 +19,7 @@ from punar.data.season import find_season
 from punar.data.windows import Windows, default_context, filled, split_in_time
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
+from punar.models.evidence import MANY
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
 from punar.models.recurrent.fit import design_of, losses_of, settings, train_module
@@ -29,6 +30,7 @@ from punar.tasks.forecasting import Forecasting
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint
 from punar.training.evidence import FEWEST
+from punar.training.loop import Loop
 from punar.training.report import FitReport
 
 _RULES: dict[str, Rule] = {
@@ -40,6 +42,7 @@ _RULES: dict[str, Rule] = {
 _INNER = 0.2  # of the training windows choose the linear part's penalty
 # Windows that the penalty is fitted and checked on, others that train, those held out, and those of no use.
 _FITS, _CHECKS, _TRAINS, _HELD_OUT, _UNUSED = range(5)
+_EARLY = 0.4  # of the training windows, which a second fit answers for
 _SAMPLE = 4096  # windows from which the usual size of targets is learned
 
 
@@ -105,28 +108,45 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     ]
     windows, role = _windows(histories, panel, horizon, season, split)
     train, valid = (role < _HELD_OUT).nonzero()[:, 0], (role == _HELD_OUT).nonzero()[:, 0]
-    with threads(1):  # the same sums in the same order, whatever the caller's number of threads
-        linear = fit_linear(windows, train, *((role == r).nonzero()[:, 0] for r in (_FITS, _CHECKS)))
+    chosen = settings(estimator, task, histories.domain, cell)
+    parts = None if len(valid) < FEWEST else _halves(windows, valid)
+
+    def linear_of(some: Tensor) -> LinearAutoregression:
+        own = torch.zeros(len(windows), dtype=torch.bool)
+        own[some] = True
+        with threads(1):  # the same sums in the same order, whatever the caller's number of threads
+            return fit_linear(windows, some, *(((role == r) & own).nonzero()[:, 0] for r in (_FITS, _CHECKS)))
+
+    def trained(
+        linear: LinearAutoregression,
+        train: Tensor,
+        halves: tuple[Tensor, Tensor] | None = None,
+        store: Checkpoint | None = None,
+    ) -> Loop:
+        rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
+        module = design.build(cell, seed).to(device)
+        # The untrained network adds nothing: training begins at the forecast that it is to improve.
+        for parameter in module.head.parameters():
+            nn.init.zeros_(parameter)
+        index = (train, valid)
+        return train_module(
+            chosen, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
+        )
+
+    linear = linear_of(train)
+    with threads(1):
         some = train[torch.linspace(0, len(train) - 1, min(len(train), _SAMPLE)).long()]
         task.learn_rows((windows.future(some) - base(estimator.relative_to, linear, windows, some)).numpy(), where)
-    rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
-    chosen = settings(estimator, task, histories.domain, cell)
     design = design_of(estimator, task, chosen, histories)
-    module = design.build(cell, seed).to(device)
-    # The untrained network adds nothing: training begins at the forecast that it is to improve.
-    for parameter in module.head.parameters():
-        nn.init.zeros_(parameter)
     store = None
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    # Halves in time: neighbouring windows say nearly the same.
-    parts = None if len(valid) < FEWEST else _halves(windows, valid)
-    loop = train_module(
-        chosen, module, losses_of(task), rows, (train, valid), halves=parts, seed=seed, device=device, store=store
-    )
+    loop = trained(linear, train, parts, store)
+    module = loop.module.cpu().eval()
+    assert isinstance(module, SequenceModule)
     forecaster = Forecaster(
-        module=module.cpu().eval(),
+        module=module,
         histories=histories,
         task=task,
         season=season,
@@ -138,9 +158,39 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         panel=panel,
     )
     name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
-    report, calibration = _forecast_report.of_fit(forecaster, windows, train, valid, panel, split, name, loop, parts)
-    forecaster.calibration = calibration
-    return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
+    judged = [*_forecast_report.held_out(forecaster, windows, train, valid, loop, parts)]
+    forecaster.calibration = _forecast_report.calibration(windows, judged) if len(valid) else forecaster.calibration
+    report = _fitting.kept_report(store)
+    if report is None:
+        early, later = _early(windows, role, horizon) if _repeats(estimator, valid) else (valid[:0], valid)
+        if len(early) >= FEWEST:
+            again = linear_of(later)
+            fitted: Any = trained(again, later).module.cpu().eval()
+            other = replace(forecaster, module=fitted, linear=again)
+            judged.append(_forecast_report.answered(other, windows, early))
+        report = _forecast_report.of_fit(forecaster, windows, judged, panel, split, name, held_out=len(valid) > 0)
+        _fitting.keep_report(store, loop, report)
+    return Fitted(cell, design, module, histories, task, loop.history, report, seed, forecaster)
+
+
+def _repeats(estimator: Any, valid: Tensor) -> bool:
+    """Return whether a second fit answers for the first windows: where those held out are few."""
+    return estimator.evidence == "auto" and 0 < len(valid) < MANY
+
+
+def _early(windows: Windows, role: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+    """Return the first two fifths of each series' training windows, and those after them that forecast other steps.
+
+    What follows a window is as hard to tell from a model of later windows as from one of earlier ones (Bergmeir and
+    Benítez, 2012).
+    """
+    early, later = [], []
+    for i in windows.series.unique().tolist():
+        own = ((windows.series == i) & (role < _HELD_OUT)).nonzero()[:, 0]
+        count = int(_EARLY * len(own))
+        early.append(own[:count])
+        later.append(own[count + horizon - 1 :])
+    return torch.cat(early), torch.cat(later)
 
 
 def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,58 +25,102 @@ MEAN, DRIFT = "mean", "drift"
 CHANCE = (MEAN, LAST, DRIFT, SEASONAL)  # what needs no learning, or next to none
 
 
-def of_fit(
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Windows with the forecasts of weights that they did not choose.
+
+    Attributes
+    ----------
+    forecaster : Forecaster
+    windows : Windows
+        In the order of time, series by series.
+    relative : Tensor of shape (n, horizon, channels, levels)
+        Relative to the last value.
+    """
+
+    forecaster: Forecaster
+    windows: Windows
+    relative: Tensor
+
+
+def answered(forecaster: Forecaster, windows: Windows, index: Tensor) -> Judged:
+    """Return a forecaster's forecasts of some windows, of 3,000 at most."""
+    if len(index) > MOST_ROWS:
+        index = index[torch.linspace(0, len(index) - 1, MOST_ROWS).long()]
+    some = windows.at(index)
+    return Judged(forecaster, some, forecaster.quantiles(some, torch.device("cpu")))
+
+
+def held_out(
     forecaster: Forecaster,
     windows: Windows,
     train: Tensor,
     valid: Tensor,
-    panel: Panel,
-    split: list[tuple[int, int]],
-    cell: str,
     loop: Loop,
     halves: tuple[Tensor, Tensor] | None,
-) -> tuple[FitReport, np.ndarray]:
-    """Return the report, and the errors of held-out quantiles from which intervals are made.
+) -> list[Judged]:
+    """Return forecasts of the held-out windows, or of training windows where none are held out.
 
     Parameters
     ----------
     forecaster : Forecaster
+        Of the loop's module.
     windows : Windows
     train, valid : Tensor of int64
-    panel : Panel
-    split : list of (int, int)
-        By series, windows that train and that are held out.
-    cell : str
-        The cell's name.
     loop : Loop
         Finished.
     halves : tuple of Tensor or None
         The held-out windows in two parts, each to be forecast by the weights that were best on the other.
     """
-    held_out = len(valid) > 0
-    some = valid if held_out else train
-    if len(some) > MOST_ROWS:
-        some = some[torch.linspace(0, len(some) - 1, MOST_ROWS).long()]
-    measured = windows.at(some)
     if halves is None:
-        relative = forecaster.quantiles(measured, torch.device("cpu"))
-    else:
-        relative = torch.empty(0)
-        for k, half in enumerate(halves):
-            own = torch.isin(some, half)
-            with loop.best_of(1 - k):
-                found = forecaster.quantiles(windows.at(some[own]), torch.device("cpu"))
-            relative = relative if len(relative) else found.new_empty(len(some), *found.shape[1:])
-            relative[own] = found
-    errors = (measured.future(torch.arange(len(measured))).unsqueeze(3) - relative).numpy()
+        return [answered(forecaster, windows, valid if len(valid) else train)]
+    found = []
+    for k, half in enumerate(halves):
+        with loop.best_of(1 - k):
+            found.append(answered(forecaster, windows, half))
+    return found
+
+
+def calibration(windows: Windows, judged: Sequence[Judged]) -> np.ndarray:
+    """Return the errors of held-out quantiles from which intervals are made, float32 (n, horizon, channels, levels)."""
+    errors = [part.windows.future(torch.arange(len(part.windows))).unsqueeze(3) - part.relative for part in judged]
+    found: np.ndarray = torch.cat(errors).numpy().astype(np.float32)
+    return found
+
+
+def of_fit(
+    forecaster: Forecaster,
+    windows: Windows,
+    judged: Sequence[Judged],
+    panel: Panel,
+    split: list[tuple[int, int]],
+    cell: str,
+    *,
+    held_out: bool,
+) -> FitReport:
+    """Return the report.
+
+    Parameters
+    ----------
+    forecaster : Forecaster
+    windows : Windows
+    judged : sequence of Judged
+    panel : Panel
+    split : list of (int, int)
+        By series, windows that train and that are held out.
+    cell : str
+        The cell's name.
+    held_out : bool
+        Whether the judged windows were not trained on.
+    """
     context, horizon = forecaster.histories.context, forecaster.horizon
     known = [x[: context + n - 1 + horizon] for x, (n, _) in zip(panel.items, split, strict=True)]
-    found_by = answers(forecaster, measured, relative)
-    found_by |= _without_learning(found_by[LAST], measured, known)
     scale = mase_scale(known, forecaster.season)
-    report = _report(_losses(found_by, measured, scale), measured, held_out, forecaster, cell)
-    calibration = errors if held_out else errors[:0]
-    return report, calibration.astype(np.float32)
+    parts = []
+    for part in judged:
+        found = answers(part.forecaster, part.windows, part.relative)
+        parts.append((part.windows, found | _without_learning(found[LAST], part.windows, known)))
+    return _report(_losses(parts, scale), held_out, forecaster, cell)
 
 
 def _without_learning(last: np.ndarray, windows: Windows, known: list[np.ndarray]) -> dict[str, np.ndarray]:
@@ -92,20 +137,30 @@ class _Losses:
 
     mae: dict[str, float]
     mase: dict[str, float]
-    by_origin: dict[str, np.ndarray]  # scaled, a mean over steps and channels for each window
+    by_origin: dict[str, list[np.ndarray]]  # scaled, a mean for each window; windows that follow each other together
 
     def table(self) -> dict[str, dict[str, float]]:
         """Return both means by candidate."""
         return {name: {"mae": self.mae[name], "mase": mase} for name, mase in self.mase.items()}
 
 
-def _losses(found: dict[str, np.ndarray], windows: Windows, scale: np.ndarray) -> _Losses:
-    actual, by = found["actual"], scale[windows.series.numpy()][:, None]
-    off = {name: np.abs(value - actual) for name, value in found.items() if name != "actual"}
-    each = {name: _mean_of_rows(value / by) for name, value in off.items()}
+def _losses(parts: Sequence[tuple[Windows, dict[str, np.ndarray]]], scale: np.ndarray) -> _Losses:
+    names = [name for name in parts[0][1] if name != "actual" and all(name in found for _, found in parts)]
+    off = {name: [np.abs(found[name] - found["actual"]) for _, found in parts] for name in names}
+    series = [windows.series.numpy() for windows, _ in parts]
+    scaled = {
+        name: [value / scale[own][:, None] for value, own in zip(values, series, strict=True)]
+        for name, values in off.items()
+    }
+    each = {
+        name: [
+            _mean_of_rows(value[own == i]) for value, own in zip(values, series, strict=True) for i in np.unique(own)
+        ]
+        for name, values in scaled.items()
+    }
     return _Losses(
-        {name: float(np.nanmean(value)) for name, value in off.items()},
-        {name: float(np.nanmean(value / by)) for name, value in off.items()},
+        {name: float(np.nanmean(np.concatenate(values))) for name, values in off.items()},
+        {name: float(np.nanmean(np.concatenate(values))) for name, values in scaled.items()},
         each,
     )
 
@@ -153,7 +208,7 @@ def measures(
     scale : ndarray of shape (series, channels)
         From :func:`punar.baselines.mase_scale`.
     """
-    return _losses(answers(forecaster, windows, relative), windows, scale).table()
+    return _losses([(windows, answers(forecaster, windows, relative))], scale).table()
 
 
 def skill(candidates: dict[str, dict[str, float]]) -> float:
@@ -167,15 +222,14 @@ def skill(candidates: dict[str, dict[str, float]]) -> float:
     return 1.0 - model / naive
 
 
-def _report(losses: _Losses, windows: Windows, held_out: bool, forecaster: Forecaster, cell: str) -> FitReport:
-    candidates = losses.table()
-    rows, horizon = len(windows), forecaster.horizon
+def _report(losses: _Losses, held_out: bool, forecaster: Forecaster, cell: str) -> FitReport:
+    candidates, horizon = losses.table(), forecaster.horizon
+    rows = sum(map(len, losses.by_origin[MODEL]))
     constant = candidates[LAST]["mase"] <= 0
 
     def over(name: str) -> Lead:
-        better = losses.by_origin[name] - losses.by_origin[MODEL]
-        series = windows.series.numpy()
-        return evidence.lead_in_time([better[series == i] for i in np.unique(series)], horizon, losses.mase[LAST])
+        pairs = zip(losses.by_origin[name], losses.by_origin[MODEL], strict=True)
+        return evidence.lead_in_time([theirs - ours for theirs, ours in pairs], horizon, losses.mase[LAST])
 
     chances = [name for name in CHANCE if name in candidates]
     least = max((over(name) for name in chances), key=lambda found: found.better)
