@@ -174,7 +174,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     # -- fitting ------------------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, checkpoint: str | Path | None = None) -> Autoencoder:
+    def fit(
+        self, X: Any, y: Any = None, *, checkpoint: str | Path | None = None, time_limit: float | None = None
+    ) -> Autoencoder:
         """Learn the code.
 
         Parameters
@@ -186,6 +188,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         checkpoint : path, optional
             Folder to save progress in. Killed and called again with the same data and parameters, fit continues and
             ends with the same weights, bit for bit on the CPU; a finished folder gives the model at once.
+        time_limit : float, optional
+            Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
+            later call with the same checkpoint goes on.
 
         Returns
         -------
@@ -203,7 +208,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With ``strict=True``.
         """
         check_params(self, self._RULES)
-        with _fitting.all_or_nothing(self), as_usual():
+        with _fitting.all_or_nothing(self, time_limit), as_usual():
             fitted = fit(self, X, checkpoint)
             self._take(fitted.codec)
             self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report

@@ -235,7 +235,13 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         self.evidence = evidence
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: str | Path | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
     ) -> SequenceModel:
         """Fit the network.
 
@@ -251,6 +257,9 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         checkpoint : path, optional
             Folder to save in: killed and called again, fit continues and ends with the same weights, bit for bit on
             the CPU.
+        time_limit : float, optional
+            Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
+            later call with the same checkpoint goes on.
 
         Returns
         -------
@@ -264,7 +273,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         assemble.part(self, "cell", "cells", Cell).check()
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
-        with jobs.all_or_nothing(self), as_usual():
+        with jobs.all_or_nothing(self, time_limit), as_usual():
             self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self

@@ -197,7 +197,13 @@ class TransferLearner(BaseEstimator):
         self.evidence = evidence
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, checkpoint: str | Path | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
     ) -> TransferLearner:
         """Fit head, and what ``strategy`` asks for beyond it.
 
@@ -212,6 +218,9 @@ class TransferLearner(BaseEstimator):
         checkpoint : path, optional
             Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
             for bit on the CPU. Frozen features are in the cache.
+        time_limit : float, optional
+            Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
+            later call with the same checkpoint goes on.
 
         Returns
         -------
@@ -230,7 +239,7 @@ class TransferLearner(BaseEstimator):
             raise ParameterError(
                 f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
             )
-        with jobs.all_or_nothing(self), as_usual():
+        with jobs.all_or_nothing(self, time_limit), as_usual():
             self._take(fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self

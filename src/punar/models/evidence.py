@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from punar.core import deadline
 from punar.data.splits import halves, two_folds
 from punar.models.measure import Measured
 from punar.tasks import Targets, Task
@@ -51,6 +52,11 @@ def folds(estimator: Any, task: Task, targets: Targets, weight: Tensor | None, s
 def parts_of(valid: Tensor, task: Task, targets: Targets) -> tuple[Tensor, Tensor] | None:
     """Return the validation items in two parts, or None where they are too few for a verdict."""
     return None if len(valid) < FEWEST else halves(valid, task.strata(targets))
+
+
+def affordable(loop: Loop) -> bool:
+    """Return whether a deadline, where there is one, leaves time to repeat a fit twice."""
+    return deadline.seconds_left() >= 2.5 * (loop.history[-1]["seconds"] if loop.history else 0.0)
 
 
 def as_long(settings: Any, all_items: int, learn: int) -> SimpleNamespace:

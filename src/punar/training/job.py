@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 import punar
-from punar.core import plugins
-from punar.core.params import Rule, boolean, either, instance, integer, none, number, one_of, random_state
+from punar.core import deadline, plugins
+from punar.core.params import Rule, boolean, check_params, either, instance, integer, none, number, one_of, random_state
 from punar.core.progress import Progress
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
 from punar.data.rows import DatasetRows, TensorRows
@@ -25,6 +26,7 @@ from punar.errors import CheckpointError, ModelFolderError
 from punar.preparations import Preparation
 from punar.stored import describable
 from punar.tasks import Targets
+from punar.texts import fit as texts
 from punar.training import checkpoint as checkpoints
 from punar.training import optimisers
 from punar.training.checkpoint import Checkpoint
@@ -35,6 +37,8 @@ _MEASURE = 101  # stream of the seed
 
 # Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
 _NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
+
+TIME_LIMIT = either(none(), number(0, open_low=True))
 
 TRAINING_RULES: dict[str, Rule] = {
     "epochs": integer(1),
@@ -152,9 +156,16 @@ def kept_report(store: Checkpoint | None) -> FitReport | None:
 
 def keep_report(store: Checkpoint | None, loop: Loop, report: FitReport) -> None:
     """Save the report with the finished job, so that a finished folder returns the model at once."""
-    if store is not None:
+    if store is not None and not loop.out_of_time:  # else the next call goes on
         store.facts["report"] = dict(report)
         store.save(*loop.state())
+
+
+def say_out_of_time(report: FitReport, loop: Loop) -> None:
+    """Write into a report that a deadline stopped the training, where it did."""
+    if loop.out_of_time:
+        report["out_of_time"] = True
+        report["verdict"] += texts.TIME_WAS_OVER.format(epoch=len(loop.history), epochs=loop.epochs)
 
 
 def content(preparation: Preparation, items: Sequence[Any], targets: Targets, weight: Tensor | None) -> str:
@@ -169,11 +180,20 @@ def content(preparation: Preparation, items: Sequence[Any], targets: Targets, we
 
 
 @contextlib.contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Put the estimator back as it was where the block raises: an earlier fit survives a failed one."""
+def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) -> Iterator[None]:
+    """Put the estimator back as it was where the block raises: an earlier fit survives a failed one.
+
+    Parameters
+    ----------
+    estimator : object
+    time_limit : float or None
+        Seconds within which the block is to end; see :mod:`punar.core.deadline`.
+    """
+    check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, f"{type(estimator).__name__}.fit")
     before = dict(vars(estimator))
     try:
-        yield
+        with deadline.within(None if time_limit is None else float(time_limit)):
+            yield
     except BaseException:
         vars(estimator).clear()
         vars(estimator).update(before)

@@ -133,7 +133,7 @@ class Loop:
         self._train_index = train_index
         self._valid_index = [valid_index] if halves is None else list(halves)
         self._start_counts = start_counts and len(valid_index) > 0
-        self._epochs = epochs
+        self.epochs = epochs
         self._batch_size = batch_size
         self._schedule = schedule
         self._learning_rate = learning_rate
@@ -171,13 +171,13 @@ class Loop:
     @property
     def share(self) -> float:
         """Share of the planned training that is done."""
-        return (self.epoch * self._steps + self.step) / (self._epochs * self._steps)
+        return (self.epoch * self._steps + self.step) / (self.epochs * self._steps)
 
     @property
     def finished(self) -> bool:
         """Whether all epochs are run, patience is spent or time is over."""
         patient = self._patience is None or self._stale < self._patience
-        return self.out_of_time or self.epoch >= self._epochs or not patient
+        return self.out_of_time or self.epoch >= self.epochs or not patient
 
     def train(self) -> list[dict[str, float]]:
         """Run to the end, put the best weights back and return the history, one entry per epoch."""
@@ -245,7 +245,7 @@ class Loop:
         """Measure, keep the best weights, write the history entry and go to the next epoch."""
         if not self.step:  # time was over before the epoch's first step
             return
-        progress = (self.epoch + 1) / self._epochs
+        progress = (self.epoch + 1) / self.epochs
         if self._epoch_end is not None:
             self._seed_step(_EPOCH_END, 0)
             self._epoch_end(self.module, progress=progress, generator=self._generator)
@@ -269,13 +269,13 @@ class Loop:
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
         self._progress.show(1.0 if self.finished else self.share, self._shown(entry))
         if self.out_of_time:
-            self._progress.note(texts.STOPPED_BY_TIME.format(epoch=self.epoch, epochs=self._epochs))
-        elif self.finished and self.epoch < self._epochs:
+            self._progress.note(texts.STOPPED_BY_TIME.format(epoch=self.epoch, epochs=self.epochs))
+        elif self.finished and self.epoch < self.epochs:
             self._progress.note(texts.STOPPED_EARLY.format(epoch=self.epoch, patience=self._patience))
 
     def _shown(self, entry: dict[str, float]) -> str:
         losses = "  ".join(f"{k} {entry[k]:.4g}" for k in ("train_loss", "valid_loss") if k in entry)
-        return progress_texts.EPOCH.format(epoch=self.epoch, epochs=self._epochs, losses=losses).rstrip()
+        return progress_texts.EPOCH.format(epoch=self.epoch, epochs=self.epochs, losses=losses).rstrip()
 
     def _validate(self) -> tuple[dict[str, Tensor], list[float]]:
         """Return summed terms over the validation rows, and the loss on all of them and on each half.

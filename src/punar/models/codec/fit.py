@@ -120,12 +120,13 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])).module, learn[train]
 
     folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
-    halves = None if folds or len(index[1]) < FEWEST else split_halves(index[1])
+    halves = None if len(index[1]) < FEWEST else split_halves(index[1])
     loop = trained(settings, codec.module, index, halves, store)
-    judges = _crossed(folds, refit) if folds else _held_out(loop, index, halves)
+    judges = _crossed(folds, refit) if folds and evidence.affordable(loop) else _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
-    if store is not None:
+    _fitting.say_out_of_time(measured, loop)
+    if store is not None and not loop.out_of_time:
         facts = {"finished": True, "history": loop.history, "report": dict(measured)}
         store.save(facts, codec.tensors())
     return Fitted(codec, seed, loop.history, measured)

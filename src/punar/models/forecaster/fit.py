@@ -19,7 +19,7 @@ from punar.data.season import find_season
 from punar.data.windows import Windows, default_context, filled, split_in_time
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
-from punar.models.evidence import MANY
+from punar.models.evidence import MANY, affordable
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
 from punar.models.recurrent.fit import design_of, losses_of, settings, train_module
@@ -162,20 +162,21 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     forecaster.calibration = _forecast_report.calibration(windows, judged) if len(valid) else forecaster.calibration
     report = _fitting.kept_report(store)
     if report is None:
-        early, later = _early(windows, role, horizon) if _repeats(estimator, valid) else (valid[:0], valid)
+        early, later = _early(windows, role, horizon) if _repeats(estimator, valid, loop) else (valid[:0], valid)
         if len(early) >= FEWEST:
             again = linear_of(later)
             fitted: Any = trained(again, later).module.cpu().eval()
             other = replace(forecaster, module=fitted, linear=again)
             judged.append(_forecast_report.answered(other, windows, early))
         report = _forecast_report.of_fit(forecaster, windows, judged, panel, split, name, held_out=len(valid) > 0)
+        _fitting.say_out_of_time(report, loop)
         _fitting.keep_report(store, loop, report)
     return Fitted(cell, design, module, histories, task, loop.history, report, seed, forecaster)
 
 
-def _repeats(estimator: Any, valid: Tensor) -> bool:
+def _repeats(estimator: Any, valid: Tensor, loop: Loop) -> bool:
     """Return whether a second fit answers for the first windows: where those held out are few."""
-    return estimator.evidence == "auto" and 0 < len(valid) < MANY
+    return estimator.evidence == "auto" and 0 < len(valid) < MANY and affordable(loop)
 
 
 def _early(windows: Windows, role: Tensor, horizon: int) -> tuple[Tensor, Tensor]:

@@ -137,16 +137,17 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         return learn[train], trained(longer, learn[train], learn[valid])[1](ask)
 
     repeated = evidence.folds(estimator, task, targets, weight, seed)
-    parts = None if repeated else evidence.parts_of(valid, task, targets)
+    parts = evidence.parts_of(valid, task, targets)
     loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
         judged = (
             evidence.crossed(repeated, refit)
-            if repeated
+            if repeated and evidence.affordable(loop)
             else evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
         )
         report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
+        jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
     module = loop.module.cpu().eval()
     assert isinstance(module, SequenceModule)

@@ -149,13 +149,14 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     run = _Run(job, settings, trained, frozen, features, _variants(job, min(trained), frozen))
     repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
     start = copy.deepcopy(job.body.module) if repeated else None
-    parts = None if repeated else evidence.parts_of(valid, job.task, job.targets)
+    parts = evidence.parts_of(valid, job.task, job.targets)
     store = job.checkpoint(checkpoint)
     done = run(job.body.module, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
         judged, before = _judged(job, run, done, repeated, start, train, valid, parts)
         report = reports.of_training(job.task, judged, job.targets, job.items, before=before)
+        jobs.say_out_of_time(report, done.loop)
         jobs.keep_report(store, done.loop, report)
     if job.estimator.lora is not None:
         merge_lora(done.module.backbone)
@@ -182,7 +183,7 @@ def _judged(
         before.extend(again.before(ask))
         return kept, again.answer(ask)
 
-    if repeated:
+    if repeated and evidence.affordable(done.loop):
         judged = evidence.crossed(repeated, refit)
     else:
         judged = evidence.held_out(done.loop, done.answer, train, valid, parts, MOST_ROWS)
