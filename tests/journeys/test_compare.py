@@ -15,7 +15,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 import punar
-from punar.comparison import budget, reducer
+from punar.comparison import reducer
+from punar.core import deadline
 from punar.texts import compare as texts
 
 DIGITS = load_digits()
@@ -195,7 +196,7 @@ def test_it_says_how_it_reads_the_data_and_what_is_left(capsys):
 
 def test_a_budget_is_kept_by_the_networks_too(monkeypatch):
     now, fit = [0.0], punar.Autoencoder.fit
-    monkeypatch.setattr(budget, "clock", lambda: now[0])
+    monkeypatch.setattr(deadline, "clock", lambda: now[0])
 
     def one_second_for_ten_epochs(self, *given, **named):
         now[0] += 0.05 + 0.1 * self.epochs

@@ -15,11 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from punar.comparison import budget, protocol
+from punar.comparison import protocol
 from punar.comparison.ask import compare, find_question, known_questions
 from punar.comparison.budget import Plan, Timing, fit_in, parse_budget
 from punar.comparison.cost import MemoryPeak, count_parameters, measured_fit
 from punar.comparison.reading import read
+from punar.core import deadline
 from punar.errors import ParameterError, ParameterTypeError
 
 RNG = np.random.default_rng(0)
@@ -219,7 +220,7 @@ class Slow(Spy):
 @pytest.fixture
 def clock(monkeypatch):
     monkeypatch.setattr(Slow, "now", 0.0)
-    monkeypatch.setattr(budget, "clock", lambda: Slow.now)
+    monkeypatch.setattr(deadline, "clock", lambda: Slow.now)
 
 
 @pytest.mark.usefixtures("clock")
@@ -240,7 +241,7 @@ def test_without_a_budget_nothing_is_cut():
 @pytest.mark.usefixtures("clock")
 def test_folds_that_would_not_end_in_time_are_not_begun(monkeypatch):
     # The trial is told that nothing costs anything: only the clock while it runs can stop it.
-    monkeypatch.setattr("punar.comparison.ask.trial", lambda *_: [Timing(0.0, 0.0)])
+    monkeypatch.setattr("punar.comparison.ask.trial", lambda *_: {"slow": Timing(0.0, 0.0)})
     result = quiet(X, candidates={"slow": Slow(epochs=100)}, cv=5, budget=1.3)
     assert result.facts["protocol"]["folds"] == 3  # 0.4 s each
     assert Slow.now == pytest.approx(1.2)

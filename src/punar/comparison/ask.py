@@ -91,8 +91,9 @@ def compare(
     latent_dim : int, optional
         For "reducer": code size; by default a quarter of the columns, at least 2 and at most 16.
     budget : str or float, optional
-        ``"60s"``, ``"2min"`` or seconds. Epochs are cut first, then folds, then rows, and ``notes`` says so. Without
-        it nothing is cut, and the same call gives the same scores again.
+        ``"60s"``, ``"2min"`` or seconds: a deadline. Epochs are cut first, then folds, then rows; candidates that do
+        not fit are left out, and the table and ``notes`` say so. Without it ten minutes are the limit, which few data
+        reach, and the same call gives the same scores again. ``"none"`` lifts it.
     cv : int, default=5
         Number of folds, shuffled, and stratified where there are classes.
     device : str, default="auto"
@@ -143,10 +144,12 @@ def compare(
     of_cells |= {"id_column": id_column, "time_column": time_column, "groups": groups}
     asked = find_question(question, latent_dim=latent_dim, backbone=backbone, **of_cells)
     seconds = budgets.parse_budget(budget)
+    usual = budget is None
     pick_device(device)
     with contextlib.closing(asked):
         data = asked.read(X, y, kind, name)
-        return _answer(asked, data, candidates, latent_dim, seconds, cv, device, random_state, verbose, started)
+        limits = (seconds, usual)
+        return _answer(asked, data, candidates, latent_dim, limits, cv, device, random_state, verbose, started)
 
 
 def _answer(
@@ -154,13 +157,14 @@ def _answer(
     data: Reading,
     candidates: Any,
     latent_dim: int | None,
-    seconds: float | None,
+    limits: tuple[float | None, bool],
     cv: int,
     device: str,
     random_state: int | np.random.RandomState | None,
     verbose: int,
     started: float,
 ) -> Comparison:
+    seconds, usual = limits
     folds, notes = asked.folds_for(data, cv) or protocol.folds_for(data, cv)
     n_train = len(data.X) - -(-len(data.X) // folds)
     width = asked.width(data, latent_dim, n_train)
@@ -170,12 +174,20 @@ def _answer(
     say(data.describe() + ".")
     epochs = protocol.epochs_of(rivals)
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
-    if seconds is not None:
+    if usual:
+        plan = replace(plan, seconds=budgets.USUAL)
+    elif seconds is not None:
         say(texts.PROGRESS_TRIAL + ".")
         timings = trial(asked, data, rivals, folds, seed, seconds)
         least = asked.fewest(data)
         spent = budgets.clock() - started
-        plan = budgets.fit_in(plan, timings, spent, fewest_epochs=least.epochs, fewest_rows=least.rows)
+        kept = {c.name for c in rivals if c.yardstick or c.classical}
+        share = min(1.0, least.rows / len(data.X))
+        out = budgets.left_out(timings, kept, plan, spent, fewest_epochs=least.epochs, share=share)
+        fitting = [t for name, t in timings.items() if name not in out]
+        plan = budgets.fit_in(plan, fitting, spent, fewest_epochs=least.epochs, fewest_rows=least.rows)
+        reason = texts.LEFT_OUT.format(budget=in_words(seconds))
+        plan = replace(plan, left_out=dict.fromkeys(out, reason), trial=True)
         if plan.rows < len(data.X):
             data = _some_rows(data, plan.rows, seed)
             # Batches follow the number of rows, so that fewer rows do not mean fewer updates.
@@ -191,6 +203,7 @@ def _answer(
     line += texts.PLAN_EPOCHS.format(epochs=plan.epochs) if plan.epochs else ""
     say(line + ".")
     measured = protocol.measure(asked, data, rivals, plan, seed, started=started, verbose=verbose)
+    plan = measured.plan if measured.notes or measured.plan.notes or not usual else replace(measured.plan, seconds=None)
     costs = asked.table_costs(data)
     facts = score_facts(measured, asked.metrics(data), costs)
     facts["notes"] = [*data.notes, *plan.notes, *measured.notes, *facts["notes"]]

@@ -67,13 +67,19 @@ def _row(run: Run, metrics: list[Metric], shown: Sequence[str], n_train: float, 
         costs[key] = float(summary([float(v) for v in known if v is not None])) if known else None
     return {
         "name": run.candidate.name,
-        "status": "ok" if ok else "refused" if run.failure == run.candidate.refusal else "failed",
+        "status": _status(run),
         "note": run.failure or "",
         "scores": scores,
         "costs": costs,
         "code_size": run.shown.get("code_size"),
         "shown": run.shown if ok else {},
     }
+
+
+def _status(run: Run) -> str:
+    if run.failure is None:
+        return "ok"
+    return "left out" if run.left_out else "refused" if run.failure == run.candidate.refusal else "failed"
 
 
 def _complete(run: Run, key: str) -> list[float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ from punar.comparison import cost
 from punar.comparison._question import Candidate, Question
 from punar.comparison.budget import Plan
 from punar.comparison.reading import Reading
+from punar.core import deadline
 from punar.core.progress import Progress, in_words
-from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.errors import DataError, OutOfTimeError, ParameterError, ParameterTypeError, shown
 from punar.texts import compare as texts
 from punar.texts import progress as progress_texts
 
@@ -29,6 +31,8 @@ _WARM_UP_ROWS = 64
 _SMALL_DATA = 2_000_000  # numbers
 # With fewer folds than this an interval says little, so rare classes do not push below it.
 _FOLDS_FOR_RARE = 3
+_FOLDS_TO_TELL = 2  # that an interval needs
+_LEAST_SHARE = 0.5  # of what a candidate took before: with less time left it does not begin
 
 
 @dataclass
@@ -41,6 +45,7 @@ class Run:
     warnings: list[list[str]] = field(default_factory=list)
     shown: dict[str, Any] = field(default_factory=dict)
     failure: str | None = None
+    left_out: bool = False  # by the budget, which is no fault of the candidate's
 
 
 @dataclass
@@ -52,6 +57,14 @@ class Measured:
     sizes: list[tuple[int, int]]
     shown: dict[str, Any]
     notes: list[str]
+    plan: Plan
+
+    def drop_last(self) -> None:
+        """Forget a fold that not all candidates finished."""
+        count = len(self.sizes) - 1
+        del self.baselines[count:], self.sizes[count:]
+        for run in self.runs:
+            del run.scores[count:], run.costs[count:], run.warnings[count:]
 
 
 @dataclass(frozen=True)
@@ -141,10 +154,14 @@ def splits(data: Reading, folds: int, seed: int) -> list[Split]:
 
 
 def prepared(estimator: Any, seed: int, epochs: int | None) -> Any:
-    """Return a clone with this seed wherever none was chosen, and with at most ``epochs`` epochs."""
+    """Return a clone with this seed wherever none was chosen, and with at most ``epochs`` epochs.
+
+    Its fit is repeated for no verdict of its own: the folds tell what it is worth.
+    """
     fresh = clone(estimator)
     params = fresh.get_params(deep=True)
     wanted = {k: seed for k, v in params.items() if k.split("__")[-1] == "random_state" and v is None}
+    wanted |= {k: "cheap" for k, v in params.items() if k.split("__")[-1] == "evidence" and v == "auto"}
     if epochs is not None and isinstance(params.get("epochs"), int):
         wanted["epochs"] = min(epochs, params["epochs"])
     return fresh.set_params(**wanted) if wanted else fresh
@@ -170,46 +187,121 @@ def measure(
 ) -> Measured:
     """Fit and score every candidate on every fold, one fold after another.
 
-    A candidate that fails is not tried again and keeps its error; the others go on. With a budget, folds that would
-    not end in time are not begun, but never fewer than two are run.
+    A candidate that fails is not tried again and keeps its error; the others go on. A budget is a deadline: training
+    stops when it is over, folds that would not end in time are not begun, candidates for which two folds do not fit are
+    left out, and where the first fold shows that many more epochs fit it is run again with them.
     """
-    runs = [Run(c, failure=c.refusal) for c in candidates]
-    active = [run for run in runs if run.failure is None]
-    spent: dict[str, list[float]] = {run.candidate.name: [] for run in active}
-    progress = Progress(verbose)
-    out = Measured(runs, [], [], {}, [])
-    longest = 0.0
-    try:
-        parts = question.splits(data, plan.folds, seed) or splits(data, plan.folds, seed)
-        for i, (train, test) in enumerate(parts):
-            fold_started = budgets.clock()
-            if i >= 2 and plan.seconds is not None and fold_started - started + longest > plan.seconds:
-                done = texts.NOTE_STOPPED.format(done=i, folds=plan.folds, budget=in_words(plan.seconds))
-                out.notes.append(done)
-                break
-            fold = question.open_fold(data, train, test, seed + i, first=i == 0)
-            out.baselines.append(question.baselines(fold))
-            out.sizes.append((len(train), len(test)))
-            if i == 0:
-                out.shown = question.show_fold(fold)
-                if plan.seconds is None:  # a trial has done it
-                    warm_up(fold, [run.candidate for run in active], seed)
-            for run in active:
-                step = Step(plan.folds, spent, i, run.candidate.name)
-                progress.running(step.says, step.share, step.seconds_left)
-                step_started = budgets.clock()
-                with linear_algebra(data):
-                    _run_one(question, fold, run, i, plan.epochs, seed + i)
-                spent[run.candidate.name].append(budgets.clock() - step_started)
-                progress.show(step.share, step.done(progress.seconds), step.seconds_left)
-            longest = max(longest, budgets.clock() - fold_started)
-    finally:
-        progress.close()
+    while True:
+        out = _Pass(question, data, candidates, plan, seed, started, verbose).run()
+        if out.plan is plan:
+            break
+        plan = out.plan
     seconds = budgets.clock() - started
     if plan.seconds is not None and seconds > plan.seconds:
         text = texts.NOTE_OVER_BUDGET.format(budget=in_words(plan.seconds), seconds=in_words(seconds))
         out.notes.append(text)
     return out
+
+
+class _Pass:
+    """One walk over the folds with one plan."""
+
+    def __init__(
+        self,
+        question: Question,
+        data: Reading,
+        candidates: Sequence[Candidate],
+        plan: Plan,
+        seed: int,
+        started: float,
+        verbose: int,
+    ) -> None:
+        self._question, self._data, self._plan, self._seed = question, data, plan, seed
+        self._end = math.inf if plan.seconds is None else started + plan.seconds
+        runs = [Run(c, failure=c.refusal or plan.left_out.get(c.name)) for c in candidates]
+        for run in runs:
+            run.left_out = run.failure is not None and run.candidate.refusal is None
+        self._spent: dict[str, list[float]] = {run.candidate.name: [] for run in runs if run.failure is None}
+        self._progress = Progress(verbose)
+        self.out = Measured(runs, [], [], {}, [], plan)
+
+    @property
+    def _left(self) -> float:
+        return self._end - budgets.clock()
+
+    @property
+    def _active(self) -> list[Run]:
+        return [run for run in self.out.runs if run.failure is None]
+
+    def run(self) -> Measured:
+        """Run the folds; where the plan of what comes back is another one, all is to be run again with it."""
+        plan, longest = self._plan, 0.0
+        with self._progress:
+            parts = self._question.splits(self._data, plan.folds, self._seed)
+            parts = parts or splits(self._data, plan.folds, self._seed)
+            for i, (train, test) in enumerate(parts):
+                if i >= _FOLDS_TO_TELL and longest > self._left:
+                    self._stopped(i)
+                    break
+                begun = budgets.clock()
+                if not self._fold(i, train, test):
+                    self.out.drop_last()
+                    self._stopped(i)
+                    break
+                longest = max(longest, budgets.clock() - begun)
+                if i == 0 and plan.seconds is not None:
+                    more = budgets.more_epochs(plan, longest, self._left)
+                    if more is not None:
+                        self.out.plan = plan.with_epochs(more)
+                        break
+                    self._leave_out_the_dearest()
+        return self.out
+
+    def _stopped(self, done: int) -> None:
+        budget = in_words(self._plan.seconds or 0.0)
+        self.out.notes.append(texts.NOTE_STOPPED.format(done=done, folds=self._plan.folds, budget=budget))
+
+    def _fold(self, i: int, train: np.ndarray, test: np.ndarray) -> bool:
+        """Run one fold; return False where time was over before all candidates had their turn."""
+        question, seed = self._question, self._seed + i
+        fold = question.open_fold(self._data, train, test, seed, first=i == 0)
+        self.out.baselines.append(question.baselines(fold))
+        self.out.sizes.append((len(train), len(test)))
+        if i == 0:
+            self.out.shown = question.show_fold(fold)
+            if not self._plan.trial:  # a trial has done it
+                with deadline.within(self._left):
+                    warm_up(fold, [run.candidate for run in self._active], self._seed)
+        for run in self._active:
+            name, spent = run.candidate.name, self._spent[run.candidate.name]
+            if self._left <= (_LEAST_SHARE * spent[-1] if spent else 0.0):
+                if i >= _FOLDS_TO_TELL:
+                    return False
+                self._leave_out(run)
+                continue
+            step = Step(self._plan.folds, self._spent, i, name)
+            self._progress.running(step.says, step.share, step.seconds_left)
+            begun = budgets.clock()
+            # In the first fold nobody takes more than half of what is left: the others want their turn.
+            limit = self._left if i or len(self._active) == 1 else self._left / 2
+            with linear_algebra(self._data), deadline.within(None if math.isinf(limit) else limit):
+                _run_one(question, fold, run, i, self._plan.epochs, seed)
+            spent.append(budgets.clock() - begun)
+            self._progress.show(step.share, step.done(self._progress.seconds), step.seconds_left)
+        return True
+
+    def _leave_out_the_dearest(self) -> None:
+        """Leave out the dearest until a second fold fits; not those that others are compared with."""
+        cost = {run.candidate.name: self._spent[run.candidate.name][-1] for run in self._active}
+        rivals = [r for r in self._active if not (r.candidate.yardstick or r.candidate.classical)]
+        for run in sorted(rivals, key=lambda r: cost[r.candidate.name], reverse=True)[: len(cost) - 1]:
+            if sum(cost[r.candidate.name] for r in self._active) <= max(self._left, 0.0):
+                break
+            self._leave_out(run)
+
+    def _leave_out(self, run: Run) -> None:
+        run.failure = texts.LEFT_OUT.format(budget=in_words(self._plan.seconds or 0.0))
+        run.left_out = True
 
 
 def linear_algebra(data: Reading) -> Any:
@@ -240,11 +332,17 @@ def _run_one(question: Question, fold: Any, run: Run, i: int, epochs: int, seed:
             micro = cost.transform_microseconds(lambda: fold.transform(fitted), fold.timed)
             if i == 0:
                 run.shown = question.show(fold, fitted)
+    except OutOfTimeError:
+        run.failure, run.left_out = texts.LEFT_OUT_FEATURES, True
+        return
     except Exception as error:  # whatever a candidate does wrong is its own row's matter
         text = " ".join(str(error).split()) or "no message"
         short = text if len(text) <= 200 else text[:199] + "…"
         run.failure = texts.FAILED.format(fold=i + 1, error=f"{type(error).__name__}: {short}")
         return
+    report = getattr(fitted, "fit_report_", None)
+    if isinstance(report, dict) and report.get("out_of_time"):
+        said.append(texts.NOTE_CUT_SHORT)
     said += [f"judge: {w.category.__name__}: {w.message}" for w in caught]
     history = getattr(fitted, "history_", None)
     run.scores.append(scores)

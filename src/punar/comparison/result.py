@@ -35,7 +35,7 @@ class Comparison:
         """One row per candidate: for each metric its mean and, as ``<metric>_pm``, half of its 95 % interval.
 
         Further columns: ``code_size``, ``parameters``, ``fit_seconds``, ``transform_us`` (per row), ``peak_mb`` (extra
-        resident memory while fitting), ``epochs``, ``status`` ("ok", "refused", "failed") and ``note``.
+        resident memory while fitting), ``epochs``, ``status`` ("ok", "refused", "failed", "left out") and ``note``.
         """
         import pandas as pd
 

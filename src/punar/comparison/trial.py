@@ -14,13 +14,16 @@ from punar.comparison._question import Candidate, Question
 from punar.comparison.budget import Timing
 from punar.comparison.protocol import epochs_of, linear_algebra, prepared, warm_up
 from punar.comparison.reading import Reading
+from punar.core import deadline
 
 _TRIAL_SHARE = 0.15  # of the budget
+_FIRST_SHARE = 0.3  # for the first round, which every candidate should have
+_ONE_SHARE = 0.1  # for one candidate, whose training then stops
 
 
 def trial(
     question: Question, data: Reading, candidates: Sequence[Candidate], folds: int, seed: int, seconds: float
-) -> list[Timing]:
+) -> dict[str, Timing]:
     """Time a short fit and one scoring of every candidate, and scale it to one training fold of all rows.
 
     It begins with few rows and takes four times as many as long as that costs little of the budget's ``seconds``. Of
@@ -38,13 +41,18 @@ def trial(
         cut = max(1, len(rows) // folds)
         fold = question.open_fold(data, rows[cut:], rows[:cut], seed, first=True)
         if not best:
-            warm_up(fold, active, seed)
+            with deadline.within(_ONE_SHARE * seconds):
+                warm_up(fold, active, seed)
         for candidate in active:
-            if best and budgets.clock() - started > _TRIAL_SHARE * seconds:
+            late = budgets.clock() - started
+            if late > (_TRIAL_SHARE if size > how.rows else _FIRST_SHARE) * seconds:
                 break
             # The run itself will say what is wrong with a candidate.
-            with contextlib.suppress(Exception), linear_algebra(data):
+            limit = deadline.within(_ONE_SHARE * seconds)
+            with contextlib.suppress(Exception), linear_algebra(data), limit:
                 found = time_one(question, fold, candidate, seed, len(data.X) / len(rows), folds)
+                if deadline.seconds_left() <= 0:  # training was cut short: its time says too little
+                    continue
                 known = best.get(candidate.name, found)
                 best[candidate.name] = Timing(min(found.fixed, known.fixed), min(found.per_epoch, known.per_epoch))
         now = budgets.clock()
@@ -53,9 +61,10 @@ def trial(
         size *= 4
     # Those that the time did not suffice for are taken to cost what the dearest does.
     dearest = Timing(
-        max((t.fixed for t in best.values()), default=0), max((t.per_epoch for t in best.values()), default=0)
+        max((t.fixed for t in best.values()), default=_ONE_SHARE * seconds),
+        max((t.per_epoch for t in best.values()), default=0.0),
     )
-    return [best.get(candidate.name, dearest) for candidate in active]
+    return {candidate.name: best.get(candidate.name, dearest) for candidate in active}
 
 
 def _order(data: Reading, seed: int, *, interleaved: bool) -> np.ndarray:

@@ -60,7 +60,10 @@ COMPARE_NOT_FOR = (
     "{option} is not for the question {question!r}. Leave it out, or choose another question with --question."
 )
 EQUAL = "cell: what all cells have in common: width (the default) or parameters."
-BUDGET = "Time to spend, such as 60s or 5min; less is measured when it is short, and the notes say what."
+BUDGET = (
+    "Time to spend, such as 60s or 5min: a deadline. Less is measured when it is short, and the notes say what. "
+    "Without it ten minutes are the limit; none lifts it."
+)
 FOLDS = "Number of cross-validation folds."
 REPORT = "Where the HTML report goes. Default: punar-<name>-report.html in this folder. It is overwritten."
 NO_REPORT = "Write no report."
