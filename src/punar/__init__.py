@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from punar.inspection.gates import gates
     from punar.inspection.gradient_flow import gradient_flow
     from punar.inspection.layers import layers
+    from punar.inspection.learning_rates import learning_rates
     from punar.stored import load, save
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "gates",
     "gradient_flow",
     "layers",
+    "learning_rates",
     "list_backbones",
     "load",
     "save",
@@ -50,6 +52,7 @@ _HOME = {
     "gates": "punar.inspection.gates",
     "gradient_flow": "punar.inspection.gradient_flow",
     "layers": "punar.inspection.layers",
+    "learning_rates": "punar.inspection.learning_rates",
     "list_backbones": "punar.inspection.catalogue",
     "load": "punar.stored",
     "save": "punar.stored",

@@ -48,6 +48,8 @@ MAY_IMPORT = BELOW | {
     **{room: BELOW[room] | {"sources", "reporting"} for room in ("comparison", "serving", "cli")},
     # Their layers are handed shapes and parts: they need no floor between the cells and the data.
     **{room: BELOW[room] - {"stored", "preparations"} for room in ("networks", "objectives", "cells")},
+    # Drawings of plain numbers.
+    "inspection": BELOW["inspection"] | {"reporting"},
     "extend": BELOW["features"] | {"tasks", "sources"},
     "__main__": {"cli"},
 }

@@ -20,6 +20,7 @@ NAMES = [
     "gates",
     "gradient_flow",
     "layers",
+    "learning_rates",
     "list_backbones",
     "load",
     "save",

@@ -660,6 +660,21 @@ def test_an_interval_holds_its_value(name):
         assert low <= narrow[0] <= narrow[1] <= high
 
 
+@EVERY
+def test_answers_may_be_exchanged_between_meters(name):
+    learned = Learned.of(name)
+    ours, theirs = learned.task.meter(), learned.task.meter()
+    ours.add(learned.answers(learned.perfect(), learned.task), learned.targets)
+    theirs.add(learned.answers(learned.raw(), learned.task), learned.targets)
+    none = np.zeros(N, dtype=bool)
+    before = ours.value(), theirs.value()
+    assert ours.exchanged(theirs, none) == pytest.approx(before)
+    assert ours.exchanged(theirs, ~none) == pytest.approx(before[::-1])
+    half = np.arange(N) % 2 == 0
+    assert ours.exchanged(theirs, half) == pytest.approx(theirs.exchanged(ours, ~half))
+    assert (ours.value(), theirs.value()) == before
+
+
 # -- through a model --------------------------------------------------------------------------------------------------
 
 

@@ -97,3 +97,11 @@ def layer(name: str) -> str:
     base = name.removesuffix("_reverse")
     number = int(base.partition("_l")[2] or 0) + 1
     return f"layer {number}, from the end" if base != name else f"layer {number}"
+
+
+RATES = (
+    "The loss falls fastest at a learning rate of {suggestion:.1e} and is lowest at {highest:.1e} ({steps} steps, "
+    "{low:.0e} to {last:.0e}). Take the first, or a tenth of the second."
+)
+RATES_AXIS = "learning rate"
+RATES_TITLE = "smoothed loss by learning rate"

@@ -10,7 +10,6 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,7 +22,8 @@ from punar.data.rows import DatasetRows, TensorRows, blocks
 from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
 from punar.texts import progress as progress_texts
-from punar.training import optimisers
+from punar.training import optimisers, sweep
+from punar.training.best import BESTS, Best
 from punar.training.checkpoint import Checkpoint
 
 # A term is a mean over the batch's rows, or a pair of a mean and how much the batch weighs among others.
@@ -32,31 +32,6 @@ Losses = Callable[..., Mapping[str, Term]]
 
 # Streams of the seed, one for each use.
 _ORDER, _TRAIN, _VALID, _EPOCH_END = range(4)
-_BESTS = ("best", "best_a", "best_b")  # names in a checkpoint
-
-
-@dataclass
-class _Best:
-    """The weights with the lowest loss so far."""
-
-    loss: float = math.inf
-    state: dict[str, Tensor] = field(default_factory=dict)
-
-    def keep(self, state: Mapping[str, Tensor], loss: float) -> bool:
-        """Keep what a module holds if its loss is lower; return whether."""
-        if not loss < self.loss:
-            return False
-        self.loss = loss
-        if not self.state:
-            self.state = {k: v.clone() for k, v in state.items()}
-        for name, value in state.items():
-            self.state[name].copy_(value)
-        return True
-
-    def put_back(self, module: nn.Module) -> None:
-        """Give a module the weights, where there are any."""
-        if self.state:
-            module.load_state_dict(self.state, strict=False)
 
 
 class Loop:
@@ -161,12 +136,13 @@ class Loop:
         self.steps_run = 0  # in this process; what a resumed run did not have to do again
         self._totals: dict[str, Tensor] = {}  # by term: the weighted sum, and the weights
         # The best on all validation rows and, where these are in two parts, on each.
-        self._bests = [_Best() for _ in range(1 if halves is None else 3)]
+        self._bests = [Best() for _ in range(1 if halves is None else 3)]
         self._stale = 0
         self._seconds = 0.0
         self._clock = time.perf_counter()
         self._validation = 0.0  # seconds of the last one, which a deadline leaves room for
         self.out_of_time = False
+        self._sweep = sweep.current()
 
     @property
     def share(self) -> float:
@@ -217,8 +193,17 @@ class Loop:
                 self._checkpoint.save(*self.state())
         self._close_epoch()
 
+    def _rate(self, progress: float) -> float:
+        """Return the learning rate of the next step."""
+        if self._sweep is not None:
+            return self._sweep.rate
+        return self._learning_rate * optimisers.rate(self._schedule, progress)
+
     def _is_late(self) -> bool:
         """Return whether the deadline leaves no time for another step; the first one of all is always run."""
+        if self._sweep is not None and self._sweep.over:
+            self.out_of_time = True
+            return True
         late = bool(self.step or self.epoch) and deadline.seconds_left() <= 1.1 * self._validation
         self.out_of_time = late and deadline.is_set()
         return self.out_of_time
@@ -230,13 +215,15 @@ class Loop:
         progress = self.share
         self._seed_step(_TRAIN, self.step)
         for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate * group["factor"] * optimisers.rate(self._schedule, progress)
+            group["lr"] = self._rate(progress) * group["factor"]
         terms = self._losses(self.module, self._rows.take(index), progress=progress, generator=self._generator)
         self._optimizer.zero_grad(set_to_none=True)
         _total(terms).backward()
         if self._clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self._clip)
         self._optimizer.step()
+        if self._sweep is not None:
+            self._sweep.saw(float(_total(terms).detach()))
         _accumulate(self._totals, terms, len(index))
         self.step += 1
         self.steps_run += 1
@@ -332,7 +319,7 @@ class Loop:
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return everything that a resumed loop needs, as JSON-able facts and named tensors."""
         tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}
-        for name, best in zip(_BESTS, self._bests, strict=False):
+        for name, best in zip(BESTS, self._bests, strict=False):
             tensors |= {f"{name}.{k}": v for k, v in best.state.items()}
         tensors |= {f"total.{k}": v for k, v in self._totals.items()}
         for i, slots in self._optimizer.state_dict()["state"].items():
@@ -349,14 +336,14 @@ class Loop:
 
     def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Continue from what :meth:`state` returned."""
-        parts: dict[str, dict[str, Tensor]] = {n: {} for n in ("module", "total", "optimizer", *_BESTS)}
+        parts: dict[str, dict[str, Tensor]] = {n: {} for n in ("module", "total", "optimizer", *BESTS)}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
             if part in parts:
                 parts[part][rest] = value
         self.module.load_state_dict(parts["module"])
         device = self._parameters[0].device
-        for name, best, loss in zip(_BESTS, self._bests, facts["best_loss"], strict=False):
+        for name, best, loss in zip(BESTS, self._bests, facts["best_loss"], strict=False):
             best.state = {k: v.to(device) for k, v in parts[name].items()}
             best.loss = math.inf if loss is None else loss
         self._totals = {k: v.to(device) for k, v in parts["total"].items()}

@@ -17,9 +17,9 @@ from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models import evidence
 from punar.models.measure import Measured
-from punar.models.samples import Placed, answered
 from punar.models.transfer import report as reports
 from punar.models.transfer.freezing import stage_parameters
+from punar.models.transfer.heads import judged_head, said_by
 from punar.models.transfer.job import Job
 from punar.models.transfer.lora import add_lora, merge_lora
 from punar.models.transfer.module import Transfer, rates, set_head
@@ -31,11 +31,10 @@ from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
-from punar.training.report import CROSS_VALIDATED, HELD_OUT, MOST_ROWS, TRAINING, FitReport, meter_of
+from punar.training.report import MOST_ROWS, FitReport
 from punar.training.settings import resolve
 
-_ADAPTERS, _HEAD, _ORDER = 103, 104, 106  # streams of the seed
-_ORDERS = 19  # beating all of them is a level of 5 %
+_ADAPTERS, _HEAD = 103, 104  # streams of the seed
 _TUNED_WIDTH = 384  # for which the rate of tokens was found
 
 
@@ -83,60 +82,9 @@ def _feature_extraction(job: Job) -> Fitted:
     features = rows.tensor() if job.task.view == "vector" else [rows.row(i) for i in range(len(rows))]
     placed = job.placed()
     head = job.fit_head(features, torch.arange(len(job.samples)), placed)
-    judged = _judged_head(job, features, placed, head)
+    judged = judged_head(job, features, placed, head)
     report = reports.of_head(job.task, head, judged, job.targets, job.items)
     return _fitted(job, _module(job, job.body.module, frozenset(), head), [], report)
-
-
-def _judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) -> Measured:
-    """Return answers for items by heads that were not fitted on them, where there are such."""
-    every = torch.arange(len(job.items))
-    if head.held_out is not None:
-        index, raw = head.held_out
-        answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
-        permuted = _permuted(job, features) if evidence.repeats(job.estimator, len(every)) else None
-        return Measured(answers, [(every, torch.from_numpy(index))], CROSS_VALIDATED, permuted)
-    if job.task.view == "vector":
-        return Measured(_said_by(job, head, features, every), [(every, every)], TRAINING)
-
-    def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
-        again = job.fit_head(features, job.samples.index(learn), placed)
-        return learn, _said_by(job, again, features, ask)
-
-    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
-    if repeated:
-        return evidence.crossed(repeated, refit)
-    kept, valid = job.split()
-    if not len(valid):
-        return Measured(_said_by(job, head, features, every), [(every, every)], TRAINING)
-    return Measured(refit(kept, valid)[1], [(kept, valid)], HELD_OUT)
-
-
-def _said_by(job: Job, head: LinearHead, features: Column, items: Tensor) -> list[Any]:
-    """Return a head's answers for some items."""
-    samples = job.samples.index(items)
-    weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
-    some = features[samples] if isinstance(features, Tensor) else [features[i] for i in samples.tolist()]
-    parts = answered(job.task, lambda rows: nn.functional.linear(rows, weight, bias), some, job.samples.traces(samples))
-    return job.samples.merged(job.task, parts, samples, job.items)
-
-
-def _permuted(job: Job, features: Column) -> list[float] | None:
-    """Return the scores of the same head, its penalty chosen in the same way, on targets in 19 random orders."""
-    found, every = [], torch.arange(len(job.items))
-    weight = None if job.weight is None else job.weight.numpy().astype(float)
-    for number in range(_ORDERS):
-        order = torch.randperm(len(every), generator=torch.Generator().manual_seed(mix(job.seed, _ORDER, number)))
-        targets = job.targets.take(order)
-        columns = Placed(job.task, targets, job.samples).columns(every)
-        # What an item weighs goes with its target: it may follow from the class.
-        head = job.task.start(features, columns, None if weight is None else weight[order.numpy()], job.seed)
-        if head.held_out is None:
-            return None
-        index, raw = head.held_out
-        answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
-        found.append(meter_of(job.task, answers, targets.take(torch.from_numpy(index))).value())
-    return found
 
 
 # -- trained stages -------------------------------------------------------------------------------------------------
@@ -254,7 +202,7 @@ class _Run:
         def before(items: Tensor) -> list[Any]:
             if head is None or self.features is None:
                 return []
-            return _said_by(job, head, self.features, items)
+            return said_by(job, head, self.features, items)
 
         return _Done(module, loop, lambda items: answers_of(job, module, rows, items), before)
 
