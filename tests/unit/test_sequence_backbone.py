@@ -142,7 +142,7 @@ def test_the_table_of_layers_counts_every_parameter(saved, domain):
 @pytest.mark.parametrize("unfreeze", ["last", "all", "layer0"])
 def test_what_is_frozen_keeps_every_bit(saved, domain, unfreeze):
     X, model, folder = saved[domain]
-    tuned = quiet(learner(folder, strategy=FINE, unfreeze=unfreeze, learning_rate=1e-2), X, Y)
+    tuned = quiet(learner(folder, strategy=FINE, unfreeze=unfreeze, learning_rate=1e-2, validation_fraction=0), X, Y)
     before = {k: v for k, v in weights(model.module_).items() if not k.startswith("head.")}
     moved = changed(before, weights(tuned.module_.backbone))
     table = punar.layers(folder, unfreeze=unfreeze)
@@ -159,7 +159,7 @@ def test_what_is_frozen_keeps_every_bit(saved, domain, unfreeze):
 
 def test_the_last_layer_of_an_attention_model_is_trained_with_its_attention(saved):
     X, model, folder = saved["texts"]
-    tuned = quiet(learner(folder, strategy=FINE, unfreeze="last", learning_rate=1e-2), X, Y)
+    tuned = quiet(learner(folder, strategy=FINE, unfreeze="last", learning_rate=1e-2, validation_fraction=0), X, Y)
     moved = changed(weights(tuned.module_.backbone), weights(model.module_))
     assert {name.split(".")[0] for name in moved} == {"stack", "pool"}
     assert not any(name.startswith("stack.layers.0") for name in moved)

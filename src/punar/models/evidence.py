@@ -13,9 +13,11 @@ from typing import Any
 from torch import Tensor
 
 from punar.core import deadline
+from punar.core.progress import Progress
 from punar.data.splits import halves, two_folds
 from punar.models.measure import Measured
 from punar.tasks import Targets, Task
+from punar.texts import progress as texts
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING
@@ -70,8 +72,13 @@ def as_long(settings: Any, all_items: int, learn: int) -> SimpleNamespace:
         How many items the one fit and the other have.
     """
     longer = max(1.0, all_items / max(1, learn))
-    more = {"epochs": round(settings.epochs * longer), "patience": round(settings.patience * longer)}
+    more = {"epochs": round(settings.epochs * longer), "patience": round(settings.patience * longer), "verbose": 0}
     return resolve(SimpleNamespace(**(vars(settings) | more)), vars(settings), {})
+
+
+def say_repeated(estimator: Any) -> None:
+    """Tell that a fit is repeated on each half of the items: nothing else is shown of it."""
+    Progress(int(estimator.verbose)).note(texts.REPEATED)
 
 
 def crossed(

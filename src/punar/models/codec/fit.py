@@ -122,7 +122,11 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
     folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
     halves = None if len(index[1]) < FEWEST else split_halves(index[1])
     loop = trained(settings, codec.module, index, halves, store)
-    judges = _crossed(folds, refit) if folds and evidence.affordable(loop) else _held_out(loop, index, halves)
+    if folds and evidence.affordable(loop):
+        evidence.say_repeated(estimator)
+        judges = _crossed(folds, refit)
+    else:
+        judges = _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
     _fitting.say_out_of_time(measured, loop)

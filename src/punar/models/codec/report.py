@@ -152,7 +152,7 @@ def _over_columns_apart(parts: Sequence[Part], flat: Tensor, errors: Tensor, mea
     A network finds codes of noise that keep more of it than a linear code can: what it learned of the data shows only
     here. Where columns vary unequally, knowing which of them do is worth something, and this says nothing.
     """
-    centre, moved = mean.flatten(), flat.var(0)
+    centre, moved = mean.flatten(), flat.var(0, correction=0)
     if any(part.apart is None for part in parts) or float(moved.max()) > _ALIKE * float(moved.mean()):
         return None
     shuffled = torch.cat([part.apart[0] for part in parts if part.apart])

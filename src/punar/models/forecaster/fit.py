@@ -19,7 +19,7 @@ from punar.data.season import find_season
 from punar.data.windows import Windows, default_context, filled, split_in_time
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
-from punar.models.evidence import MANY, affordable
+from punar.models.evidence import MANY, affordable, say_repeated
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
 from punar.models.recurrent.fit import design_of, losses_of, settings, train_module
@@ -143,10 +143,8 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
     loop = trained(linear, train, parts, store)
-    module = loop.module.cpu().eval()
-    assert isinstance(module, SequenceModule)
     forecaster = Forecaster(
-        module=module,
+        module=_module_of(loop),
         histories=histories,
         task=task,
         season=season,
@@ -164,14 +162,20 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     if report is None:
         early, later = _early(windows, role, horizon) if _repeats(estimator, valid, loop) else (valid[:0], valid)
         if len(early) >= FEWEST:
+            say_repeated(estimator)
             again = linear_of(later)
-            fitted: Any = trained(again, later).module.cpu().eval()
-            other = replace(forecaster, module=fitted, linear=again)
+            other = replace(forecaster, module=_module_of(trained(again, later)), linear=again)
             judged.append(_forecast_report.answered(other, windows, early))
         report = _forecast_report.of_fit(forecaster, windows, judged, panel, split, name, held_out=len(valid) > 0)
         _fitting.say_out_of_time(report, loop)
         _fitting.keep_report(store, loop, report)
-    return Fitted(cell, design, module, histories, task, loop.history, report, seed, forecaster)
+    return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
+
+
+def _module_of(loop: Loop) -> SequenceModule:
+    module = loop.module.cpu().eval()
+    assert isinstance(module, SequenceModule)
+    return module
 
 
 def _repeats(estimator: Any, valid: Tensor, loop: Loop) -> bool:

@@ -141,11 +141,11 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
-        judged = (
-            evidence.crossed(repeated, refit)
-            if repeated and evidence.affordable(loop)
-            else evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
-        )
+        if repeated and evidence.affordable(loop):
+            evidence.say_repeated(estimator)
+            judged = evidence.crossed(repeated, refit)
+        else:
+            judged = evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
         report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)

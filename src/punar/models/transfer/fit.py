@@ -132,6 +132,7 @@ def _judged(
         return kept, again.answer(ask)
 
     if repeated and evidence.affordable(done.loop):
+        evidence.say_repeated(job.estimator)
         judged = evidence.crossed(repeated, refit)
     else:
         judged = evidence.held_out(done.loop, done.answer, train, valid, parts, MOST_ROWS)

@@ -27,8 +27,6 @@ def judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) ->
         answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
         permuted = _permuted(job, features) if evidence.repeats(job.estimator, len(every)) else None
         return Measured(answers, [(every, torch.from_numpy(index))], CROSS_VALIDATED, permuted)
-    if job.task.view == "vector":
-        return Measured(said_by(job, head, features, every), [(every, every)], TRAINING)
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
         again = job.fit_head(features, job.samples.index(learn), placed)
