@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 from sklearn.metrics import f1_score, r2_score
 
+import punar
 from punar.data.splits import halves, two_folds
 from punar.tasks import Targets
 from punar.tasks._entities import EntityMeter
@@ -16,6 +17,8 @@ from punar.tasks.classification import Classification
 from punar.tasks.multilabel import Multilabel
 from punar.tasks.regression import Regression
 from punar.training import evidence
+from punar.training import report as reports
+from punar.training.loop import Loop
 
 
 def meters(task, answers, target):
@@ -140,3 +143,38 @@ def test_halves_and_folds_share_nothing_and_leave_nothing_out():
     assert two_folds(3, 0, strata=np.array([0, 0, 1])) == []  # a class of one item
     first, second = halves(torch.arange(30), strata)
     assert np.bincount(strata[first]).tolist() == np.bincount(strata[second]).tolist() == [5, 5, 5]
+
+
+def test_where_a_constant_is_perfect_there_is_nothing_to_learn():
+    S, y = np.random.default_rng(0).normal(size=(60, 8, 1)), np.ones((60, 2), int)
+    model = punar.SequenceModel(task="multilabel", hidden_size=4, epochs=2, random_state=0, strict=True).fit(S, y)
+    assert model.fit_report_["learned"] is None
+    assert "There is nothing to learn" in str(model.fit_report_)
+
+
+def test_items_of_weight_zero_are_not_judged():
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 100, size=(48, 32, 32, 3)).astype(np.uint8)
+    y = np.arange(48) % 2
+    pictures[y == 1, :, :, 0] += 120
+    wrong, weight = np.where(np.arange(48) < 24, y, 1 - y), (np.arange(48) < 24).astype(float)
+    model = punar.TransferLearner("starter", cache=False, random_state=0)
+    report = model.fit(pictures, wrong, sample_weight=weight).fit_report_
+    assert (report["rows"], report["model"], report["learned"]) == (24, 1.0, True)
+    loops = []
+    train = Loop.train
+    S = rng.normal(size=(300, 6, 1))
+    light = np.r_[np.ones(30), np.zeros(270)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "train", lambda self: (loops.append(self.epochs), train(self))[1])
+        punar.SequenceModel(hidden_size=4, epochs=3, random_state=0).fit(S, np.arange(300) % 2, sample_weight=light)
+    assert loops == [3, 6, 6]
+
+
+def test_who_did_not_learn_is_not_praised():
+    lead = evidence.Lead(0.3, 0.01, 0.99, 0.1)
+    words = {"better": " better", "worse": " worse", "equal": " equal"}
+    for learned, said in ((True, " better"), (None, " better"), (False, " equal")):
+        report = reports.FitReport(rows=60, learned=learned, verdict="")
+        reports.add_rival(report, "rival", 0.2, lead, **words)
+        assert str(report) == said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 from punar.core import deadline
 from punar.core.progress import in_words
@@ -64,7 +65,7 @@ def parse_budget(budget: object) -> float | None:
     rule = "compare: budget must be a number of seconds or text such as '60s', '2min' or '1h'"
     if budget is None or (isinstance(budget, str) and budget.strip().lower() == NONE):
         return None
-    if isinstance(budget, bool) or not isinstance(budget, (str, int, float)):
+    if isinstance(budget, bool) or not isinstance(budget, (str, Real)):
         raise ParameterTypeError(f"{rule}, got {shown(budget)}.")
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(budget).lower())
     if match is None or match[2] not in _UNITS or float(match[1]) <= 0:

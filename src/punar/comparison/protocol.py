@@ -274,17 +274,19 @@ class _Pass:
                     warm_up(fold, [run.candidate for run in self._active], self._seed)
         for run in self._active:
             name, spent = run.candidate.name, self._spent[run.candidate.name]
+            kept = run.candidate.yardstick or run.candidate.classical
             if self._left <= (_LEAST_SHARE * spent[-1] if spent else 0.0):
                 if i >= _FOLDS_TO_TELL:
                     return False
-                self._leave_out(run)
-                continue
+                if not kept:
+                    self._leave_out(run)
+                    continue
             step = Step(self._plan.folds, self._spent, i, name)
             self._progress.running(step.says, step.share, step.seconds_left)
             begun = budgets.clock()
             # In the first fold nobody takes more than half of what is left: the others want their turn.
             limit = self._left if i or len(self._active) == 1 else self._left / 2
-            with linear_algebra(self._data), deadline.within(None if math.isinf(limit) else limit):
+            with linear_algebra(self._data), deadline.within(None if math.isinf(limit) or kept else limit):
                 _run_one(question, fold, run, i, self._plan.epochs, seed)
             spent.append(budgets.clock() - begun)
             self._progress.show(step.share, step.done(self._progress.seconds), step.seconds_left)

@@ -76,8 +76,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     verbose : int, default=0
         1 shows epoch, losses and time left.
     strict : bool, default=False
-        Raise :class:`punar.errors.DidNotLearnError` instead of warning where the model does not beat the mean or the
-        untrained network.
+        Raise :class:`punar.errors.DidNotLearnError` instead of warning where ``fit_report_["learned"]`` is False.
     evidence : {"auto", "cheap"}, default="auto"
         What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and

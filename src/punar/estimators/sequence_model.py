@@ -99,7 +99,8 @@ class SequenceModel(ForecastMethods, BaseEstimator):
     evidence : {"auto", "cheap"}, default="auto"
         What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
-        takes the held-out items alone.
+        takes the held-out items alone. Of forecasts with fewer than 200 held-out windows "auto" fits once more, on
+        later windows, to be judged by the first ones.
 
     Attributes
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from sklearn.base import clone
 
 from punar.core.files import write_atomic
 from punar.core.params import check_params, integer, number
-from punar.errors import NotSupportedError, ParameterError, PunarError, shown
+from punar.errors import NotSupportedError, ParameterError, TrainingDivergedError, shown
 from punar.reporting import svg
 from punar.texts import inspection as texts
 from punar.training.sweep import Sweep, sweeping
 
+_FALLEN = 0.02  # of the first losses: less is no fall
 _EDGE = 8  # steps at the beginning whose smoothed loss is hardly more than one batch's
 _WIDE, _HIGH, _LEFT, _BOTTOM = 560.0, 300.0, 56.0, 44.0
 _STYLE = (
@@ -51,6 +53,10 @@ class LearningRates:
     highest: float
 
     def __str__(self) -> str:
+        # Noise of batches apart, the loss did not fall.
+        first = float(np.median(self.losses[:_EDGE]))
+        if float(self.smoothed.min()) > first - _FALLEN * abs(first):
+            return texts.RATES_NOTHING.format(low=self.rates[0], last=self.rates[-1], steps=len(self.rates))
         return texts.RATES.format(
             suggestion=self.suggestion,
             highest=self.highest,
@@ -151,7 +157,7 @@ def learning_rates(
     check_params(SimpleNamespace(low=low, high=high, steps=steps), rules, "learning_rates")
     if low >= high:
         raise ParameterError(f"learning_rates: low must be below high, got {low:g} and {high:g}.")
-    known = model.get_params(deep=False) if hasattr(model, "get_params") else {}
+    known = {} if isinstance(model, type) or not hasattr(model, "get_params") else model.get_params(deep=False)
     if not {"epochs", "learning_rate", "validation_fraction"} <= known.keys():
         raise NotSupportedError(f"learning_rates is for models that are trained step by step, got {shown(model)}.")
     if known.get("strategy") in ("feature_extraction", "zero_shot"):
@@ -163,14 +169,12 @@ def learning_rates(
         epochs=steps, learning_rate=float(high), validation_fraction=0.0, evidence="cheap", verbose=0, strict=False
     )
     sweep = Sweep(float(low), float(high), int(steps))
-    with warnings.catch_warnings(), sweeping(sweep):
+    # The last rates are meant to be too high: what came before them counts.
+    with warnings.catch_warnings(), sweeping(sweep), contextlib.suppress(TrainingDivergedError):
         warnings.simplefilter("ignore")
-        try:
-            again.fit(X) if y is None else again.fit(X, y)
-        except PunarError:
-            # The last rates are meant to be too high: what came before them counts.
-            if len(sweep.losses) < _EDGE:
-                raise
+        again.fit(X) if y is None else again.fit(X, y)
+    if int(np.isfinite(sweep.smoothed).sum()) < _EDGE:
+        raise ParameterError(f"learning_rates: the loss left within {_EDGE} steps of low={low:g}. Pass a lower low.")
     return _result(sweep)
 
 

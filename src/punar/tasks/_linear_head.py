@@ -225,8 +225,12 @@ def _choose(
     if len(parts) == 1:
         (test, rows), half = parts[0], np.arange(len(parts[0][0])) % 2 == 0
         parts = [(test[side], [r[side] for r in rows]) for side in (half, ~half) if side.any()]
-    if weight is not None and any(weight[test].sum() <= 0 for test, _ in parts):
-        return grid[best], facts, (test, found[best][0])
+    if weight is not None:
+        if any(weight[test].sum() <= 0 for test, _ in parts):
+            return grid[best], facts, None
+        index, answers = _chosen_by_others(parts, score)
+        counted = weight[index] > 0  # rows of weight 0 say nothing, here too
+        return grid[best], facts, (index[counted], answers[counted])
     return grid[best], facts, _chosen_by_others(parts, score)
 
 

@@ -11,8 +11,7 @@ STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss fo
 
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
 VERDICT_DID_NOT_LEARN = (
-    "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains "
-    "0.0%{note}. With so many rows {seen:.1%} would have been told from chance in 80 of 100 cases."
+    "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%{note}."
 )
 VERDICT_CANNOT_TELL = (
     "Cannot tell whether it learned: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone "
@@ -34,13 +33,15 @@ VERDICT_DEAD_UNITS = " {dead} of {width} code units never change."
 VERDICT_SAME_CODES = " Only {distinct} of {rows} rows have a code of their own."
 LEARNED = "Learned: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
 DID_NOT_LEARN = (
-    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}. "
-    "With so many rows a model with {seen:.3f} would have been told from it in 80 of 100 cases."
+    "Did not learn: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives {constant:.3f}."
 )
 CANNOT_TELL = (
     "Cannot tell whether it learned: {metric} {model:.3f} on {rows} {which} rows; the best constant answer gives "
     "{constant:.3f}."
 )
+POWER = " With so many rows a score of {seen:.3f} would have been told from chance in 80 of 100 cases."
+WORSE = " It is worse than chance."
+NOTHING_TO_LEARN = " There is nothing to learn: a constant answer is perfect."
 TOO_FEW = " {rows} rows are too few to tell; about {wanted} would do."
 NOTHING_HELD_OUT = (
     " These are the rows that it was trained on, which show nothing of new ones: hold more out (validation_fraction)."
@@ -61,7 +62,7 @@ TRANSFER_LOSES_TO_FROZEN = (
     " A linear head on frozen features gives {frozen:.3f}: fine-tuning is not better here; "
     "strategy='feature_extraction' is enough."
 )
-TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference on so few rows."
+TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference."
 TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
 BEATS_WORDS = " The most frequent label of each word gives {without_context:.3f}: the words around it say more."
 LOSES_TO_WORDS = " The most frequent label of each word gives {without_context:.3f}: the network is not better here."

@@ -9,9 +9,9 @@ CONSTANT = "The held-out values do not change: there is nothing to forecast."
 LEARNED = "Learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; {others}."
 DID_NOT_LEARN = (
     "Did not learn: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps is not better than "
-    "what needs no learning; {others}. An error lower by {effect:.0%} of the last value's would have been seen in 80 "
-    "of 100 cases."
+    "what needs no learning; {others}."
 )
+POWER = " An error lower by {effect:.0%} of the last value's would have been seen in 80 of 100 cases."
 CANNOT_TELL = (
     "Cannot tell whether it learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; "
     "{others}."

@@ -105,3 +105,7 @@ RATES = (
 )
 RATES_AXIS = "learning rate"
 RATES_TITLE = "smoothed loss by learning rate"
+RATES_NOTHING = (
+    "No learning rate from {low:.0e} to {last:.0e} lowered the loss in {steps} steps: there may be nothing to learn, "
+    "or more steps are needed (steps=)."
+)

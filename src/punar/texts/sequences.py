@@ -4,7 +4,7 @@ BEATS_LINEAR = " A linear model on {what} gives {linear:.3f}: the order of the s
 LOSES_TO_LINEAR = (
     " A linear model on {what} gives {linear:.3f}: the network is not better here, and the linear model costs less."
 )
-EQUALS_LINEAR = " A linear model on {what} gives {linear:.3f}: no clear difference on so few rows, and it costs less."
+EQUALS_LINEAR = " A linear model on {what} gives {linear:.3f}: no clear difference, and it costs less."
 STATISTICS = "each channel's mean, deviation, extremes, first and last value, and the length"
 BAG = "the words without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."

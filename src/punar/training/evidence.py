@@ -175,7 +175,9 @@ def judged(found: Lead, chance: float, rows: int, *, perfect: float = 1.0, discr
     enough = max(FEWEST, _round_up(rows * (effect / half) ** 2) if half > 0 else FEWEST)
     if rows >= FEWEST and found.size > _ROUNDING and found.better <= LEVEL:
         return Said(True, effect, enough)
-    if rows >= FEWEST and (effect <= half or half <= 0 or found.worse <= LEVEL):
+    if half <= _ROUNDING:  # a constant answer is perfect: there is nothing to learn
+        return Said(None, effect, rows)
+    if rows >= FEWEST and (effect <= half or found.worse <= LEVEL):
         return Said(False, effect, enough)
     return Said(None, effect, max(enough, rows + 1))
 

@@ -143,7 +143,7 @@ def run(
             store.facts["report"] = stored[0]["report"]
     with threads(count), in_lanes(side_by_side):
         loop.train()
-    if store is not None:
+    if store is not None and not loop.out_of_time:
         store.save(*loop.state())
     return loop
 

@@ -191,6 +191,8 @@ class Loop:
             self._run_step(order)
             if self._checkpoint is not None and self._checkpoint.due():
                 self._checkpoint.save(*self.state())
+        if self.out_of_time and self._checkpoint is not None:
+            self._checkpoint.save(*self.state())  # before the best weights are put back
         self._close_epoch()
 
     def _rate(self, progress: float) -> float:
@@ -200,11 +202,11 @@ class Loop:
         return self._learning_rate * optimisers.rate(self._schedule, progress)
 
     def _is_late(self) -> bool:
-        """Return whether the deadline leaves no time for another step; the first one of all is always run."""
+        """Return whether the deadline leaves no time for another step; the first one of a call is always run."""
         if self._sweep is not None and self._sweep.over:
             self.out_of_time = True
             return True
-        late = bool(self.step or self.epoch) and deadline.seconds_left() <= 1.1 * self._validation
+        late = self.steps_run > 0 and deadline.seconds_left() <= 1.1 * self._validation
         self.out_of_time = late and deadline.is_set()
         return self.out_of_time
 

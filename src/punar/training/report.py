@@ -137,15 +137,26 @@ def verdict_on(
         **more,
     )
     text = texts.LEARNED if learned else texts.DID_NOT_LEARN if learned is False else texts.CANNOT_TELL
-    report["verdict"] = text.format(**report, which=which(rows_from), seen=min(1.0, chance + said.effect))
-    report["verdict"] += why_not(report)
+    report["verdict"] = text.format(**report, which=which(rows_from)) + why_not(report, seen=chance + said.effect)
     return report
 
 
-def why_not(report: FitReport) -> str:
-    """Return what would be needed, where the rows of a report cannot tell."""
-    if report["learned"] is not None:
+def why_not(report: FitReport, seen: float) -> str:
+    """Return what the evidence could have shown, or what would be needed, where it shows no learning.
+
+    Parameters
+    ----------
+    report : FitReport
+    seen : float
+        The score that would have been told from chance.
+    """
+    if report["learned"]:
         return ""
+    if report["learned"] is False:
+        # Of a model that is worse than chance the power is no matter.
+        return texts.WORSE if seen >= 1.0 else texts.POWER.format(seen=seen)
+    if report.get("constant", 0.0) >= 1.0 - 1e-9:
+        return texts.NOTHING_TO_LEARN
     if report["rows_from"] == TRAINING:
         return texts.NOTHING_HELD_OUT
     return texts.TOO_FEW.format(rows=report["rows"], wanted=report["rows_wanted"])
@@ -172,5 +183,7 @@ def add_rival(
     """
     report[name] = score
     sides = (found.better, found.worse) if report["rows"] >= evidence.FEWEST else (1.0, 1.0)
-    text = better if sides[0] <= evidence.LEVEL else worse if sides[1] <= evidence.LEVEL else equal
+    # Who did not learn is not praised for what somebody else does worse.
+    ahead = sides[0] <= evidence.LEVEL and report["learned"] is not False
+    text = better if ahead else worse if sides[1] <= evidence.LEVEL else equal
     report["verdict"] += text.format(**{name: score}, **words)

@@ -114,19 +114,16 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
             **({"eval_rows": codec.block()} if codec.sequences else {}),
         )
 
-    def refit(learn: Tensor) -> tuple[nn.Module, Tensor]:
+    def refit(learn: Tensor) -> tuple[Loop, Tensor]:
         train, valid = split(len(learn), float(estimator.validation_fraction), seed)
         longer = evidence.as_long(settings, len(rows), len(learn))
-        return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])).module, learn[train]
+        return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])), learn[train]
 
     folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
     halves = None if len(index[1]) < FEWEST else split_halves(index[1])
     loop = trained(settings, codec.module, index, halves, store)
-    if folds and evidence.affordable(loop):
-        evidence.say_repeated(estimator)
-        judges = _crossed(folds, refit)
-    else:
-        judges = _held_out(loop, index, halves)
+    judges = _crossed(estimator, folds, refit) if folds and evidence.affordable(loop) else None
+    judges = judges or _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
     _fitting.say_out_of_time(measured, loop)
@@ -272,10 +269,15 @@ class _Judge:
     rows_from: str
 
 
-def _crossed(folds: list[tuple[Tensor, Tensor]], refit: Callable[[Tensor], tuple[nn.Module, Tensor]]) -> list[_Judge]:
-    """Return fits on one half of the rows each, to be judged by the other half."""
+def _crossed(
+    estimator: Any, folds: list[tuple[Tensor, Tensor]], refit: Callable[[Tensor], tuple[Loop, Tensor]]
+) -> list[_Judge] | None:
+    """Return fits on one half of the rows each, to be judged by the other half; None where time cut them short."""
+    evidence.say_repeated(estimator)
     fits = [(*refit(learn), ask) for learn, ask in folds]
-    return [_Judge(module, contextlib.nullcontext, ask, train, CROSS_FITTED) for module, train, ask in fits]
+    if any(loop.out_of_time for loop, _, _ in fits):
+        return None
+    return [_Judge(loop.module, contextlib.nullcontext, ask, train, CROSS_FITTED) for loop, train, ask in fits]
 
 
 def _held_out(loop: Loop, index: tuple[Tensor, Tensor], halves: tuple[Tensor, Tensor] | None) -> list[_Judge]:
@@ -303,6 +305,7 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         How many rows training saw over all epochs.
     """
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
+    losses = _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else []))
     work, parts = codec.work_per_row() * seen, []
     for judge in judges:
         asked = _spread(judge.asked, -(-measured_rows(len(judge.asked) * len(judges), seen) // len(judges)))
@@ -311,17 +314,18 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         shuffled = None if codec.sequences else _columns_apart(some, seed)
         with judge.holding():
             found = codec.decode(codec.encode(some, judge.module), judge.module).flatten(1)
+            loss = losses(judge.module, some) if judge.rows_from != TRAINING else None
             apart = None
             if shuffled is not None:
                 again = codec.decode(codec.encode(shuffled, judge.module), judge.module)
                 apart = (shuffled.flatten(1), again.flatten(1))
-        parts.append(Part(some, found, rows.take(sample.to(place)), apart))
+        parts.append(Part(some, found, rows.take(sample.to(place)), apart, loss))
     return measure(
         codec.module,
         codec.build(seed).to(codec.device).eval(),
         lambda net, x: codec.encode(x, net),
         lambda net, z: codec.decode(z, net),
-        _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else [])),
+        losses,
         parts,
         codec.scaler(codec.scaler.mean[None])[0].to(codec.device),
         latent_dim=codec.latent_dim,

@@ -62,12 +62,15 @@ class Part:
     apart : (rows, found) or None
         The same rows with the values of each column in an order of its own, flat, and what the same weights made of
         them: all that is left of the data is each column alone.
+    loss : float or None
+        The training loss of these rows and weights.
     """
 
     rows: Tensor
     found: Tensor
     sample: Tensor
     apart: tuple[Tensor, Tensor] | None = None
+    loss: float | None = None
 
 
 def measure(
@@ -112,7 +115,7 @@ def measure(
     report = FitReport(
         rows=len(rows),
         rows_from=rows_from,
-        loss=losses(module, few),
+        loss=_mean_loss(parts) if rows_from != reports.TRAINING else losses(module, few),
         loss_untrained=losses(untrained, few),
         explained_variance=_share(errors, spread),
         explained_variance_untrained=_share(before, spread),
@@ -175,6 +178,10 @@ def _judge(report: FitReport, errors: Tensor, chances: Sequence[Tensor], spread:
     report["p_value"], report["effect"] = least.better, said.effect
     report["learned"] = None if report["rows_from"] == reports.TRAINING else said.learned
     report["chance"], report["rows_wanted"] = chance, None if report["learned"] is not None else said.rows
+
+
+def _mean_loss(parts: Sequence[Part]) -> float:
+    return sum((part.loss or 0.0) * len(part.rows) for part in parts) / sum(len(part.rows) for part in parts)
 
 
 def _varies(rows: Tensor) -> bool:
@@ -255,7 +262,6 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
         "pca": report["explained_variance_pca"],
     }
     facts["random"] = report["explained_variance_random"]
-    facts["chance"], facts["seen"] = report["chance"], min(1.0, report["chance"] + report["effect"])
     note = texts.VERDICT_RANDOM.format(**facts) if facts["random"] is not None else ""
     note += texts.VERDICT_UNTRAINED.format(**facts) if untrained > 0 else ""
     learned = report["learned"]
@@ -265,7 +271,7 @@ def _verdict(report: FitReport, *, constant: bool) -> str:
         else texts.VERDICT_DID_NOT_LEARN
         if learned is False
         else texts.VERDICT_CANNOT_TELL
-    ).format(**facts, note=note) + reports.why_not(report)
+    ).format(**facts, note=note) + reports.why_not(report, report["chance"] + report["effect"])
     if report["code_width"] >= report["features"]:
         text += texts.VERDICT_OVERCOMPLETE
     elif report["explained_variance_pca"] is not None:

@@ -269,15 +269,19 @@ def _windows(
     return windows, role
 
 
-def _halves(windows: Windows, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the held-out windows of each series in an earlier and a later half."""
-    series = windows.series[valid]
+def _halves(windows: Windows, valid: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Return the held-out windows of each series in an earlier and a later half, which forecast no step in common.
+
+    None where too few are left.
+    """
+    series, shared = windows.series[valid], windows.horizon - 1
     early, late = [], []
     for i in series.unique().tolist():
         own = valid[series == i]
-        early.append(own[: (len(own) + 1) // 2])
+        early.append(own[: max(0, (len(own) + 1) // 2 - shared)])
         late.append(own[(len(own) + 1) // 2 :])
-    return torch.cat(early), torch.cat(late)
+    found = torch.cat(early), torch.cat(late)
+    return found if min(map(len, found)) > 0 else None
 
 
 def _content(panel: Panel) -> str:

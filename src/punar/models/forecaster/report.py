@@ -250,16 +250,19 @@ def _report(losses: _Losses, held_out: bool, forecaster: Forecaster, cell: str) 
         season=forecaster.season,
         relative_to=forecaster.relative_to,
     )
+    # Both as windows: of those that overlap it takes more.
     report["rows"] = rows
+    if report["rows_wanted"] is not None:
+        report["rows_wanted"] = max(rows + 1, -(-report["rows_wanted"] * rows // max(1, apart)))
     if constant:
         report["learned"], report["verdict"] = True, texts.CONSTANT  # there is nothing to learn
         return report
     cheaper = min((n for n in candidates if n != MODEL), key=lambda n: candidates[n]["mase"])
-    report["verdict"] = _verdict(report, cell, cheaper, over(cheaper))
+    report["verdict"] = _verdict(report, cell, cheaper, over(cheaper) if apart >= evidence.FEWEST else None)
     return report
 
 
-def _verdict(report: FitReport, cell: str, cheaper: str, lead: Lead) -> str:
+def _verdict(report: FitReport, cell: str, cheaper: str, lead: Lead | None) -> str:
     candidates, learned = report["candidates"], report["learned"]
     others = ", ".join(
         texts.OTHERS[name].format(mase=candidates[name]["mase"], season=report["season"])
@@ -273,13 +276,18 @@ def _verdict(report: FitReport, cell: str, cheaper: str, lead: Lead) -> str:
         which=reports.which(report["rows_from"]),
         horizon=report["horizon"],
         others=others,
-        effect=report["effect"],
     )
     name = (texts.ON_LINEAR if report["relative_to"] == "linear" else texts.ON_NAIVE).format(cell=cell)
     better = texts.NAMES[cheaper]
     said = texts.IS_EQUAL.format(better=better[:1].lower() + better[1:])
-    if report["rows"] >= evidence.FEWEST and lead.better <= evidence.LEVEL:
+    if lead is not None and lead.better <= evidence.LEVEL and learned is not False:
         said = texts.IS_BEST.format(name=name[:1].upper() + name[1:])
-    elif report["rows"] >= evidence.FEWEST and lead.worse <= evidence.LEVEL:
+    elif lead is not None and lead.worse <= evidence.LEVEL:
         said = texts.IS_BETTER.format(better=better)
-    return text + reports.why_not(report) + said
+    return text + _why_not(report) + said
+
+
+def _why_not(report: FitReport) -> str:
+    if report["learned"] is False:
+        return "" if report["effect"] >= 1.0 else texts.POWER.format(effect=report["effect"])
+    return reports.why_not(report, 0.0)

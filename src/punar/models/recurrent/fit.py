@@ -129,12 +129,16 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         )
         return loop, lambda asked: answers_of(task, module, rows, samples, asked, found.items)
 
+    cut_short: list[bool] = []
+
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
         some = None if weight is None else weight[learn]
         own = task.strata(targets.take(learn))
         train, valid = split(len(learn), float(estimator.validation_fraction), seed, strata=own, weight=some)
-        longer = evidence.as_long(chosen, len(found), len(learn))
-        return learn[train], trained(longer, learn[train], learn[valid])[1](ask)
+        longer = evidence.as_long(chosen, len(learn) + len(ask), len(learn))
+        loop, answer = trained(longer, learn[train], learn[valid])
+        cut_short.append(loop.out_of_time)
+        return learn[train], answer(ask)
 
     repeated = evidence.folds(estimator, task, targets, weight, seed)
     parts = evidence.parts_of(valid, task, targets)
@@ -144,7 +148,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         if repeated and evidence.affordable(loop):
             evidence.say_repeated(estimator)
             judged = evidence.crossed(repeated, refit)
-        else:
+        if not cut_short or any(cut_short):
             judged = evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
         report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
         jobs.say_out_of_time(report, loop)

@@ -123,18 +123,20 @@ def _judged(
 ) -> tuple[Measured, list[Any] | None]:
     """Return the answers to judge the training by, and those that it began with for the same items."""
     before: list[Any] = []
+    cut_short: list[bool] = []
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
         kept, held = job.split(learn)
-        longer = replace(run, settings=evidence.as_long(run.settings, len(job.items), len(learn)))
+        longer = replace(run, settings=evidence.as_long(run.settings, len(learn) + len(ask), len(learn)))
         again = longer(copy.deepcopy(start or job.body.module), kept, held)
+        cut_short.append(again.loop.out_of_time)
         before.extend(again.before(ask))
         return kept, again.answer(ask)
 
     if repeated and evidence.affordable(done.loop):
         evidence.say_repeated(job.estimator)
         judged = evidence.crossed(repeated, refit)
-    else:
+    if not cut_short or any(cut_short):
         judged = evidence.held_out(done.loop, done.answer, train, valid, parts, MOST_ROWS)
         before = done.before(judged.items)
     return judged, before or None

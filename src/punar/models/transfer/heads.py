@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core import deadline
 from punar.core.runtime import mix
 from punar.models import evidence
 from punar.models.measure import Measured
@@ -25,7 +26,8 @@ def judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) ->
     if head.held_out is not None:
         index, raw = head.held_out
         answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
-        permuted = _permuted(job, features) if evidence.repeats(job.estimator, len(every)) else None
+        count = len(every) if job.weight is None else int((job.weight > 0).sum())
+        permuted = _permuted(job, features) if evidence.repeats(job.estimator, count) else None
         return Measured(answers, [(every, torch.from_numpy(index))], CROSS_VALIDATED, permuted)
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
@@ -33,7 +35,7 @@ def judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) ->
         return learn, said_by(job, again, features, ask)
 
     repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
-    if repeated:
+    if repeated and deadline.seconds_left() > 0:
         return evidence.crossed(repeated, refit)
     kept, valid = job.split()
     if not len(valid):
@@ -51,10 +53,17 @@ def said_by(job: Job, head: LinearHead, features: Column, items: Tensor) -> list
 
 
 def _permuted(job: Job, features: Column) -> list[float] | None:
-    """Return the scores of the same head, its penalty chosen in the same way, on targets in 19 random orders."""
-    found, every = [], torch.arange(len(job.items))
+    """Return the scores of the same head, its penalty chosen in the same way, on targets in 19 random orders.
+
+    None where a deadline leaves no time for them.
+    """
+    found, every, begun = [], torch.arange(len(job.items)), deadline.clock()
     weight = None if job.weight is None else job.weight.numpy().astype(float)
     for number in range(_ORDERS):
+        # What one takes is known after the first.
+        each = (deadline.clock() - begun) / max(1, number)
+        if deadline.seconds_left() <= each * (_ORDERS - number):
+            return None
         order = torch.randperm(len(every), generator=torch.Generator().manual_seed(mix(job.seed, _ORDER, number)))
         targets = job.targets.take(order)
         columns = Placed(job.task, targets, job.samples).columns(every)
