@@ -18,7 +18,7 @@ _UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 # A trial is short and the machine is shared: what is planned keeps some distance from the budget.
 _SAFETY = 0.8
 _USED = 0.9  # of the time that is left, where a whole fold has shown what it takes
-_WORTH = 1.4  # times the epochs: below it is not worth to begin again
+_WORTH = 1.25  # times the epochs: below it is not worth to begin again
 _FEWEST_TO_TELL = 2  # folds, which an interval needs
 _FEWEST_EPOCHS = 10
 _FEWEST_FOLDS = 3

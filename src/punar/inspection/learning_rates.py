@@ -184,7 +184,10 @@ def _result(sweep: Sweep) -> LearningRates:
     sound = np.isfinite(smoothed)
     rates, losses, smoothed = rates[sound], losses[sound], smoothed[sound]
     lowest = int(smoothed.argmin())
-    slope = np.gradient(smoothed, np.log10(rates))
+    # Over a tenth of the sweep to both sides: a few batches that are easier than others are no slope.
+    places, wide = np.arange(len(rates)), max(3, len(rates) // 10)
+    before, after = np.maximum(places - wide, 0), np.minimum(places + wide, len(rates) - 1)
+    slope = (smoothed[after] - smoothed[before]) / np.log10(rates[after] / rates[before])
     # Up to the lowest point, and without the first steps, whose mean is of few batches.
     first = min(_EDGE, max(lowest - 1, 0))
     at = first + int(slope[first : lowest + 1].argmin())
