@@ -57,10 +57,16 @@ class TransferLearner(BaseEstimator):
         Unfreeze one more stage at each epoch, from the head down.
     lora : int or None, default=None
         Rank of low-rank adapters that are trained in place of the unfrozen stages' linear layers (needs peft).
-    augment : {None, "light", "strong", "light_no_mirror", "strong_no_mirror"}, default=None
-        Random changes of training pictures. The frozen part then runs in every step, unless ``views`` is set.
+    augment : {"auto", None, "light", "strong", "light_no_mirror", "strong_no_mirror"}, default="auto"
+        Random changes of training pictures. The frozen part then runs in every step, unless ``views`` is set. "auto" is
+        "light_no_mirror" where fine-tuning classifies pictures, in 4 remembered views where a part stays frozen (up to
+        1,000 pictures; none for more), and None elsewhere.
     views : int, default=0
         How many augmented views of each picture are computed once and remembered; 0 draws new ones every time.
+    interpolation : "auto" or float in (0, 1], default="auto"
+        How far from the start (frozen network, fitted head) to the trained weights the weights lie that are kept: 1 is
+        the trained ones. A number is a candidate beside the best epoch where items are held out. "auto" tries 0.25,
+        0.5 and 0.75 on these, and is 0.5 where nothing is held out (1 where each token has a label). For fine-tuning.
     class_weight : None, "balanced" or dict, default=None
     batch_norm : {"auto", "train", "frozen"}, default="auto"
         Whether trained stages use and update the statistics of batches. "auto" does so from scratch only: few pictures
@@ -69,8 +75,9 @@ class TransferLearner(BaseEstimator):
     schedule : {"cosine", "constant"}, default="cosine"
     weight_decay : float, default=0.01
     gradient_clip : float or None, default=1.0
-    validation_fraction : float in [0, 1), default=0.15
-        Share held out in fine-tuning to stop in time and to keep the best weights; stratified.
+    validation_fraction : "auto" or float in [0, 1), default="auto"
+        Share held out to stop in time and to keep the best weights; stratified. "auto" is 0.15, and 0 for fine-tuning
+        on fewer than 200 items, which loses more without them than the choice gains: all epochs are run then.
     early_stopping : bool, default=True
     patience : int, default=5
     cache : bool or path, default=True
@@ -107,6 +114,7 @@ class TransferLearner(BaseEstimator):
     ----------
     Yosinski et al. (2014). How transferable are features in deep neural networks? NIPS.
     Howard and Ruder (2018). Universal language model fine-tuning for text classification. ACL. (rates, gradual)
+    Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR. (interpolation)
     Kumar et al. (2022). Fine-tuning can distort pretrained features and underperform out-of-distribution. ICLR.
 
     Examples
@@ -127,8 +135,10 @@ class TransferLearner(BaseEstimator):
         "layer_decay": number(0, 1, open_low=True),
         "gradual": boolean(),
         "lora": either(none(), integer(1)),
-        "augment": either(none(), one_of(*AUGMENTATIONS)),
+        "augment": either(none(), one_of("auto", *AUGMENTATIONS)),
         "views": integer(0, 64),
+        "interpolation": either(one_of("auto"), number(0, 1, open_low=True)),
+        "validation_fraction": either(one_of("auto"), number(0, 1, open_high=True)),
         "batch_norm": one_of("auto", "train", "frozen"),
         "on_error": one_of("raise", "skip"),
     }
@@ -147,15 +157,16 @@ class TransferLearner(BaseEstimator):
         layer_decay: float = 0.7,
         gradual: bool = False,
         lora: int | None = None,
-        augment: str | None = None,
+        augment: str | None = "auto",
         views: int = 0,
+        interpolation: float | str = "auto",
         class_weight: Any = None,
         batch_norm: str = "auto",
         optimizer: str = "adamw",
         schedule: str = "cosine",
         weight_decay: float = 0.01,
         gradient_clip: float | None = 1.0,
-        validation_fraction: float = 0.15,
+        validation_fraction: float | str = "auto",
         early_stopping: bool = True,
         patience: int = 5,
         cache: Any = True,
@@ -179,6 +190,7 @@ class TransferLearner(BaseEstimator):
         self.lora = lora
         self.augment = augment
         self.views = views
+        self.interpolation = interpolation
         self.class_weight = class_weight
         self.batch_norm = batch_norm
         self.optimizer = optimizer
@@ -247,8 +259,8 @@ class TransferLearner(BaseEstimator):
     def _refuse_what_is_not_used(self) -> None:
         if self.strategy != "feature_extraction":
             return
-        for name, unset in (("augment", None), ("views", 0), ("lora", None)):
-            if getattr(self, name) != unset:
+        for name, unset in (("augment", ("auto", None)), ("views", (0,)), ("lora", (None,))):
+            if getattr(self, name) not in unset:
                 raise ParameterError(
                     f"{type(self).__name__}: {name}={getattr(self, name)!r} changes what is trained below the head, "
                     f"and strategy='feature_extraction' trains nothing there. Leave {name} out, or set "

@@ -1,9 +1,9 @@
-"""The best weights of a training so far, kept beside those that go on."""
+"""The best weights of a training so far, kept beside those that go on, and weights between its start and its end."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -34,3 +34,39 @@ class Best:
         """Give a module the weights, where there are any."""
         if self.state:
             module.load_state_dict(self.state, strict=False)
+
+
+@dataclass
+class Between:
+    """Weights on the straight way from where training started to where it ended.
+
+    Fine-tuned networks keep more of what they knew, and small data misleads them less, part of the way back to where
+    they began.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        Points that are tried, each in (0, 1]; none where training starts from nothing.
+    start : dict of str to Tensor
+    done : bool
+        Whether they were tried.
+
+    References
+    ----------
+    Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR.
+    """
+
+    shares: tuple[float, ...] = ()
+    start: dict[str, Tensor] = field(default_factory=dict)
+    done: bool = False
+
+    @classmethod
+    def of(cls, shares: Sequence[float], state: Mapping[str, Tensor]) -> Between:
+        """Return the way from a state, whose tensors are copied."""
+        return cls(tuple(shares), {k: v.clone() for k, v in state.items()} if shares else {})
+
+    def go(self, module: nn.Module, share: float, last: Mapping[str, Tensor] | None = None) -> None:
+        """Give a module the weights at ``share`` of the way to ``last``, by default to those that it holds."""
+        end = module.state_dict() if last is None else last
+        with_share = {k: v.lerp(end[k], share) if v.is_floating_point() else end[k] for k, v in self.start.items()}
+        module.load_state_dict(with_share, strict=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,7 @@ from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
 from punar.texts import progress as progress_texts
 from punar.training import optimisers, sweep
-from punar.training.best import BESTS, Best
+from punar.training.best import BESTS, Best, Between
 from punar.training.checkpoint import Checkpoint
 
 # A term is a mean over the batch's rows, or a pair of a mean and how much the batch weighs among others.
@@ -73,6 +73,9 @@ class Loop:
         that the other part may be answered by weights that it did not choose: see :meth:`best_of`.
     start_counts : bool, default=False
         Whether the weights that training starts from are a candidate for the best.
+    shares : sequence of float, default=()
+        Points on the straight way from the weights at the start (0) to the last ones (1). When training ends each is a
+        candidate for the best; without validation rows the first of them is what is kept.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Loop:
         eval_rows: int | None = None,
         halves: tuple[Tensor, Tensor] | None = None,
         start_counts: bool = False,
+        shares: Sequence[float] = (),
     ) -> None:
         self.module = module
         self._losses = losses
@@ -138,6 +142,9 @@ class Loop:
         # The best on all validation rows and, where these are in two parts, on each.
         self._bests = [Best() for _ in range(1 if halves is None else 3)]
         self._stale = 0
+        # The start is the module as it comes: a resumed run is given the same one before it is restored.
+        self._between = Between.of(shares, self._trained_state())
+        self.kept_share: float | None = None  # where it is a point between
         self._seconds = 0.0
         self._clock = time.perf_counter()
         self._validation = 0.0  # seconds of the last one, which a deadline leaves room for
@@ -167,6 +174,7 @@ class Loop:
                     self._run_epoch()
         finally:
             self._progress.close()
+        self._look_between()
         self._bests[0].put_back(self.module)
         self.module.eval()
         if not all(bool(torch.isfinite(p).all()) for p in self._parameters):
@@ -181,6 +189,23 @@ class Loop:
             yield
         finally:
             self._bests[0].put_back(self.module)
+
+    def _look_between(self) -> None:
+        """Try the points between the start and the last weights, once, or take the first where nothing can choose."""
+        if not self._between.shares or self._between.done:
+            return
+        self._between.done = True
+        if not len(self._valid_index[0]):
+            self.kept_share = self._between.shares[0]
+            self._between.go(self.module, self.kept_share)
+            return
+        last = {k: v.clone() for k, v in self._trained_state().items()}
+        for share in self._between.shares:
+            if deadline.is_set() and deadline.seconds_left() <= self._validation:
+                break
+            self._between.go(self.module, share, last)
+            if self._keep_best(self._validate()[1]):
+                self.kept_share = share
 
     def _run_epoch(self) -> None:
         order = self._order()
@@ -286,9 +311,12 @@ class Loop:
 
     def _keep_best(self, losses: list[float]) -> bool:
         """Keep the weights where they are better than before; return whether they are so on all validation rows."""
-        state = {k: v for k, v in self.module.state_dict().items() if k not in self._frozen}
+        state = self._trained_state()
         better = [best.keep(state, loss) for best, loss in zip(self._bests, losses, strict=True)]
         return better[0]
+
+    def _trained_state(self) -> dict[str, Tensor]:
+        return {k: v for k, v in self.module.state_dict().items() if k not in self._frozen}
 
     def _order(self) -> Tensor:
         generator = torch.Generator().manual_seed(mix(self._seed, _ORDER, self.epoch))
@@ -332,6 +360,7 @@ class Loop:
             "history": self.history,
             "best_loss": [best.loss if math.isfinite(best.loss) else None for best in self._bests],
             "stale": self._stale,
+            "between": self._between.done,
             "seconds": self._seconds + time.perf_counter() - self._clock,
         }
         return facts, tensors
@@ -363,6 +392,7 @@ class Loop:
         self.epoch, self.step = facts["epoch"], facts["step"]
         self.history = facts["history"]
         self._stale = facts["stale"]
+        self._between.done = bool(facts.get("between", False))
         self._seconds = facts["seconds"]
         self._progress.note(texts.RESUMED.format(folder=self._folder, epoch=self.epoch + 1, step=self.step))
 

@@ -104,6 +104,8 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     if report is None:
         judged, before = _judged(job, run, done, repeated, start, train, valid, parts)
         report = reports.of_training(job.task, judged, job.targets, job.items, before=before)
+        if done.loop.kept_share is not None:
+            report["interpolation"] = done.loop.kept_share
         jobs.say_out_of_time(report, done.loop)
         jobs.keep_report(store, done.loop, report)
     if job.estimator.lora is not None:
@@ -200,6 +202,7 @@ class _Run:
             eval_rows=SAMPLES_PER_PASS,
             halves=None if parts is None else (job.samples.index(parts[0]), job.samples.index(parts[1])),
             start_counts=head is not None,
+            shares=job.shares,
         )
 
         def before(items: Tensor) -> list[Any]:
@@ -215,7 +218,8 @@ def _remembers(job: Job, boundary: int) -> bool:
 
     Random augmentation changes the pixels every time: what lies below the boundary cannot be remembered then.
     """
-    return boundary > 0 and not job.task.random_input and (job.estimator.augment is None or job.estimator.views > 0)
+    preset, views = job.augmentation
+    return boundary > 0 and not job.task.random_input and (preset is None or views > 0)
 
 
 def _remembered(job: Job, boundary: int) -> tuple[Rows | None, Column | None]:
@@ -235,14 +239,14 @@ def _remembered(job: Job, boundary: int) -> tuple[Rows | None, Column | None]:
 
 def _variants(job: Job, boundary: int, frozen: Rows | None) -> list[Rows]:
     """Return the frozen part's output for augmented variants, where these are remembered."""
-    preset = job.estimator.augment
+    preset, views = job.augmentation
     if frozen is None or preset is None:
         return []
 
     def change(number: int) -> Callable[[Preparation], Preparation]:
         return lambda preparation: Variant(preparation, preset, number)
 
-    return [job.remembered(boundary, change(number)) for number in range(int(job.estimator.views))]
+    return [job.remembered(boundary, change(number)) for number in range(views)]
 
 
 def _rows(job: Job, frozen: Rows | None, variants: Sequence[Rows], training: Tensor) -> TransferRows:
@@ -256,7 +260,7 @@ def _rows(job: Job, frozen: Rows | None, variants: Sequence[Rows], training: Ten
         frozen=None if frozen is None else from_rows(frozen),
         variants=[from_rows(rows) for rows in variants],
         training=training,
-        raw=job.estimator.augment is not None and frozen is None,
+        raw=job.augmentation[0] is not None and frozen is None,
         prepared=[sample.tensor for sample in job.samples.known or ()],
     )
 
@@ -286,7 +290,7 @@ def _take_head(module: Transfer, head: LinearHead) -> None:
 
 def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
     mixed = job.device.type == "cuda" and torch.cuda.is_bf16_supported()
-    preset = job.estimator.augment
+    preset = job.augmentation[0]
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         if mini.pixels is not None and module.training:

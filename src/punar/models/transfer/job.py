@@ -17,6 +17,7 @@ from punar.errors import DataError, ParameterError
 from punar.features import cache as caches
 from punar.features import frozen
 from punar.features.engine import Rows
+from punar.models import evidence
 from punar.models.samples import Placed, Samples
 from punar.models.transfer.freezing import trainable_stages
 from punar.models.weights import item_weights
@@ -25,6 +26,11 @@ from punar.tasks import LinearHead, Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
+
+# The recipe of fine-tuning, found over several sets of pictures, sentences and sounds: benchmarks/strategies.md
+_HELD_OUT = 0.15
+_CHANGES, _VARIANTS, _FEW = "light_no_mirror", 4, 1000  # a mirrored digit is another one
+_SHARES, _HALF_WAY = (0.25, 0.5, 0.75), 0.5
 
 
 class Job:
@@ -74,7 +80,7 @@ class Job:
                 f"{owner}: this backbone reads {domain}, the task {type(self.task).__name__} is for "
                 f"{', '.join(self.task.domains)}. Take another backbone or task."
             )
-        if self.estimator.augment is not None and domain != "vision":
+        if self.estimator.augment not in (None, "auto") and domain != "vision":
             raise ParameterError(f"{self.where}: augment is for pictures; this backbone reads {domain}.")
 
     @property
@@ -91,6 +97,44 @@ class Job:
         if strategy == "feature_extraction":
             return frozenset()
         return trainable_stages(stages, self.estimator.unfreeze, type(self.estimator).__name__)
+
+    @property
+    def augmentation(self) -> tuple[str | None, int]:
+        """The random changes of training pictures, and how many variants of each are remembered; 0: new ones each time.
+
+        "auto" changes what is classified: a number to be predicted may depend on place or size. Where the frozen part
+        is computed once it also counts what variants cost.
+        """
+        preset, views = self.estimator.augment, int(self.estimator.views)
+        if preset != "auto":
+            return preset, views
+        fits = self.preparation.domain == "vision" and self.task.estimator_type == "classifier"
+        if self.estimator.strategy != "fine_tuning" or not fits or self.task.random_input:
+            return None, views
+        if views or not min(self.stages, default=0):
+            return _CHANGES, views
+        return (_CHANGES, _VARIANTS) if len(self.items) <= _FEW else (None, 0)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Points between the start and the end of training that are candidates for what is kept."""
+        given = self.estimator.interpolation
+        if self.estimator.strategy != "fine_tuning" or given == 1:
+            return ()
+        if given != "auto":
+            return (float(given),)
+        if self._fraction():
+            return _SHARES
+        # Whoever labels each word learns from so many that what it began with is soon left behind.
+        return (_HALF_WAY,) if self.task.view == "vector" else ()
+
+    def _fraction(self) -> float:
+        """Return the share that is held out: nothing of few items, whose loss would cost more than the choice gains."""
+        given = self.estimator.validation_fraction
+        if given != "auto":
+            return float(given)
+        few = self.estimator.strategy == "fine_tuning" and len(self.items) < evidence.MANY
+        return 0.0 if few else _HELD_OUT
 
     def read_as(self) -> tuple[Preparation, Sequence[Any]]:
         """Return how samples are prepared, and an item for each of them."""
@@ -139,7 +183,7 @@ class Job:
     def split(self, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return training and validation items, of all or of those ``among`` which to split."""
         some = torch.arange(len(self.items)) if among is None else among
-        fraction, strata = float(self.estimator.validation_fraction), self.task.strata(self.targets.take(some))
+        fraction, strata = self._fraction(), self.task.strata(self.targets.take(some))
         weight = None if self.weight is None else self.weight[some]
         train, valid = split(len(some), fraction, self.seed, strata=strata, weight=weight)
         return some[train], some[valid]
