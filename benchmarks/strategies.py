@@ -116,11 +116,17 @@ def fit(name: str, strategy: str, seed: int) -> dict[str, Any]:
         backbone(make), strategy=strategy, random_state=seed, device="cpu", evidence="cheap"
     ).fit(X, y, time_limit=SCRATCH_SECONDS if strategy == "scratch" else None)
     seconds = time.perf_counter() - started
-    hits = (np.asarray(model.predict(test)) == truth).astype(int).tolist()
+    largest = np.unique(truth, return_counts=True)[1].max()
     return {
-        "set": name, "strategy": strategy, "seed": seed, "seconds": seconds, "hits": hits, "epochs": len(model.history_),
-        "kept": model.fit_report_.get("interpolation"), "chance": float(np.unique(truth, return_counts=True)[1].max() / len(truth)),
-    }  # fmt: skip
+        "set": name,
+        "strategy": strategy,
+        "seed": seed,
+        "seconds": seconds,
+        "hits": (np.asarray(model.predict(test)) == truth).astype(int).tolist(),
+        "epochs": len(model.history_),
+        "kept": model.fit_report_.get("interpolation"),
+        "chance": float(largest / len(truth)),
+    }
 
 
 def interval(differences: np.ndarray) -> tuple[float, float, float]:
@@ -166,8 +172,8 @@ def table(found: list[dict[str, Any]]) -> str:
     lines += [
         "",
         f"Average gain over the sets {np.mean(gains):+.4f}, worst seed of all {min(worst):+.3f}. Accuracy on the test "
-        f"rows, mean of seeds {', '.join(map(str, SEEDS))}; interval by resampling seeds and test rows together. Chance: "
-        "the largest class of the test rows. Kept: the share of the way from the start to the trained weights. Seconds "
+        f"rows, mean of seeds {', '.join(map(str, SEEDS))}; interval by resampling seeds and test rows together. "
+        "Chance: the largest class of the test rows. Kept: the share of the way from start to trained weights. Seconds "
         "of a fit, features included where they were not remembered from the fit before. Training from scratch is "
         f"stopped after {SCRATCH_SECONDS} s.",
         "",

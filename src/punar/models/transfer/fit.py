@@ -293,7 +293,7 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
     preset = job.augmentation[0]
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
-        if mini.pixels is not None and module.training:
+        if mini.pixels is not None and preset is not None and module.training:
             number = int(torch.randint(2**62, (1,), generator=generator, device=generator.device))
             mini = replace(mini, pixels=augment(mini.pixels, preset, torch.Generator().manual_seed(number)))
 
