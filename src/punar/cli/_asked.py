@@ -12,7 +12,10 @@ import typer
 
 from punar.cli._panels import Given
 from punar.cli._parts import Parts
+from punar.core import deadline
 from punar.texts import cli as texts
+
+_OF_FIT = ("checkpoint", "time_limit", "quiet")  # what no estimator has as a parameter
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,18 @@ class Asked:
 
     def settings(self, *others: Given) -> Given:
         """Return an estimator's settings: those of training and of ``others`` that were given."""
-        training = {name: value for name, value in self.training.items() if name not in ("checkpoint", "quiet")}
+        training = {name: value for name, value in self.training.items() if name not in _OF_FIT}
         every = training | {name: value for other in others for name, value in other.items()}
         given = {name: value for name, value in every.items() if value is not None}
         return given | {"verbose": 0 if self.training["quiet"] else 1}
+
+    def of_fit(self) -> Given:
+        """Return what ``fit`` itself takes: where progress is saved, and the time that it has."""
+        limit = self.training["time_limit"]
+        return {
+            "checkpoint": self.training["checkpoint"],
+            "time_limit": None if limit is None else deadline.seconds_in(limit, "--time-limit"),
+        }
 
     def columns(self) -> list[str]:
         """Return the options that name the columns of items again."""

@@ -45,7 +45,7 @@ def _fit_rows(model: Any, asked: Asked) -> list[str]:
     names = ("target", "drop", "key", "header", "size", "kind", "skip_bad")
     found = read_data(asked.data, parts=asked.parts.classes, **{name: asked.reading[name] for name in names})
     model.set_params(kind=found.kind)
-    model.fit(found.as_input(), checkpoint=asked.training["checkpoint"])
+    model.fit(found.as_input(), **asked.of_fit())
     key = asked.reading["key"]
     return ["--key", key] if key else []
 
@@ -59,7 +59,7 @@ def _fit_series(model: Any, asked: Asked) -> list[str]:
     found, series = _series_autoencoders.read(asked.data, reading, parts=asked.parts)
     if len(series) == 1:
         raise DataError(words.ONE_SERIES.format(name=found.name))
-    model.fit(series, checkpoint=asked.training["checkpoint"])
+    model.fit(series, **asked.of_fit())
     if found.channels:
         model.feature_names_in_ = np.asarray(found.channels, dtype=object)
     columns = {"--id": found.id_column, "--time": found.time_column, "--key": reading["key"]}

@@ -37,11 +37,10 @@ def fit_sequence(asked: Asked) -> None:
         time_column=found.time_column,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )
-    checkpoint = asked.training["checkpoint"]
     if forecasts:
-        model.fit(found.items, checkpoint=checkpoint)
+        model.fit(found.items, **asked.of_fit())
         command = ["predict", str(asked.out), "--out", "forecast.csv"]
     else:
-        model.fit(found.items, found.y, checkpoint=checkpoint)
+        model.fit(found.items, found.y, **asked.of_fit())
         command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]
     asked.finish(model, [], command)

@@ -40,6 +40,6 @@ def fit_transfer(asked: Asked) -> None:
         on_error="skip" if reading["skip_bad"] and not scratch else "raise",
         **asked.settings(own, {"unfreeze": stages(transfer["unfreeze"])}),
     )
-    model.fit(found.items, found.labels(), checkpoint=asked.training["checkpoint"])
+    model.fit(found.items, found.labels(), **asked.of_fit())
     out = _items.file_for(found)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])

@@ -62,6 +62,7 @@ TRAINING = Panel(
     learning_rate=Option("--learning-rate", texts.LEARNING_RATE, "X", float),
     patience=Option("--patience", texts.PATIENCE, "N", int),
     checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER", Path),
+    time_limit=Option("--time-limit", texts.TIME_LIMIT, "TIME"),
     strict=Option("--strict", texts.STRICT, kind=bool, default=False),
     random_state=Option("--seed", texts.SEED, "N", int, 0),
     device=Option("--device", texts.DEVICE, "DEVICE", str, "auto"),

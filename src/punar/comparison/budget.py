@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from numbers import Real
 
 from punar.core import deadline
 from punar.core.progress import in_words
-from punar.errors import ParameterError, ParameterTypeError, shown
 from punar.texts import compare as texts
 
 NONE = "none"  # asks for no limit
 USUAL = 600.0  # seconds, where nothing is said
-_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 # A trial is short and the machine is shared: what is planned keeps some distance from the budget.
 _SAFETY = 0.8
 _USED = 0.9  # of the time that is left, where a whole fold has shown what it takes
@@ -62,15 +58,9 @@ def parse_budget(budget: object) -> float | None:
     >>> parse_budget("2min"), parse_budget(90), parse_budget(None)
     (120.0, 90.0, None)
     """
-    rule = "compare: budget must be a number of seconds or text such as '60s', '2min' or '1h'"
     if budget is None or (isinstance(budget, str) and budget.strip().lower() == NONE):
         return None
-    if isinstance(budget, bool) or not isinstance(budget, (str, Real)):
-        raise ParameterTypeError(f"{rule}, got {shown(budget)}.")
-    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(budget).lower())
-    if match is None or match[2] not in _UNITS or float(match[1]) <= 0:
-        raise ParameterError(f"{rule}, and above 0, got {shown(budget)}.")
-    return float(match[1]) * _UNITS[match[2]]
+    return deadline.seconds_in(budget, "compare: budget")
 
 
 @dataclass(frozen=True)

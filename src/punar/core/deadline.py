@@ -11,10 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from numbers import Real
 
+from punar.errors import ParameterError, ParameterTypeError, shown
+
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _END: ContextVar[float] = ContextVar("punar_deadline", default=math.inf)
 
 
@@ -43,3 +48,31 @@ def seconds_left() -> float:
 def is_set() -> bool:
     """Return whether there is a limit."""
     return math.isfinite(_END.get())
+
+
+def seconds_in(duration: object, name: str) -> float:
+    """Return the seconds of ``60``, ``"60s"``, ``"2min"`` or ``"1h"``.
+
+    Parameters
+    ----------
+    duration : float or str
+    name : str
+        Of what is said in this way, for messages.
+
+    Raises
+    ------
+    ParameterError
+        The text is not a number with one of these units, or not above 0.
+
+    Examples
+    --------
+    >>> seconds_in("2min", "budget"), seconds_in(90, "budget")
+    (120.0, 90.0)
+    """
+    rule = f"{name} must be a number of seconds or text such as '60s', '2min' or '1h'"
+    if isinstance(duration, bool) or not isinstance(duration, (str, Real)):
+        raise ParameterTypeError(f"{rule}, got {shown(duration)}.")
+    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(duration).lower())
+    if match is None or match[2] not in _UNITS or float(match[1]) <= 0:
+        raise ParameterError(f"{rule}, and above 0, got {shown(duration)}.")
+    return float(match[1]) * _UNITS[match[2]]

@@ -67,6 +67,9 @@ BATCH_SIZE = "Rows per step. Without it, a number that suits the size of DATA."
 LEARNING_RATE = "Peak of the learning rate."
 PATIENCE = "Stop after so many epochs without a better held-out loss."
 CHECKPOINT = "A folder to save progress in. The same command given again goes on from there."
+TIME_LIMIT = (
+    "Stop training after this long (60s, 5min) and keep the best weights so far; longer with --checkpoint goes on."
+)
 STRICT = "Fail where the model does not beat its baseline."
 SEED = "Fixes everything random."
 DEVICE = "auto, cpu, cuda, cuda:N or mps."
