@@ -279,18 +279,66 @@ def test_a_pair_of_quantiles_is_what_an_interval_corrects(fitted):
     low, high = np.moveaxis(f.predict_interval(coverage=0.8), -1, 0)
     above, below = np.moveaxis(f.predict_quantiles(), -1, 0)
     np.testing.assert_allclose(high - above, below - low, rtol=1e-6)
-    middle = (np.moveaxis(f.predict_interval(coverage=0.7), -1, 0)).mean(0)
-    np.testing.assert_allclose(middle, f.predict(), rtol=1e-9)
 
 
-def test_too_few_held_out_windows_for_a_coverage():
-    f = model().fit(wave(60))
-    with pytest.raises(errors.DataError, match=r"coverage=0.99 needs at least 99 held-out windows .* there are 7"):
-        f.predict_interval(coverage=0.99)
+def test_an_interval_needs_something_held_out():
     with pytest.raises(errors.DataError, match="there are 0"):
         model(validation_fraction=0).fit(wave(60)).predict_interval()
     with pytest.raises(errors.ParameterError, match=r"coverage must be a number in \(0, 1\)"):
-        f.predict_interval(coverage=1)
+        model(epochs=1).fit(wave(60)).predict_interval(coverage=1)
+
+
+def test_calibration_windows_did_not_stop_the_training(monkeypatch):
+    """With few held-out windows another fit, without them, answers for them; with many each half for the other."""
+    from punar.models.forecaster import report
+
+    asked = []
+    plain = report.answered
+
+    def answered(forecaster, windows, index):
+        asked.append((forecaster.module, index.tolist()))
+        return plain(forecaster, windows, index)
+
+    monkeypatch.setattr(report, "answered", answered)
+    f = model(epochs=5).fit(wave(60))
+    own = f.fitted_.forecaster
+    assert sum(own.held_out) == len(own.calibration) == 7
+    assert any(module is not own.module and len(index) == 7 for module, index in asked)
+    cheap = model(epochs=5, evidence="cheap").fit(wave(60)).fitted_.forecaster
+    assert not np.array_equal(cheap.calibration, own.calibration)
+    many = model(epochs=2).fit(wave(400)).fitted_.forecaster
+    assert len(many.calibration) == sum(many.held_out) - (H - 1), "none that the halves share is counted"
+
+
+def test_intervals_follow_what_came_since():
+    generator = np.random.default_rng(1)
+    x = np.r_[generator.normal(size=300), 4 * generator.normal(size=200)]
+    f = model(validation_fraction=0.3, horizon=2).fit(x[:300])
+    told = f.backtest(x, origins=list(range(300, 499)), coverage=0.8)
+    rows = told.table[told.table["step"] == 1]
+    inside = ((rows["actual"] >= rows["low"]) & (rows["actual"] <= rows["high"])).to_numpy()
+    assert inside[:5].mean() < 0.8
+    assert 0.7 <= inside[100:].mean() <= 0.9, "nominal 0.8"
+    last = f.predict_interval(x[:498], coverage=0.8)
+    np.testing.assert_allclose(told.table[["low", "high"]].to_numpy()[-H // 2 :], last, rtol=1e-6)
+    width = np.diff(f.predict_interval(x[:300], coverage=0.8), axis=1)
+    np.testing.assert_array_equal(f.predict_interval(x[:300], coverage=0.8), f.predict_interval(coverage=0.8))
+    assert (np.diff(last, axis=1) > 2 * width).all()
+    changed = x.copy()
+    changed[400:] = 99.0
+    early = f.backtest(changed, origins=[350, 398], coverage=0.8).table
+    same = f.backtest(x, origins=[350, 398], coverage=0.8).table
+    np.testing.assert_array_equal(early["low"], same["low"], "an origin knows nothing of what follows")
+
+
+def test_a_series_is_known_again_by_its_end(panel):
+    from punar.models.forecaster.interval import known_steps
+
+    f, table = panel
+    read = f.preparation_.read(table, "here")
+    assert known_steps(read, f.fitted_.forecaster.tail) == [len(x) for x in read.items]
+    longer = read.until([len(x) - 1 for x in read.items])
+    assert known_steps(longer, f.fitted_.forecaster.tail) == [None] * 3
 
 
 def test_intervals_of_noise_cover_what_they_say():
@@ -376,6 +424,7 @@ def test_a_refitted_backtest_knows_nothing_of_what_follows(fitted):
         ({"origins": 500}, errors.ParameterError, "has 90: at most 79 origins"),
         ({"stride": 0}, errors.ParameterError, "stride must be"),
         ({"refit": 1}, errors.ParameterError, "refit must be"),
+        ({"coverage": 1.5}, errors.ParameterError, "coverage must be"),
         ({"X": wave(11)}, errors.DataError, "the series has length 11"),
     ],
 )

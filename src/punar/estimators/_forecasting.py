@@ -77,11 +77,16 @@ class ForecastMethods:
     def predict_interval(self, X: Any = None, coverage: float = 0.9) -> np.ndarray:
         """Return intervals, as :meth:`predict` with an axis (low, high) at the end.
 
-        Split-conformal: forecasts plus and minus an error that ``coverage`` of the held-out windows did not exceed, by
-        step and channel, as a share of what each series moves. Where ``quantiles`` has the pair that encloses
-        ``coverage`` (0.05 and 0.95 for 0.9), these are corrected instead (conformalised quantile regression). The
-        held-out windows also decided when training stopped, they overlap, and the future may differ from them: check
-        with :meth:`backtest` where it matters.
+        Conformal: the ends lie where errors on held-out windows lay, above and below apart, with the errors of all
+        steps ranked together in the unit of their step and as a share of what each series moves. These windows did not
+        decide when training stopped: with 20 or more of them each half is forecast by the weights that were best on the
+        other, with fewer the fit is repeated without them (``evidence="cheap"`` repeats nothing, and takes them as they
+        are). Few windows make wider intervals. Where ``quantiles`` has the pair that encloses ``coverage`` (0.05 and
+        0.95 for 0.9), these are corrected instead (conformalised quantile regression).
+
+        Where X goes on from the end of a series that was fitted on, the ends follow the errors of what came since
+        (conformal PID's quantile tracker): wider after values outside, narrower without. The future may still differ
+        from all that was seen; :meth:`backtest` with ``coverage`` tells how it went.
 
         Parameters
         ----------
@@ -93,12 +98,13 @@ class ForecastMethods:
         Raises
         ------
         punar.errors.DataError
-            Too few windows were held out for this coverage: 9 are needed for 0.9, 19 for 0.95.
+            No window was held out. Of models of version 0.1 too few for this coverage: 9 are needed for 0.9.
 
         References
         ----------
         Vovk, Gammerman and Shafer (2005). Algorithmic learning in a random world. Springer.
         Romano, Patterson and Candès (2019). Conformalized quantile regression. NeurIPS.
+        Angelopoulos, Candès and Tibshirani (2023). Conformal PID control for time series prediction. NeurIPS.
         """
         fitted = self._known()
         return carrier(self).predict_interval(self, fitted, X, coverage)
@@ -124,7 +130,15 @@ class ForecastMethods:
         return carrier(self).predict_table(self, fitted, X, coverage)
 
     @available_if(_can("backtest"))
-    def backtest(self, X: Any = None, *, origins: Any = None, stride: int = 1, refit: bool = False) -> Backtest:
+    def backtest(
+        self,
+        X: Any = None,
+        *,
+        origins: Any = None,
+        stride: int = 1,
+        refit: bool = False,
+        coverage: float | None = None,
+    ) -> Backtest:
         """Forecast from several points in the past, beside what came and beside the baselines.
 
         Without ``refit`` the fitted model answers, as it is: its forecasts at an origin are those of
@@ -142,6 +156,10 @@ class ForecastMethods:
             Steps between origins that are counted.
         refit : bool, default=False
             Fit a new model at every origin, on what is known there, with the same seed, context and season.
+        coverage : float in (0, 1), optional
+            Adds the columns ``low`` and ``high`` of :meth:`predict_interval`, as it would have given them at each
+            origin, and ``covered``, the share of values inside. Without X the held-out windows are those that
+            intervals are calibrated on: pass later values for a fair count.
 
         Returns
         -------
@@ -155,4 +173,4 @@ class ForecastMethods:
             Series shorter than context and horizon, or fewer origins than asked for.
         """
         fitted = self._known()
-        return carrier(self).backtest(self, fitted, X, origins, stride, refit)
+        return carrier(self).backtest(self, fitted, X, origins, stride, refit, coverage)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from punar.core import conformal
-from punar.core.params import check_params, number
+from punar.core.params import check_params
 from punar.core.runtime import as_usual, pick_device
 from punar.data.panel import Panel
 from punar.data.windows import Windows
 from punar.errors import ParameterError
 from punar.models.forecaster import report as reports
+from punar.models.forecaster.interval import COVERAGE, ends, moves
 from punar.models.forecaster.model import Forecaster
 from punar.models.recurrent.passes import states_of
 from punar.models.recurrent.rows import SequenceRows
@@ -42,7 +41,7 @@ def predict_quantiles(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndar
 
 
 def predict_interval(estimator: Any, forecaster: Forecaster, X: Any, coverage: float) -> np.ndarray:
-    """Return intervals that are calibrated on held-out windows, low and high as a last axis."""
+    """Return intervals calibrated on held-out windows that follow what came since, low and high as a last axis."""
     panel, low, high = _interval(estimator, forecaster, X, coverage, "predict_interval")[:3]
     return panel.shaped(np.stack([low, high], axis=-1))
 
@@ -118,27 +117,10 @@ def _interval(
 ) -> tuple[Panel, np.ndarray, np.ndarray, np.ndarray]:
     """Return the series, lower and upper ends (n, horizon, channels), and the forecasts they belong to."""
     where = f"{type(estimator).__name__}.{method}"
-    rule = {"coverage": number(0, 1, open_low=True, open_high=True)}
-    check_params(SimpleNamespace(coverage=coverage), rule, where)
+    check_params(SimpleNamespace(coverage=coverage), {"coverage": COVERAGE}, where)
     panel, windows, values = _forecasts(estimator, forecaster, X, method)
     scale = windows.scale(torch.arange(len(windows))).numpy()
-    off = forecaster.calibration.astype(np.float64)
-    pair = _pair(forecaster.task.levels, coverage)
-    if pair is None:
-        r = conformal.radius(np.abs(off[..., forecaster.median]), coverage, where) * scale
-        middle = values[..., forecaster.median]
-        return panel, middle - r, middle + r, values
-    low, high = pair
-    r = conformal.radius(conformal.beyond(0.0, -off[..., low], -off[..., high]), coverage, where) * scale
-    lower, upper = values[..., low] - r, values[..., high] + r
-    crossed = lower > upper
-    middle = (lower + upper) / 2
-    return panel, np.where(crossed, middle, lower), np.where(crossed, middle, upper), values
-
-
-def _pair(levels: list[float], coverage: float) -> tuple[int, int] | None:
-    """Return the two quantiles between which ``coverage`` lies, where the model has them."""
-    wanted = ((1 - coverage) / 2, (1 + coverage) / 2)
-    found = [next((i for i, q in enumerate(levels) if math.isclose(q, w, abs_tol=1e-9)), None) for w in wanted]
-    low, high = found
-    return None if low is None or high is None else (low, high)
+    with as_usual():
+        last = [np.array([len(x) - 1]) for x in panel.items]
+        moved = None if X is None else moves(forecaster, panel, last, coverage, pick_device(estimator.device), where)
+    return panel, *ends(forecaster, values, scale, coverage, where, moved), values

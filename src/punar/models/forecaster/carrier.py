@@ -39,9 +39,11 @@ class Forecasts:
         """Return forecasts as a table with a row for each series, step and channel."""
         return answer.predict_table(estimator, fitted.forecaster, X, coverage)
 
-    def backtest(self, estimator: Any, fitted: Fitted, X: Any, origins: Any, stride: int, refit: bool) -> Backtest:
+    def backtest(
+        self, estimator: Any, fitted: Fitted, X: Any, origins: Any, stride: int, refit: bool, coverage: float | None
+    ) -> Backtest:
         """Forecast from rolling origins."""
-        return backtest.backtest(estimator, fitted.forecaster, X, origins, stride, refit)
+        return backtest.backtest(estimator, fitted.forecaster, X, origins, stride, refit, coverage)
 
     def score(self, estimator: Any, fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> float:
         """Return 1 − MASE / MASE of the last value, on the last horizon of each series."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ _INNER = 0.2  # of the training windows choose the linear part's penalty
 # Windows that the penalty is fitted and checked on, others that train, those held out, and those of no use.
 _FITS, _CHECKS, _TRAINS, _HELD_OUT, _UNUSED = range(5)
 _EARLY = 0.4  # of the training windows, which a second fit answers for
+_CALIBRATION = "calibration"  # the errors' name in a checkpoint
 _SAMPLE = 4096  # windows from which the usual size of targets is learned
 
 
@@ -120,17 +122,20 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     def trained(
         linear: LinearAutoregression,
         train: Tensor,
+        valid: Tensor = valid,
+        *,
         halves: tuple[Tensor, Tensor] | None = None,
         store: Checkpoint | None = None,
+        epochs: int = chosen.epochs,
     ) -> Loop:
         rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
         module = design.build(cell, seed).to(device)
         # The untrained network adds nothing: training begins at the forecast that it is to improve.
         for parameter in module.head.parameters():
             nn.init.zeros_(parameter)
-        index = (train, valid)
+        index, given = (train, valid), SimpleNamespace(**(vars(chosen) | {"epochs": epochs}))
         return train_module(
-            chosen, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
+            given, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
         )
 
     linear = linear_of(train)
@@ -142,7 +147,7 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    loop = trained(linear, train, parts, store)
+    loop = trained(linear, train, halves=parts, store=store)
     forecaster = Forecaster(
         module=_module_of(loop),
         histories=histories,
@@ -154,21 +159,36 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         calibration=np.zeros((0, horizon, panel.channels, len(task.levels)), np.float32),
         held_out=[held for _, held in split],
         panel=panel,
+        calibrated="pooled",
     )
     name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
     judged = [*_forecast_report.held_out(forecaster, windows, train, valid, loop, parts)]
-    forecaster.calibration = _forecast_report.calibration(windows, judged) if len(valid) else forecaster.calibration
+    if len(valid):
+        forecaster.calibration = _forecast_report.calibration(judged)
     report = _fitting.kept_report(store)
     if report is None:
-        early, later = _early(windows, role, horizon) if _repeats(estimator, valid, loop) else (valid[:0], valid)
-        if len(early) >= FEWEST:
+        repeats = _repeats(estimator, valid, loop)
+        early, later = _early(windows, role, horizon) if repeats else (valid[:0], valid)
+        if repeats and (parts is None or len(early) >= FEWEST):
             say_repeated(estimator)
+        if repeats and parts is None:
+            # All of so few windows chose the epoch: a fit whose training they do not stop answers for them.
+            before, stops = _before(windows, role, horizon, float(estimator.validation_fraction))
+            long = _best_epoch(trained(linear_of(before), before, stops)) if len(stops) else chosen.epochs
+            unstopped = replace(forecaster, module=_module_of(trained(linear, train, valid[:0], epochs=long)))
+            own = _forecast_report.answered(unstopped, windows, valid)
+            forecaster.calibration = _forecast_report.calibration([own])
+        if len(early) >= FEWEST:
             again = linear_of(later)
             other = replace(forecaster, module=_module_of(trained(again, later)), linear=again)
             judged.append(_forecast_report.answered(other, windows, early))
         report = _forecast_report.of_fit(forecaster, windows, judged, panel, split, name, held_out=len(valid) > 0)
         _fitting.say_out_of_time(report, loop)
+        if store is not None:
+            store.tensors[_CALIBRATION] = torch.from_numpy(forecaster.calibration)
         _fitting.keep_report(store, loop, report)
+    elif (kept := store.load() if store is not None else None) is not None:
+        forecaster.calibration = kept[1][_CALIBRATION].numpy()
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
@@ -181,6 +201,22 @@ def _module_of(loop: Loop) -> SequenceModule:
 def _repeats(estimator: Any, valid: Tensor, loop: Loop) -> bool:
     """Return whether a second fit answers for the first windows: where those held out are few."""
     return estimator.evidence == "auto" and 0 < len(valid) < MANY and affordable(loop)
+
+
+def _before(windows: Windows, role: Tensor, horizon: int, fraction: float) -> tuple[Tensor, Tensor]:
+    """Return the windows that would train and hold out if each series ended before those that are held out now."""
+    train, stop = [], []
+    for i in windows.series.unique().tolist():
+        own = ((windows.series == i) & (role < _HELD_OUT)).nonzero()[:, 0]
+        trained, held_out = split_in_time(len(own), horizon, fraction)
+        train.append(own[:trained])
+        stop.append(own[len(own) - held_out :])
+    return torch.cat(train), torch.cat(stop)
+
+
+def _best_epoch(loop: Loop) -> int:
+    """Return the epoch, counted from 1, after which the held-out loss was least."""
+    return 1 + int(np.argmin([entry["valid_loss"] for entry in loop.history]))
 
 
 def _early(windows: Windows, role: Tensor, horizon: int) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 
 RELATIVE_TO = ("linear", "naive")
+CALIBRATED = ("split", "pooled")
 
 
 @dataclass
@@ -78,7 +79,9 @@ class Forecaster:
         Also where ``relative_to`` is "naive": the report and back-tests compare with it.
     tail : Tail
     calibration : ndarray of shape (windows, horizon, channels, levels), float32
-        What followed the held-out windows minus its forecast quantiles, in the scale of the series.
+        What followed held-out windows minus its forecast quantiles, in the scale of the series.
+    calibrated : {"split", "pooled"}
+        How intervals follow from that: step by step (models of version 0.1), or from the errors of all steps.
     held_out : list of int
         How many windows at the end of each series were not trained on.
     panel : Panel or None
@@ -95,6 +98,7 @@ class Forecaster:
     calibration: np.ndarray
     held_out: list[int] = field(default_factory=list)
     panel: Panel | None = None
+    calibrated: str = "split"
 
     @property
     def horizon(self) -> int:

@@ -81,7 +81,7 @@ def held_out(
     return found
 
 
-def calibration(windows: Windows, judged: Sequence[Judged]) -> np.ndarray:
+def calibration(judged: Sequence[Judged]) -> np.ndarray:
     """Return the errors of held-out quantiles from which intervals are made, float32 (n, horizon, channels, levels)."""
     errors = [part.windows.future(torch.arange(len(part.windows))).unsqueeze(3) - part.relative for part in judged]
     found: np.ndarray = torch.cat(errors).numpy().astype(np.float32)

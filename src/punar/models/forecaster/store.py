@@ -20,7 +20,7 @@ from punar.core import plugins
 from punar.data.clock import Clock
 from punar.errors import DamagedModelError, shown
 from punar.models.forecaster.fit import Fitted
-from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail
+from punar.models.forecaster.model import CALIBRATED, RELATIVE_TO, Forecaster, Tail
 from punar.models.recurrent.store import stored_module, stored_network
 from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
@@ -45,6 +45,7 @@ class _Facts(msgspec.Struct):
     relative_to: str
     linear: _Linear
     tail: _Tail
+    calibrated: str = "split"
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -74,6 +75,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "ids": None if tail.ids is None else [_plain(i) for i in tail.ids],
             "clocks": clocks,
         },
+        "calibrated": forecaster.calibrated,
         "holds": card.HOLDS_ENDS.format(steps=max(map(len, tail.items)), series=len(tail.items)),
         **stored.record_facts(fitted.history, fitted.report, fitted.seed),
     }
@@ -93,6 +95,8 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
     found = stored.convert(facts, _Facts, where)
     if found.relative_to not in RELATIVE_TO:
         raise DamagedModelError(f"{where}: relative_to must be one of {RELATIVE_TO}, found {shown(found.relative_to)}.")
+    if found.calibrated not in CALIBRATED:
+        raise DamagedModelError(f"{where}: calibrated must be one of {CALIBRATED}, found {shown(found.calibrated)}.")
     with stored.as_damage(where):
         histories = Histories.from_facts(facts["input"])
         cell, design = stored_network(facts, parts, where)
@@ -108,7 +112,17 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
             raise DamagedModelError(f"{where}: calibration must be (n, {', '.join(map(str, shape))}).")
     record = stored.read_record(facts, where)
     module = stored_module(cell, design, tensors, where, task)
-    forecaster = Forecaster(module, histories, task, found.season, found.relative_to, linear, tail, calibration.numpy())
+    forecaster = Forecaster(
+        module,
+        histories,
+        task,
+        found.season,
+        found.relative_to,
+        linear,
+        tail,
+        calibration.numpy(),
+        calibrated=found.calibrated,
+    )
     report = FitReport(record.report)
     return Fitted(cell, design, module, histories, task, record.history, report, record.seed, forecaster)
 
