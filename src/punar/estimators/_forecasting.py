@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
+from punar.core.params import Rule, either, instance, none, number
 from punar.errors import NotSupportedError, ParameterError
 from punar.estimators._tasked import task_class
 from punar.models.forecaster.carrier import Forecasts
@@ -51,19 +52,48 @@ def _can(method: str) -> Callable[[Any], bool]:
     return check
 
 
+def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
+    """Return ``future`` as an argument for what carries the task, where it was given.
+
+    Raises
+    ------
+    ParameterError
+        The task is not forecasting.
+    """
+    if future is None:
+        return {}
+    if not hasattr(carrier(estimator), "predict_interval"):
+        raise ParameterError(
+            f"{type(estimator).__name__}.predict: future is for task='forecasting', not task={estimator.task!r}."
+        )
+    return {"future": future}
+
+
+CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
+# Settings that only forecasts have, and their rules.
+ONLY_FORECASTS: dict[str, Rule] = {
+    "target": CHANNEL,
+    "known_ahead": CHANNEL,
+    "lower": either(none(), number()),
+    "upper": either(none(), number()),
+}
+
+
 class ForecastMethods:
     """What a sequence model has where its model carries forecasts."""
 
     _known: Callable[[], Any]
 
     @available_if(_can("predict_quantiles"))
-    def predict_quantiles(self, X: Any = None) -> np.ndarray:
+    def predict_quantiles(self, X: Any = None, *, future: Any = None) -> np.ndarray:
         """Return forecast quantiles, as :meth:`predict` with an axis for ``quantiles`` at the end.
 
         Parameters
         ----------
         X : array-like, optional
             Series to continue; by default those that were fitted on.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Raises
         ------
@@ -71,10 +101,10 @@ class ForecastMethods:
             The model was fitted without ``quantiles``.
         """
         fitted = self._known()
-        return carrier(self).predict_quantiles(self, fitted, X)
+        return carrier(self).predict_quantiles(self, fitted, X, future)
 
     @available_if(_can("predict_interval"))
-    def predict_interval(self, X: Any = None, coverage: float = 0.9) -> np.ndarray:
+    def predict_interval(self, X: Any = None, coverage: float = 0.9, *, future: Any = None) -> np.ndarray:
         """Return intervals, as :meth:`predict` with an axis (low, high) at the end.
 
         Conformal: the ends lie where errors on held-out windows lay, above and below apart, with the errors of all
@@ -94,6 +124,8 @@ class ForecastMethods:
             Series to continue; by default those that were fitted on.
         coverage : float in (0, 1), default=0.9
             Share of values that shall lie inside, at each step.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Raises
         ------
@@ -107,10 +139,10 @@ class ForecastMethods:
         Angelopoulos, Candès and Tibshirani (2023). Conformal PID control for time series prediction. NeurIPS.
         """
         fitted = self._known()
-        return carrier(self).predict_interval(self, fitted, X, coverage)
+        return carrier(self).predict_interval(self, fitted, X, coverage, future)
 
     @available_if(_can("predict_table"))
-    def predict_table(self, X: Any = None, *, coverage: float | None = None) -> pd.DataFrame:
+    def predict_table(self, X: Any = None, *, coverage: float | None = None, future: Any = None) -> pd.DataFrame:
         """Return forecasts as a table with a row for each series, step and channel.
 
         Parameters
@@ -119,15 +151,17 @@ class ForecastMethods:
             Series to continue; by default those that were fitted on.
         coverage : float in (0, 1), optional
             Adds the columns ``low`` and ``high`` of :meth:`predict_interval`.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Returns
         -------
         DataFrame
             The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
-            (where there are several), ``forecast``, ``low`` and ``high``.
+            (where several are forecast), ``forecast``, ``low`` and ``high``.
         """
         fitted = self._known()
-        return carrier(self).predict_table(self, fitted, X, coverage)
+        return carrier(self).predict_table(self, fitted, X, coverage, future)
 
     @available_if(_can("backtest"))
     def backtest(

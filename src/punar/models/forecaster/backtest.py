@@ -75,7 +75,8 @@ def backtest(
             if coverage is not None:
                 new = None if X is None else moves(forecaster, panel, origins_at, coverage, device, where)
                 found |= _ends(forecaster, windows, relative, coverage, where, new)
-    first = [x[: min(counts)] for x, counts in zip(panel.items, known, strict=True)]
+    series = forecaster.histories.of_targets(panel.items)
+    first = [x[: min(counts)] for x, counts in zip(series, known, strict=True)]
     scale = reports.mase_scale(first, forecaster.season)[windows.series.numpy()][:, None]
     actual = found.pop("actual")
     interval = {name: found.pop(name) for name in _ENDS if name in found}
@@ -171,6 +172,8 @@ def _refitted(
             random_state=estimator.seed_,
             id_column=None,
             time_column=None,
+            target=list(forecaster.histories.targets) or None,
+            known_ahead=list(forecaster.histories.known_ahead) or None,
             strict=False,
             verbose=0,
         )
@@ -212,7 +215,7 @@ def _table(
         stamps = [t for i, c in zip(series, counts, strict=True) for t in times[i].iloc[c : c + horizon]]
         columns[facts.time_column or "time"] = [t for t in stamps for _ in range(channels)]
     if channels > 1:
-        columns["channel"] = list(facts.names or range(channels)) * (n * horizon)
+        columns["channel"] = list(facts.target_names or range(channels)) * (n * horizon)
     columns["actual"] = actual.ravel()
     columns["forecast"] = found[reports.MODEL].ravel()
     columns |= {name: value.ravel() for name, value in found.items() if name != reports.MODEL}

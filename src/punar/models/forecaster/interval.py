@@ -40,12 +40,13 @@ def ends(
     DataError
         Nothing was held out to calibrate on; of models of version 0.1, too little for the coverage.
     """
-    middle = values[..., forecaster.median]
     if forecaster.calibrated == "split":
         return _split(forecaster, values, scale, coverage, where)
+    middle = values[..., forecaster.median]
     below, above = _sides(forecaster, values / scale[..., None], coverage, where)
     factor = np.ones((len(values), 2, values.shape[2])) if moved is None else np.exp(moved)
-    return middle - below * scale * factor[:, :1], middle + above * scale * factor[:, 1:]
+    low, high = middle - below * scale * factor[:, :1], middle + above * scale * factor[:, 1:]
+    return forecaster.clipped(low), forecaster.clipped(high)
 
 
 def moves(
@@ -76,7 +77,7 @@ def moves(
     starts = known_steps(panel, forecaster.tail)
     parts = []
     for item, start, at in zip(panel.items, starts, origins, strict=True):
-        found = np.zeros((len(at), 2, item.shape[1]))
+        found = np.zeros((len(at), 2, forecaster.histories.aims))
         if start is not None and at.max() >= start:
             path = _path(
                 forecaster, item, max(start, int(at.max()) + 1 - _MOST), int(at.max()), coverage, device, where
@@ -121,7 +122,7 @@ def _path(
     """Return the moves after each of the times ``first`` to ``last`` of a series, (times, 2, channels)."""
     facts, horizon = forecaster.histories, forecaster.horizon
     origins = np.arange(max(facts.context - 1, first - horizon), last)
-    times, channels = last - first + 1, item.shape[1]
+    times, channels = last - first + 1, facts.aims
     if not len(origins):
         return np.zeros((times, 2, channels))
     windows = facts.windows([item[: last + 1]], horizon, forecaster.season, [origins])
