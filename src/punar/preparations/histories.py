@@ -21,7 +21,7 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_SINCE_0_2 = {"targets": (), "known_ahead": (), "one": False}
+_SINCE_0_2 = {"aimed": (), "known_ahead": (), "one": False}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Histories(Preparation):
         Whether each series is divided by how far it moves inside a window.
     id_column, time_column : str or None
         Of tables.
-    targets : tuple of int, default=()
+    aimed : tuple of int, default=()
         The channels that are forecast, the others are inputs only; empty is all.
     known_ahead : tuple of int, default=()
         The channels whose later values are known when one forecasts.
@@ -56,7 +56,7 @@ class Histories(Preparation):
     scaled: bool = True
     id_column: str | None = None
     time_column: str | None = None
-    targets: tuple[_Position, ...] = ()
+    aimed: tuple[_Position, ...] = ()
     known_ahead: tuple[_Position, ...] = ()
     one: bool = False
 
@@ -70,28 +70,28 @@ class Histories(Preparation):
         made = read_facts(cls, facts, complete=True)
         if made.names and len(made.names) != made.channels:
             raise ValueError(f"names must be one for each of {made.channels} channels, found {len(made.names)}")
-        for name, found in (("targets", made.targets), ("known_ahead", made.known_ahead)):
+        for name, found in (("aimed", made.aimed), ("known_ahead", made.known_ahead)):
             if len(set(found)) < len(found) or any(c >= made.channels for c in found):
                 raise ValueError(f"{name} must be different channels of {made.channels}, found {list(found)}")
-        if set(made.targets) & set(made.known_ahead) or (made.known_ahead and not made.targets):
-            raise ValueError("targets must be named where channels are known ahead, and be others")
-        if made.one and len(made.targets) != 1:
-            raise ValueError(f"one must be false with {len(made.targets)} targets")
+        if set(made.aimed) & set(made.known_ahead) or (made.known_ahead and not made.aimed):
+            raise ValueError("aimed must be named where channels are known ahead, and be others")
+        if made.one and len(made.aimed) != 1:
+            raise ValueError(f"one must be false with {len(made.aimed)} targets")
         return made
 
     @property
     def aims(self) -> int:
         """How many channels are forecast."""
-        return len(self.targets) or self.channels
+        return len(self.aimed) or self.channels
 
     @property
     def target_names(self) -> tuple[str, ...]:
         """Names of the channels that are forecast, where there are any."""
-        return tuple(self.names[c] for c in self.targets) if self.names and self.targets else self.names
+        return tuple(self.names[c] for c in self.aimed) if self.names and self.aimed else self.names
 
     def of_targets(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the series with the channels alone that are forecast."""
-        return [x[:, list(self.targets)] if self.targets else x for x in items]
+        return [x[:, list(self.aimed)] if self.aimed else x for x in items]
 
     @property
     def width(self) -> int:
@@ -152,7 +152,7 @@ class Histories(Preparation):
         origins: Sequence[np.ndarray],
     ) -> Windows:
         """Return windows whose scale (windows, channels) is known."""
-        return Windows(items, self.context, horizon, season, scale, origins, self.targets, self.known_ahead)
+        return Windows(items, self.context, horizon, season, scale, origins, self.aimed, self.known_ahead)
 
     def steps(self, windows: Windows, index: Tensor) -> Tensor:
         """Return windows as the network reads them, float32 (n, context, ``width``)."""

@@ -41,7 +41,7 @@ def with_roles(facts: Histories, panel: Panel, target: Any, known_ahead: Any, wh
     if known and not targets:
         raise ParameterError(f"{where}: known_ahead names all {panel.channels} channels; none is left to forecast.")
     one = isinstance(target, (str, int, np.integer)) or (target is None and bool(known) and len(targets) == 1)
-    return replace(facts, targets=targets, known_ahead=known, one=one)
+    return replace(facts, aimed=targets, known_ahead=known, one=one)
 
 
 def check_bounds(facts: Histories, panel: Panel, lower: Any, upper: Any, where: str) -> None:

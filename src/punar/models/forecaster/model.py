@@ -47,7 +47,7 @@ class Tail:
     @classmethod
     def of(cls, panel: Panel, histories: Histories, steps: int) -> Tail:
         """Return the last ``steps`` of each series, and where values are missing what they are filled with."""
-        every = replace(histories, targets=(), known_ahead=(), one=False).windows(panel.items, 1, 1)
+        every = replace(histories, aimed=(), known_ahead=(), one=False).windows(panel.items, 1, 1)
         scale = every.scale(torch.arange(len(panel)))[:, 0].numpy()
         return cls([_end(x, steps) for x in panel.items], scale, panel.single, panel.flat, panel.ids, panel.clocks)
 
