@@ -170,8 +170,9 @@ def table(rows: list[list[str]], shares: np.ndarray, example: list[str], started
         "once, before the first origin; its intervals follow the values that come.",
         "",
         "Where there are few origins one odd month is in as many windows as the horizon has steps, so single shares "
-        "say little: writing paper ends with a break that nothing before it announces. One rule holds for all series; "
-        "its rate, and how few windows are made up for, were chosen with these series in view: the averages flatter it.",
+        "say little: writing paper ends with a break that nothing before it announces. One rule holds for all "
+        "series; its rate, and how few windows are made up for, were chosen with these series in view, so that the "
+        "averages flatter it.",
         "",
         f'{len(rows) * len(SEEDS)} fits of `SequenceModel("gru", task="forecasting")`, {seconds:.0f} seconds with '
         f"their back-tests, one thread. Machine: {platform.machine()}, {os.cpu_count()} cores, Python "
