@@ -113,6 +113,9 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
+        kept = store.load()
+        # Each save writes the whole file: what a finished job left there stays in it.
+        store.tensors |= {k: v for k, v in (kept[1] if kept else {}).items() if k == _CALIBRATION}
     trainer = Trainer(parts, histories, task, estimator.relative_to, cell, design, chosen, seed, device)
     loop = trainer.trained(linear, train, parts.valid, halves=parts.halves, store=store)
     forecaster = Forecaster(
@@ -140,8 +143,8 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         if store is not None:
             store.tensors[_CALIBRATION] = torch.from_numpy(forecaster.calibration)
         _fitting.keep_report(store, loop, report)
-    elif (kept := store.load() if store is not None else None) is not None:
-        forecaster.calibration = kept[1][_CALIBRATION].numpy()
+    elif store is not None:
+        forecaster.calibration = store.tensors[_CALIBRATION].numpy()
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
