@@ -162,7 +162,7 @@ def table(rows: list[list[str]], shares: np.ndarray, example: list[str], started
         *_markdown([head, ["---"] * len(head), *rows]),
         "",
         f"On the average {100 * low.mean():.1f} % lie in the 80 % intervals (lowest series {100 * low.min():.0f} %) "
-        f"and {100 * high.mean():.1f} % inside the 95 % intervals (lowest {100 * high.min():.0f} %).",
+        f"and {100 * high.mean():.1f} % in the 95 % intervals (lowest {100 * high.min():.0f} %).",
         "",
         "Width is the mean width over that of the last season's conformal interval (the last value's where there is no "
         "season, or the series is shorter than two), calibrated step by step on its own errors in the same past, which "
@@ -174,8 +174,9 @@ def table(rows: list[list[str]], shares: np.ndarray, example: list[str], started
         "series; its rate, and how few windows are made up for, were chosen with these series in view, so that the "
         "averages flatter it.",
         "",
-        f'{len(rows) * len(SEEDS)} fits of `SequenceModel("gru", task="forecasting")`, {seconds:.0f} seconds with '
-        f"their back-tests, one thread. Machine: {platform.machine()}, {os.cpu_count()} cores, Python "
+        *example,
+        f'{(len(rows) + 3) * len(SEEDS)} fits of `SequenceModel("gru", task="forecasting")`, {seconds:.0f} seconds '
+        f"with their back-tests, one thread. Machine: {platform.machine()}, {os.cpu_count()} cores, Python "
         f"{platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}.",
         "",
     ]

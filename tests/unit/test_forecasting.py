@@ -331,6 +331,20 @@ def test_intervals_follow_what_came_since():
     np.testing.assert_array_equal(early["low"], same["low"], "an origin knows nothing of what follows")
 
 
+def test_a_backtest_counts_what_lies_inside(fitted):
+    f, x = fitted
+    for given in ({}, {"X": x, "origins": [60, 70], "refit": True}):
+        told = f.backtest(coverage=0.7, **given)
+        rows = told.table
+        inside = (rows["low"] <= rows["actual"]) & (rows["actual"] <= rows["high"])
+        assert told.covered == pytest.approx(inside.mean())
+        assert set(told.errors.index) == {"model", "last_value", "linear"}
+    assert f.backtest().covered is None
+    low, high = clone(f).fit(x[:60]).predict_interval(coverage=0.7).T
+    np.testing.assert_allclose(told.table["low"][:H], low, rtol=1e-6)
+    np.testing.assert_allclose(told.table["high"][:H], high, rtol=1e-6)
+
+
 def test_a_series_is_known_again_by_its_end(panel):
     from punar.models.forecaster.interval import known_steps
 

@@ -130,7 +130,7 @@ class ForecastMethods:
         Raises
         ------
         punar.errors.DataError
-            No window was held out. Of models of version 0.1 too few for this coverage: 9 are needed for 0.9.
+            No window was held out. Of older models, too few for this coverage: 9 are needed for 0.9.
 
         References
         ----------

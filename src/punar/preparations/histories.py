@@ -21,7 +21,7 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_SINCE_0_2 = {"aimed": (), "known_ahead": (), "one": False}
+_LATER = {"aimed": (), "known_ahead": (), "one": False}  # fields that older folders do not have
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Histories(Preparation):
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """Rebuild from untrusted facts, all of them; see :class:`Preparation`."""
         if isinstance(facts, Mapping):
-            facts = _SINCE_0_2 | dict(facts)
+            facts = _LATER | dict(facts)
         made = read_facts(cls, facts, complete=True)
         if made.names and len(made.names) != made.channels:
             raise ValueError(f"names must be one for each of {made.channels} channels, found {len(made.names)}")

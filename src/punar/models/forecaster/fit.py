@@ -165,7 +165,7 @@ def _judged(estimator: Any, trainer: Trainer, forecaster: Forecaster, loop: Loop
         # All of so few windows chose the epoch: a fit whose training they do not stop answers for them.
         other = replace(forecaster, module=module_of(trainer.unstopped(linear)))
         forecaster.calibration = _forecast_report.calibration([_forecast_report.answered(other, windows, valid)])
-    if len(early) >= FEWEST:
+    if len(early) >= FEWEST and affordable(loop):
         # Where those held out are few, a second fit answers for the first windows.
         linear = parts.linear_of(later)
         other = replace(forecaster, module=module_of(trainer.trained(linear, later, valid)), linear=linear)

@@ -38,7 +38,7 @@ def ends(
     Raises
     ------
     DataError
-        Nothing was held out to calibrate on; of models of version 0.1, too little for the coverage.
+        Nothing was held out to calibrate on; of older models, too little for the coverage.
     """
     if forecaster.calibrated == "split":
         return _split(forecaster, values, scale, coverage, where)
@@ -70,7 +70,7 @@ def moves(
     Returns
     -------
     ndarray or None
-        None where no series goes on, or the model is one of version 0.1.
+        None where no series goes on, or the model is an older one.
     """
     if forecaster.calibrated == "split":
         return None
@@ -161,7 +161,7 @@ def _sides(forecaster: Forecaster, relative: np.ndarray, coverage: float, where:
 def _split(
     forecaster: Forecaster, values: np.ndarray, scale: np.ndarray, coverage: float, where: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of models that were calibrated step by step, as version 0.1 did."""
+    """Return the ends of older models, which were calibrated step by step."""
     off = forecaster.calibration.astype(np.float64)
     pair = _pair(forecaster.task.levels, coverage)
     if pair is None:

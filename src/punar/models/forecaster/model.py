@@ -81,7 +81,7 @@ class Forecaster:
     calibration : ndarray of shape (windows, horizon, channels, levels), float32
         What followed held-out windows minus its forecast quantiles, in the scale of the series.
     calibrated : {"split", "pooled"}
-        How intervals follow from that: step by step (models of version 0.1), or from the errors of all steps.
+        How intervals follow from that: step by step (older models), or from the errors of all steps.
     lower, upper : float or None
         What answers are clipped to, in the user's units.
     held_out : list of int
