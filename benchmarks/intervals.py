@@ -27,6 +27,7 @@ from punar.core import conformal
 
 SEEDS = (0, 1, 2)
 COVERAGES = (0.8, 0.95)
+KNOWN_DAYS = 600  # of the simulated sales
 
 
 def naive(values: np.ndarray, known: int, horizon: int, season: int, coverage: float) -> tuple[float, float]:
@@ -78,7 +79,7 @@ def _number(value: float, form: str) -> str:
     return "" if np.isnan(value) else form.format(value)
 
 
-def promotions(seed: int, steps: int = 400) -> pd.DataFrame:
+def promotions(seed: int, steps: int = KNOWN_DAYS + 100) -> pd.DataFrame:
     """Return daily sales of deviation-1 noise around a week's course, 25 more on the days of a promotion."""
     generator = np.random.default_rng(seed)
     promo = (generator.random(steps) < 0.25).astype(float)
@@ -101,8 +102,8 @@ def covariates() -> list[str]:
             frame = promotions(seed)
             frame = frame if settings else frame[["sales"]]
             model = punar.SequenceModel(task="forecasting", horizon=7, season=7, random_state=seed, **settings)
-            model.fit(frame[:300])
-            after = model.backtest(frame, origins=list(range(300, 394)), coverage=0.8)
+            model.fit(frame[:KNOWN_DAYS])
+            after = model.backtest(frame, origins=list(range(KNOWN_DAYS, KNOWN_DAYS + 94)), coverage=0.8)
             width = float((after.table["high"] - after.table["low"]).mean())
             errors = after.errors["mae"]
             found.append((errors["model"], errors["linear"], errors["seasonal_naive"], 100 * after.covered, width))
@@ -113,8 +114,8 @@ def covariates() -> list[str]:
         "## A promotion that is known ahead",
         "",
         "Simulated daily sales, a week's course and 25 more on a quarter of the days, at random; noise of deviation 1, "
-        f"whose own mean absolute error is {np.sqrt(2 / np.pi):.2f}, and 2.56 wide is the narrowest 80 % interval. 300 "
-        f"days fitted, 94 origins of 7 days after them; means of {len(SEEDS)} seeds.",
+        f"whose own mean absolute error is {np.sqrt(2 / np.pi):.2f}, and 2.56 wide is the narrowest 80 % interval. "
+        f"{KNOWN_DAYS} days fitted, 94 origins of 7 days after them; means of {len(SEEDS)} seeds.",
         "",
         *_markdown([head, ["---"] * len(head), *rows]),
         "",
