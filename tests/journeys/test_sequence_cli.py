@@ -273,6 +273,26 @@ def test_several_series_by_id(punar_says, sales: str) -> None:
     assert list(found["दुकान"]) == ["अ"] * 6 + ["ब"] * 6
 
 
+def test_a_promotion_that_is_known_ahead(punar_says, sales: str) -> None:
+    one = pd.read_csv(sales).sort_values("Month")
+    promo = (np.arange(96) % 5 == 0).astype(float)
+    one.assign(promo=promo, बिक्री=one["बिक्री"] + 20 * promo, other=1.0).to_csv("promo.csv", index=False)
+    ahead = ("--target", "बिक्री", "--known-ahead", "promo", "--lower", "0")
+    answer = punar_says("fit", "promo.csv", *ahead, "--out", "m", *FORECAST)
+    assert answer.status == 0, answer.err
+    assert "punar predict m --future future.csv --out forecast.csv" in answer.out
+    months = pd.period_range("2023-01", periods=6, freq="M").astype(str)
+    pd.DataFrame({"Month": months, "promo": [0.0, 0, 0, 0, 1, 0]}).to_csv("future.csv", index=False)
+    answer = punar_says("predict", "m", "--future", "future.csv", "--out", "f.csv")
+    assert answer.status == 0, answer.err
+    found = pd.read_csv("f.csv")
+    assert len(found) == 6, "of the target alone"
+    assert int(found["forecast"].argmax()) == 4
+    answer = punar_says("predict", "m", "--out", "f.csv", "--force")
+    assert answer.status == 2
+    assert "known_ahead ('promo'): pass future=" in answer.err
+
+
 def test_cells_are_compared_on_a_series(punar_says, sales: str, two_epochs: None) -> None:
     words = ("--question", "cell", "--horizon", "6", "--hidden-size", "3", "--folds", "2", "--no-report", "--quiet")
     answer = punar_says("compare", sales, *words)

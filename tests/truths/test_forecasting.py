@@ -105,3 +105,36 @@ def test_an_interval_covers_the_share_of_new_values_that_it_promises():
         actual = fresh[origin : origin + 3]
         inside.append((actual >= low) & (actual <= high))
     assert 0.86 <= np.mean(inside) <= 0.94
+
+
+def promotions(seed, n=400):
+    """Sales with a week's course, a promotion on a quarter of the days that lifts them by 25, noise of deviation 1."""
+    generator = np.random.default_rng(seed)
+    promo = (generator.random(n) < 0.25).astype(float)
+    return np.stack([100 + 5 * np.sin(2 * np.pi * np.arange(n) / 7) + 25 * promo + generator.normal(size=n), promo], 1)
+
+
+def test_a_promotion_that_is_known_ahead_is_forecast_to_within_noise():
+    """No forecast has a smaller mean absolute error than the noise: sqrt(2 / pi). Without it, promotions are noise."""
+    x, origins = promotions(0), list(range(300, 393, 3))
+    floor = np.sqrt(2 / np.pi)
+    knows = model(horizon=7, season=7, epochs=30, target=0, known_ahead=1).fit(x[:300])
+    told = knows.backtest(x, origins=origins, coverage=0.8)
+    assert told.errors.loc["model", "mae"] < 1.3 * floor
+    assert 0.7 <= told.covered <= 0.9
+    with pytest.warns(punar.errors.DidNotLearnWarning):
+        blind = model(horizon=7, season=7, epochs=30, target=0).fit(x[:300])
+    without = blind.backtest(x, origins=origins).errors
+    assert without.loc["model", "mae"] > 5 * floor
+    assert without.loc["seasonal_naive", "mae"] > 5 * floor
+
+
+def test_what_a_known_step_does_may_depend_on_what_went_before():
+    """The lift is twice as large while the level is high: no linear map of past and promotion says so."""
+    generator = np.random.default_rng(0)
+    n = 1500
+    promo, high = (generator.random(n) < 0.5).astype(float), (np.arange(n) // 20 % 2).astype(float)
+    x = np.stack([3 * high + promo * (1 + 4 * high) + 0.1 * generator.normal(size=n), promo], axis=1)
+    f = model(horizon=1, context=6, season=1, epochs=60, target=0, known_ahead=1).fit(x[:1200])
+    errors = f.backtest(x, origins=290).errors
+    assert errors.loc["model", "mae"] < 0.6 * errors.loc["linear", "mae"]

@@ -279,18 +279,80 @@ def test_a_pair_of_quantiles_is_what_an_interval_corrects(fitted):
     low, high = np.moveaxis(f.predict_interval(coverage=0.8), -1, 0)
     above, below = np.moveaxis(f.predict_quantiles(), -1, 0)
     np.testing.assert_allclose(high - above, below - low, rtol=1e-6)
-    middle = (np.moveaxis(f.predict_interval(coverage=0.7), -1, 0)).mean(0)
-    np.testing.assert_allclose(middle, f.predict(), rtol=1e-9)
 
 
-def test_too_few_held_out_windows_for_a_coverage():
-    f = model().fit(wave(60))
-    with pytest.raises(errors.DataError, match=r"coverage=0.99 needs at least 99 held-out windows .* there are 7"):
-        f.predict_interval(coverage=0.99)
+def test_an_interval_needs_something_held_out():
     with pytest.raises(errors.DataError, match="there are 0"):
         model(validation_fraction=0).fit(wave(60)).predict_interval()
     with pytest.raises(errors.ParameterError, match=r"coverage must be a number in \(0, 1\)"):
-        f.predict_interval(coverage=1)
+        model(epochs=1).fit(wave(60)).predict_interval(coverage=1)
+
+
+def test_calibration_windows_did_not_stop_the_training(monkeypatch):
+    """With few held-out windows another fit, without them, answers for them; with many each half for the other."""
+    from punar.models.forecaster import report
+
+    asked = []
+    plain = report.answered
+
+    def answered(forecaster, windows, index):
+        asked.append((forecaster.module, index.tolist()))
+        return plain(forecaster, windows, index)
+
+    monkeypatch.setattr(report, "answered", answered)
+    f = model(epochs=5).fit(wave(60))
+    own = f.fitted_.forecaster
+    assert sum(own.held_out) == len(own.calibration) == 7
+    assert any(module is not own.module and len(index) == 7 for module, index in asked)
+    cheap = model(epochs=5, evidence="cheap").fit(wave(60)).fitted_.forecaster
+    assert not np.array_equal(cheap.calibration, own.calibration)
+    many = model(epochs=2).fit(wave(400)).fitted_.forecaster
+    assert len(many.calibration) == sum(many.held_out) - (H - 1), "none that the halves share is counted"
+
+
+def test_intervals_follow_what_came_since():
+    generator = np.random.default_rng(1)
+    x = np.r_[generator.normal(size=300), 4 * generator.normal(size=200)]
+    f = model(validation_fraction=0.3, horizon=2).fit(x[:300])
+    told = f.backtest(x, origins=list(range(300, 499)), coverage=0.8)
+    rows = told.table[told.table["step"] == 1]
+    inside = ((rows["actual"] >= rows["low"]) & (rows["actual"] <= rows["high"])).to_numpy()
+    assert inside[:5].mean() < 0.8
+    assert 0.7 <= inside[100:].mean() <= 0.9, "nominal 0.8"
+    last = f.predict_interval(x[:498], coverage=0.8)
+    np.testing.assert_allclose(told.table[["low", "high"]].to_numpy()[-H // 2 :], last, rtol=1e-6)
+    width = np.diff(f.predict_interval(x[:300], coverage=0.8), axis=1)
+    np.testing.assert_array_equal(f.predict_interval(x[:300], coverage=0.8), f.predict_interval(coverage=0.8))
+    assert (np.diff(last, axis=1) > 2 * width).all()
+    changed = x.copy()
+    changed[400:] = 99.0
+    early = f.backtest(changed, origins=[350, 398], coverage=0.8).table
+    same = f.backtest(x, origins=[350, 398], coverage=0.8).table
+    np.testing.assert_array_equal(early["low"], same["low"], "an origin knows nothing of what follows")
+
+
+def test_a_backtest_counts_what_lies_inside(fitted):
+    f, x = fitted
+    for given in ({}, {"X": x, "origins": [60, 70], "refit": True}):
+        told = f.backtest(coverage=0.7, **given)
+        rows = told.table
+        inside = (rows["low"] <= rows["actual"]) & (rows["actual"] <= rows["high"])
+        assert told.covered == pytest.approx(inside.mean())
+        assert set(told.errors.index) == {"model", "last_value", "linear"}
+    assert f.backtest().covered is None
+    low, high = clone(f).fit(x[:60]).predict_interval(coverage=0.7).T
+    np.testing.assert_allclose(told.table["low"][:H], low, rtol=1e-6)
+    np.testing.assert_allclose(told.table["high"][:H], high, rtol=1e-6)
+
+
+def test_a_series_is_known_again_by_its_end(panel):
+    from punar.models.forecaster.interval import known_steps
+
+    f, table = panel
+    read = f.preparation_.read(table, "here")
+    assert known_steps(read, f.fitted_.forecaster.tail) == [len(x) for x in read.items]
+    longer = read.until([len(x) - 1 for x in read.items])
+    assert known_steps(longer, f.fitted_.forecaster.tail) == [None] * 3
 
 
 def test_intervals_of_noise_cover_what_they_say():
@@ -299,6 +361,143 @@ def test_intervals_of_noise_cover_what_they_say():
     new = generator.normal(size=(300, 82))
     low, high = np.moveaxis(f.predict_interval(list(new[:, :80]), coverage=0.9), -1, 0)
     assert 0.85 <= ((new[:, 80:] >= low) & (new[:, 80:] <= high)).mean() <= 0.95
+
+
+# -- targets, what is known ahead, bounds ------------------------------------------------------------------------
+
+
+def promoted(n=80, seed=0):
+    """Sales that a promotion lifts by 3, with a channel that says nothing."""
+    generator = np.random.default_rng(seed)
+    promo = (generator.random(n) < 0.3).astype(float)
+    sales = wave(n, seed) + 3 * promo
+    days = pd.date_range("2024-01-01", periods=n)
+    return pd.DataFrame({"rain": generator.normal(size=n), "promo": promo, "sales": sales}, index=days)
+
+
+@pytest.fixture(scope="module")
+def ahead():
+    """A model that knows promotions, and the table it was fitted on with the steps that follow."""
+    frame = promoted(80 + H)
+    return model(target="sales", known_ahead=["promo"], quantiles=(0.1, 0.9)).fit(frame[:80]), frame
+
+
+def test_a_target_is_forecast_and_the_rest_are_inputs(ahead):
+    f, frame = ahead
+    coming = frame[80:]
+    found = f.predict(future=coming)
+    assert found.shape == (H,)
+    assert f.n_features_in_ == 3
+    np.testing.assert_array_equal(found, f.predict(future=coming[["promo"]]))
+    np.testing.assert_array_equal(found, f.predict(future=coming["promo"].to_numpy()))
+    np.testing.assert_allclose(found, f.predict(frame[:80], future=coming), rtol=1e-9)
+    assert f.predict_quantiles(future=coming).shape == (H, 2)
+    assert f.predict_interval(future=coming, coverage=0.7).shape == (H, 2)
+    table = f.predict_table(future=coming)
+    assert list(table.columns) == ["step", "time", "forecast"]
+    assert table["time"].tolist() == coming.index.tolist()
+    other = f.predict(future=1 - coming["promo"].to_numpy())
+    assert (np.sign(other - found) == np.sign(0.5 - coming["promo"])).all(), "a promotion lifts its own step"
+    assert set(f.fit_report_["candidates"]) == {"model", "last_value", "mean", "drift", "linear"}
+
+
+def test_a_backtest_takes_what_was_known_and_scores_the_target_alone(ahead):
+    f, frame = ahead
+    found = f.backtest(frame, origins=[60, 80], coverage=0.7).table
+    np.testing.assert_allclose(found["forecast"][H:], f.predict(future=frame[80:]), rtol=1e-6)
+    np.testing.assert_array_equal(found["actual"][:H], frame["sales"][60 : 60 + H])
+    assert "channel" not in found
+    changed = frame.copy()
+    changed.iloc[80:, 2] = 99.0
+    np.testing.assert_array_equal(f.backtest(changed, origins=[80]).table["forecast"], found["forecast"][H:])
+    assert f.score(frame) == pytest.approx(
+        1
+        - (found["forecast"] - found["actual"])[H:].abs().mean()
+        / (found["last_value"] - found["actual"])[H:].abs().mean()
+    )
+    again = f.backtest(frame, origins=[70], refit=True).table
+    assert len(again) == H
+
+
+def test_what_is_known_ahead_must_be_given_and_only_then(ahead):
+    f, frame = ahead
+    for call in (f.predict, f.predict_table, f.predict_interval, f.predict_quantiles):
+        with pytest.raises(errors.ParameterError, match=r"known_ahead \('promo'\): pass future="):
+            call()
+    with pytest.raises(errors.DataError, match="has 3 steps; the model forecasts 4"):
+        f.predict(future=frame[80:83])
+    with pytest.raises(errors.ParameterError, match="future is for models with channels that are known ahead"):
+        model(epochs=1).fit(wave()).predict(future=[1.0] * H)
+    with pytest.raises(errors.ParameterError, match="future is for task='forecasting'"):
+        punar.SequenceModel(epochs=1).fit([wave(9)] * 8, [0, 1] * 4).predict([wave(9)], future=[1.0])
+
+
+def test_channels_are_named_by_number_where_they_have_no_names():
+    x = promoted().to_numpy()
+    f = model(target=[2], known_ahead=1, epochs=1).fit([x, x[:60]])
+    assert f.predict(future=np.zeros((2, H))).shape == (2, H, 1)
+    rest = model(known_ahead=1, epochs=1).fit(x)
+    assert rest.predict(future=np.zeros(H)).shape == (H, 2), "all that are not known ahead"
+    two = model(target=("sales", "rain"), epochs=1).fit(promoted())
+    assert two.predict_table()["channel"].tolist()[:2] == ["sales", "rain"]
+    assert two.predict().shape == (H, 2)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"relative_to": "naive"}, {"missing": "mask"}, {"scaling": "none"}, {"season": 5}]
+)
+def test_what_is_known_ahead_goes_with_every_setting(settings, tmp_path):
+    frame = promoted()
+    if "missing" in settings:
+        frame.iloc[[3, 30, 31], 2] = np.nan
+    f = model(target="sales", known_ahead="promo", **settings).fit(frame)
+    found = f.predict(future=np.ones(H))
+    assert np.isfinite(found).all()
+    loaded = punar.load(punar.save(f, tmp_path / "m"))
+    np.testing.assert_array_equal(loaded.predict(future=np.ones(H)), found)
+
+
+def test_a_wide_table_takes_the_linear_part_of_each_target_alone():
+    x = np.stack([wave(70, seed=i) for i in range(140)] + [promoted(70)["promo"]], axis=1)
+    f = model(known_ahead=140, epochs=1).fit(x)
+    assert f.fitted_.forecaster.linear.alone
+    assert f.predict(future=np.zeros(H)).shape == (H, 140)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"target": "sale"}, errors.ParameterError, "target='sale' is not a channel.*Did you mean 'sales'"),
+        ({"target": 3}, errors.ParameterError, "target=3 is not a channel: there are 3"),
+        ({"target": []}, errors.ParameterError, "names no channel"),
+        ({"target": [True]}, errors.ParameterTypeError, "names or numbers"),
+        ({"target": 1.5}, errors.ParameterError, "target must be"),
+        ({"target": ["sales", 2]}, errors.ParameterError, "different channels"),
+        ({"target": "sales", "known_ahead": "sales"}, errors.ParameterError, "both a target and known_ahead"),
+        ({"known_ahead": ["sales", "promo", "rain"]}, errors.ParameterError, "none is left to forecast"),
+        ({"lower": 2, "upper": 1}, errors.ParameterError, "lower must be below upper"),
+        ({"lower": "0"}, errors.ParameterError, "lower must be"),
+        ({"target": "sales", "upper": 6}, errors.DataError, "beyond upper=6"),
+    ],
+)
+def test_impossible_channels_and_bounds_are_refused(settings, kind, message):
+    with pytest.raises(kind, match=message):
+        model(**settings).fit(promoted())
+
+
+def test_answers_stay_within_the_bounds(tmp_path):
+    x = np.maximum(0.0, np.random.default_rng(0).normal(0, 1, 90))
+    f = model(lower=0, upper=float(x.max()), quantiles=(0.1, 0.9)).fit(x)
+    free = model(quantiles=(0.1, 0.9)).fit(x)
+    assert free.predict_interval(coverage=0.95).min() < 0
+    for found in (f.predict(), f.predict_quantiles(), f.predict_interval(coverage=0.95)):
+        assert found.min() >= 0
+        assert found.max() <= x.max()
+    table = f.backtest(coverage=0.95).table
+    assert table["low"].min() == 0
+    assert table["forecast"].min() >= 0
+    loaded = punar.load(punar.save(f, tmp_path / "m"))
+    np.testing.assert_array_equal(loaded.predict_interval(coverage=0.95), f.predict_interval(coverage=0.95))
 
 
 # -- back-tests and scores --------------------------------------------------------------------------------------
@@ -376,6 +575,7 @@ def test_a_refitted_backtest_knows_nothing_of_what_follows(fitted):
         ({"origins": 500}, errors.ParameterError, "has 90: at most 79 origins"),
         ({"stride": 0}, errors.ParameterError, "stride must be"),
         ({"refit": 1}, errors.ParameterError, "refit must be"),
+        ({"coverage": 1.5}, errors.ParameterError, "coverage must be"),
         ({"X": wave(11)}, errors.DataError, "the series has length 11"),
     ],
 )
@@ -588,6 +788,14 @@ def test_a_folder_holds_the_ends_of_the_series_only(fitted, tmp_path):
         lambda c: c.update(history=3),
         lambda c: c.pop("tail"),
         lambda c: c["design"].update(outputs=1),
+        lambda c: c.update(calibrated="x"),
+        lambda c: c.update(lower="0"),
+        lambda c: c["input"].update(aimed=[0, 0]),
+        lambda c: c["input"].update(aimed=[5]),
+        lambda c: c["input"].update(known_ahead=[0]),
+        lambda c: c["input"].update(one=True),
+        lambda c: c["tail"].update(clocks=[{"last": "2024-01-01T00:00:00+01:00", "step": "D", "zone": "No/Where"}]),
+        lambda c: c["tail"].update(clocks=[{"last": "2024-01-01", "step": "9999 months on day 99"}]),
     ],
 )
 def test_hostile_folders_are_refused(fitted, tmp_path, change):
@@ -624,6 +832,20 @@ def test_hostile_tensors_are_refused(fitted, tmp_path, name, value):
     save_file(tensors | {name: value}, path)
     with pytest.raises(errors.DamagedModelError):
         punar.load(path.parent)
+
+
+def test_a_finished_checkpoint_gives_the_same_intervals(tmp_path):
+    frame = promoted()
+    given = {"target": "sales", "known_ahead": "promo", "epochs": 3}
+    first = model(**given).fit(frame, checkpoint=tmp_path)
+    again = model(**given).fit(frame, checkpoint=tmp_path)
+    whole = model(**given).fit(frame)
+    for other in (again, whole):
+        for coverage in (0.5, 0.9):
+            np.testing.assert_array_equal(
+                other.predict_interval(coverage=coverage, future=np.ones(H)),
+                first.predict_interval(coverage=coverage, future=np.ones(H)),
+            )
 
 
 class Killed(Exception):

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 
+from punar.data.ahead import read_ahead
 from punar.data.clock import Clock, clock_of
 from punar.data.panel import read_panel
 from punar.data.season import find_season
@@ -209,3 +210,103 @@ def test_the_season_of_many_series_is_a_common_one():
         for _ in range(30)
     ]
     assert find_season(many) == 12
+
+
+# -- the calendar
+
+
+def following(times, count=3):
+    return [str(t) for t in clock_of(pd.Series(times)).after(count)]
+
+
+@pytest.mark.parametrize(
+    ("times", "wanted"),
+    [
+        (pd.bdate_range("2024-01-01", periods=30), ["2024-02-12", "2024-02-13", "2024-02-14"]),
+        (pd.date_range("2024-01-31", periods=13, freq="ME"), ["2025-02-28", "2025-03-31", "2025-04-30"]),
+        (pd.date_range("2020-01-01", periods=14, freq="QS"), ["2023-07-01", "2023-10-01", "2024-01-01"]),
+        (pd.date_range("2020-02-29", periods=14, freq="QE-NOV"), ["2023-08-31", "2023-11-30", "2024-02-29"]),
+        (pd.to_datetime(["2024-02-29", "2024-03-30", "2024-04-30"]), ["2024-05-30", "2024-06-30", "2024-07-30"]),
+        (pd.to_datetime(["2023-11-15", "2023-12-15", "2024-01-15"]), ["2024-02-15", "2024-03-15", "2024-04-15"]),
+        (pd.to_datetime(["2024-01-01", "2024-02-01"]), ["2024-03-01", "2024-04-01", "2024-05-01"]),
+    ],
+)
+def test_steps_go_on_by_the_calendar(times, wanted):
+    assert following(times) == [f"{day} 00:00:00" for day in wanted]
+    assert clock_of(pd.Series(times)).regular
+
+
+@pytest.mark.parametrize(
+    ("times", "wanted"),
+    [
+        # Friday the 22nd of March: what follows is Monday.
+        (pd.bdate_range("2024-01-01", "2024-03-22").delete([10, 11, 35]), ["2024-03-25", "2024-03-26"]),
+        (pd.date_range("2020-01-31", "2023-04-30", freq="ME").delete([5, 20]), ["2023-05-31", "2023-06-30"]),
+        (pd.date_range("2020-01-01", "2023-04-01", freq="MS").delete([5, 20]), ["2023-05-01", "2023-06-01"]),
+        (pd.date_range("2024-01-01", "2024-02-10").delete([5, 20]), ["2024-02-11", "2024-02-12"]),
+    ],
+)
+def test_a_calendar_with_gaps_is_still_that_calendar_and_not_regular(times, wanted):
+    assert following(times, 2) == [f"{day} 00:00:00" for day in wanted]
+    assert not clock_of(pd.Series(times)).regular
+
+
+@pytest.mark.parametrize("gap", [[], [5]])
+def test_days_keep_the_hour_of_their_zone_through_summer_time(gap):
+    days = pd.date_range("2024-03-01 09:00", periods=29, freq="D", tz="Europe/Berlin").delete(gap)
+    assert following(days, 4)[1:3] == ["2024-03-31 09:00:00+02:00", "2024-04-01 09:00:00+02:00"]
+    months = pd.date_range("2024-01-31 09:00", periods=2, freq="ME", tz="Europe/Berlin")
+    assert following(months, 2) == ["2024-03-31 09:00:00+02:00", "2024-04-30 09:00:00+02:00"]
+
+
+def test_hours_go_on_by_the_clock_that_skips_one():
+    hours = pd.date_range("2024-03-30 20:00", periods=6, freq="h", tz="Europe/Berlin")
+    assert following(hours, 2) == ["2024-03-31 03:00:00+02:00", "2024-03-31 04:00:00+02:00"]
+
+
+def test_offsets_that_name_no_zone_are_refused():
+    text = ["2024-03-30T00:00:00+01:00", "2024-03-31T00:00:00+01:00", "2024-04-01T00:00:00+02:00"]
+    frame = pd.DataFrame({"day": text, "v": [1.0, 2, 3]})
+    with pytest.raises(DataTypeError, match="mixes offsets from UTC"):
+        read_panel(frame, "here", time_column="day")
+
+
+# -- what is known ahead
+
+
+def test_what_is_known_ahead_is_read_by_name_id_and_time():
+    days = pd.date_range("2024-01-01", periods=10)
+    frame = pd.concat([pd.DataFrame({"id": i, "day": days, "y": 1.0, "p": 0.0}) for i in ("b", "a")])
+    panel = read_panel(frame, "here", id_column="id", time_column="day")
+    coming = pd.date_range("2024-01-11", periods=2)
+    future = pd.concat([pd.DataFrame({"id": i, "day": coming, "p": [v, v + 1]}) for i, v in (("a", 1.0), ("b", 5.0))])
+    keys = {"id_column": "id", "time_column": "day"}
+    found = read_ahead(future.sample(frac=1, random_state=0), panel, ["p"], 1, 2, "here", **keys)
+    assert [x.ravel().tolist() for x in found] == [[5, 6], [1, 2]]
+    untimed = read_ahead(future.drop(columns="day"), panel, ["p"], 1, 2, "here", **keys)
+    assert [x.ravel().tolist() for x in untimed] == [[5, 6], [1, 2]]
+    arrays = read_ahead({"a": [1, 2], "b": [5, 6]}, panel, ["p"], 1, 2, "here", **keys)
+    assert [x.ravel().tolist() for x in arrays] == [[5, 6], [1, 2]]
+    for wrong, message in (
+        (future.rename(columns={"p": "promo"}), "no column 'p'"),
+        (future[future["id"] == "a"], "no row for series 'b'"),
+        (future[future["day"] == coming[0]], "has 1 steps; the model forecasts 2"),
+        (future.assign(day=future["day"] + pd.Timedelta(days=1)), "step 1 is expected at 2024-01-11"),
+        (future.assign(p=np.nan), "What is known ahead must be known"),
+        ([[1.0, 2]], "is for 1 series, and there are 2"),
+        ([[1.0], [2.0]], "has 1 steps; the model forecasts 2"),
+        ([np.zeros((2, 3))] * 2, r"must be \(2, 1\)"),
+        ([["x", "y"]] * 2, "must hold numbers"),
+        ({"a": [1, 2]}, "nothing for series 'b'"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read_ahead(wrong, panel, ["p"], 1, 2, "here", **keys)
+
+
+def test_business_days_that_are_known_ahead_skip_the_weekend():
+    days = pd.bdate_range("2024-01-01", periods=10)
+    panel = read_panel(pd.DataFrame({"y": 1.0, "p": 0.0}, index=days), "here")
+    coming = pd.DataFrame({"p": [1.0, 2]}, index=pd.bdate_range("2024-01-15", periods=2))
+    assert read_ahead(coming, panel, ["p"], 1, 2, "here")[0].ravel().tolist() == [1, 2]
+    with pytest.raises(DataError, match="step 1 is expected at 2024-01-15"):
+        read_ahead(coming.set_axis(pd.date_range("2024-01-13", periods=2)), panel, ["p"], 1, 2, "here")

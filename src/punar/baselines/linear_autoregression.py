@@ -24,7 +24,8 @@ class LinearAutoregression:
     Attributes
     ----------
     weight : Tensor of float64, (inputs, outputs)
-        From a window, flattened, to the horizon, flattened: all channels, or one where ``alone``.
+        From a window, flattened, and what is known ahead to the horizon, flattened: all channels, or one where
+        ``alone``.
     bias : Tensor of float64, (outputs,)
     alone : bool
         Whether each channel sees its own past only.
@@ -39,7 +40,7 @@ class LinearAutoregression:
     def __call__(self, windows: Windows, index: Tensor) -> Tensor:
         """Return forecasts relative to the last value, float64 (n, horizon, channels)."""
         naive = windows.naive(index)
-        found = _rows(windows.past(index), self.alone) @ self.weight + self.bias
+        found = _inputs(windows, index, self.alone) @ self.weight + self.bias
         return naive + _unrows(found, naive.shape, self.alone)
 
 
@@ -53,8 +54,8 @@ def fit_linear(windows: Windows, train: Tensor, inner: Tensor, check: Tensor) ->
         ``inner`` and ``check`` are parts of ``train``, the second later in time and possibly empty. Windows whose
         future is not wholly observed do not count, unless none is.
     """
-    channels = windows.past(train[:1]).shape[2]
-    alone = windows.context * channels > _WIDEST
+    channels, known = windows.past(train[:1]).shape[2], windows.ahead(train[:1]).shape[2]
+    alone = windows.context * channels + windows.horizon * known > _WIDEST
     with threadpool_limits(1):  # matrices of this size lose more by waiting than a second core gives
         penalty = 1.0
         if len(check) and len(inner):
@@ -85,7 +86,7 @@ def _moments(windows: Windows, index: Tensor, alone: bool) -> _Moments:
         index = index[whole] if bool(whole.any()) else index
     count, sums = 0, [torch.zeros(1, dtype=torch.float64)] * 4
     for some in index.split(_BLOCK):
-        x = _rows(windows.past(some), alone)
+        x = _inputs(windows, some, alone)
         y = _rows(torch.nan_to_num(windows.future(some) - windows.naive(some)), alone)
         count += len(x)
         sums = [a + b for a, b in zip(sums, (x.sum(0), y.sum(0), x.T @ x, x.T @ y), strict=True)]
@@ -98,6 +99,15 @@ def _moments(windows: Windows, index: Tensor, alone: bool) -> _Moments:
 def _solved(m: _Moments, penalty: float, alone: bool) -> LinearAutoregression:
     weight = m.vectors @ ((m.vectors.T @ m.products) / (m.values + penalty).unsqueeze(1))
     return LinearAutoregression(weight, m.mean_y - m.mean_x @ weight, alone, penalty)
+
+
+def _inputs(windows: Windows, index: Tensor, alone: bool) -> Tensor:
+    """Return windows and what is known ahead as rows; where ``alone``, a row per window and target."""
+    past, ahead = windows.past(index), windows.ahead(index).flatten(1)
+    rows = _rows(windows.only_targets(past) if alone else past, alone)
+    if not ahead.shape[1]:
+        return rows
+    return torch.cat([rows, ahead.repeat_interleave(len(rows) // len(index), 0)], dim=1)
 
 
 def _rows(steps: Tensor, alone: bool) -> Tensor:

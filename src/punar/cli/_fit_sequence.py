@@ -8,6 +8,8 @@ from punar.cli._asked import Asked
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
+_ONLY_FORECASTS = ("horizon", "context", "season", "known_ahead", "lower", "upper")
+
 
 def fit_sequence(asked: Asked) -> None:
     """Fit, report, save."""
@@ -24,22 +26,32 @@ def fit_sequence(asked: Asked) -> None:
     forecasts = asked.task is not None and "forecaster" in asked.task_class.models
     if forecasts and sequences["horizon"] is None:
         raise ParameterError(texts.FORECAST_NEEDS_HORIZON)
-    if not forecasts and o.SEQUENCES.given(sequences, "horizon", "context", "season"):
+    if not forecasts and o.SEQUENCES.given(sequences, *_ONLY_FORECASTS):
         raise ParameterError(texts.ONLY_FORECASTS)
-    found = _sequences.read(asked.data, form=asked.form, parts=asked.parts.classes, **_sequences.columns(reading))
+    ahead = list(sequences["known_ahead"] or ())
+    target = reading["target"] if ahead else None
+    found = _sequences.read(
+        asked.data,
+        form=asked.form,
+        parts=asked.parts.classes,
+        channels=None if target is None else [target, *(name for name in ahead if name != target)],
+        **_sequences.columns(reading),
+    )
     if not forecasts and found.y is None:
         raise _items.no_labels(found, asked.data)
-    own = sequences | {"cell": asked.parts.part("cells", sequences["cell"])}
+    own = sequences | {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}
     model = punar.SequenceModel(
         task=asked.task_for(found),
         kind=SEQUENCE_KINDS[found.kind],
         id_column=found.id_column,
         time_column=found.time_column,
+        target=target,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )
     if forecasts:
         model.fit(found.items, **asked.of_fit())
-        command = ["predict", str(asked.out), "--out", "forecast.csv"]
+        coming = ["--future", "future.csv"] if ahead else []
+        command = ["predict", str(asked.out), *coming, "--out", "forecast.csv"]
     else:
         model.fit(found.items, found.y, **asked.of_fit())
         command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]

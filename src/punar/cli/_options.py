@@ -46,6 +46,9 @@ SEQUENCES = Panel(
     horizon=Option("--horizon", texts.HORIZON, "N", int),
     context=Option("--context", texts.CONTEXT, "N", int),
     season=Option("--season", texts.SEASON, "N", int),
+    known_ahead=Option("--known-ahead", texts.KNOWN_AHEAD, "COLUMN", list[str]),
+    lower=Option("--lower", texts.LOWER, "NUMBER", float),
+    upper=Option("--upper", texts.UPPER, "NUMBER", float),
 )
 AUTOENCODER = Panel(
     texts.PANEL_AUTOENCODER,

@@ -73,13 +73,37 @@ def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = (
     )
 
 
+def read_future(fitted: Any, data: str, parts: tuple[type, ...]) -> UserSequences:
+    """Return what is known of the steps to come: the columns that a forecaster was fitted with as known ahead."""
+    facts = fitted.preparation_
+    names = [facts.names[c] for c in facts.known_ahead] if facts.names else None
+    return read(
+        data,
+        kind="series",
+        channels=names or None,
+        form="none",
+        parts=parts,
+        id_column=facts.id_column,
+        time_column=facts.time_column,
+    )
+
+
 def predict(
-    fitted: Any, model: Path, data: str | None, out: Path | None, reading: Given, parts: tuple[type, ...]
+    fitted: Any,
+    model: Path,
+    data: str | None,
+    future: str | None,
+    out: Path | None,
+    reading: Given,
+    parts: tuple[type, ...],
 ) -> None:
     """Write predictions, or the steps to come."""
     if hasattr(fitted, "predict_table"):
-        forecast(fitted, None if data is None else read_for(fitted, data, reading, parts), out)
+        found = None if data is None else read_for(fitted, data, reading, parts)
+        forecast(fitted, found, None if future is None else read_future(fitted, future, parts), out)
         return
+    if future is not None:
+        raise ParameterError(texts.ONLY_FORECASTS_FUTURE)
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     _answers.write_answers(fitted, read_for(fitted, data, reading, parts), out)

@@ -24,6 +24,9 @@ def predict(
         Path | None, typer.Option("--out", metavar="FILE", help=texts.PREDICT_OUT, show_default=False)
     ] = None,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help=texts.PREDICT_DATA, show_default=False)] = None,
+    future: Annotated[
+        str | None, typer.Option("--future", metavar="FILE", help=texts.PREDICT_FUTURE, show_default=False)
+    ] = None,
     parts: o.Parts = None,
     force: o.Force = False,
 ) -> None:
@@ -35,9 +38,11 @@ def predict(
     own = load_parts(parts)
     fitted = own.load(model)
     if isinstance(fitted, punar.SequenceModel):
-        _sequences.predict(fitted, model, data, out, reading, own.classes)
+        _sequences.predict(fitted, model, data, future, out, reading, own.classes)
         return
     _items.refuse(o.DATA.given(reading, "key"), texts.ONLY_SEQUENCES)
+    if future is not None:
+        raise ParameterError(texts.ONLY_FORECASTS_FUTURE)
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     if not hasattr(fitted, "predict") or _items.domain_of(fitted) is None:

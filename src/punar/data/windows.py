@@ -31,6 +31,10 @@ class Windows:
         In the order of ``origins``; see :func:`spread`.
     origins : sequence of ndarray of int
         By series, counted from its first step; each at least ``context - 1``.
+    targets : sequence of int, default=()
+        The channels that are forecast; empty takes all. What follows, levels and scales have these alone.
+    known_ahead : sequence of int, default=()
+        The channels whose later values are known at the origin.
 
     Attributes
     ----------
@@ -46,6 +50,8 @@ class Windows:
         season: int,
         scale: np.ndarray,
         origins: Sequence[np.ndarray],
+        targets: Sequence[int] = (),
+        known_ahead: Sequence[int] = (),
     ) -> None:
         self.context, self.horizon, self.season = context, horizon, season
         values = np.concatenate(items)
@@ -62,6 +68,8 @@ class Windows:
         self._future = torch.arange(1, horizon + 1)
         # Where the season before a step is not known yet either, it is the season before that.
         self._before = self._future - season * -(-self._future // season)
+        self._targets = torch.tensor(targets) if len(targets) else slice(None)
+        self._known = torch.tensor(known_ahead, dtype=torch.int64)
         self._naive = self._before if self.seasonal else torch.zeros_like(self._before)
 
     def __len__(self) -> int:
@@ -84,16 +92,20 @@ class Windows:
         return self._observed is not None
 
     def level(self, index: Tensor) -> Tensor:
-        """Return the last known values, float64 (n, 1, channels), in the user's units."""
-        return self._values[self._at[index]].unsqueeze(1)
+        """Return the last known values of the targets, float64 (n, 1, targets), in the user's units."""
+        return self._values[self._at[index]].unsqueeze(1)[..., self._targets]
 
     def scale(self, index: Tensor) -> Tensor:
-        """Return the scale of each window, float64 (n, 1, channels)."""
-        return self._scale[index].unsqueeze(1)
+        """Return the scale of each window's targets, float64 (n, 1, targets)."""
+        return self._scale[index].unsqueeze(1)[..., self._targets]
 
     def past(self, index: Tensor) -> Tensor:
         """Return the windows, float64 (n, context, channels)."""
         return self._relative(index, self._past)
+
+    def only_targets(self, steps: Tensor) -> Tensor:
+        """Return the targets alone of windows (n, context, channels)."""
+        return steps[..., self._targets]
 
     def seen(self, index: Tensor) -> Tensor:
         """Return which values of the windows were observed, bool (n, context, channels)."""
@@ -103,30 +115,39 @@ class Windows:
         return self._observed[at]
 
     def naive(self, index: Tensor) -> Tensor:
-        """Return the last season, or the last value, as a forecast, float64 (n, horizon, channels)."""
-        return self._relative(index, self._naive)
+        """Return the last season, or the last value, as a forecast, float64 (n, horizon, targets)."""
+        return self._relative(index, self._naive)[..., self._targets]
+
+    def ahead(self, index: Tensor) -> Tensor:
+        """Return what is known of the horizon, float64 (n, horizon, known_ahead), relative as the windows are."""
+        at = (self._at[index].unsqueeze(1) + self._future).clamp(max=len(self._values) - 1).unsqueeze(2)
+        level = self._values[self._at[index]].unsqueeze(1)[..., self._known]
+        scale = self._scale[index].unsqueeze(1)[..., self._known]
+        return (self._values[at, self._known] - level) / scale
 
     def last_season(self, index: Tensor) -> Tensor:
         """Return the last season as a forecast, be it longer than the context; NaN where it is not known.
 
-        float64 (n, horizon, channels).
+        float64 (n, horizon, targets).
         """
         at = self._at[index].unsqueeze(1) + self._before
         known = at >= self._starts[self.series[index]].unsqueeze(1)
-        relative = (self._values[at.clamp(min=0)] - self.level(index)) / self.scale(index)
+        relative = (self._values[at.clamp(min=0)][..., self._targets] - self.level(index)) / self.scale(index)
         return torch.where(known.unsqueeze(2), relative, torch.nan)
 
     def future(self, index: Tensor) -> Tensor:
-        """Return what follows, float64 (n, horizon, channels), NaN where it was not observed or is not there."""
+        """Return what follows, float64 (n, horizon, targets), NaN where it was not observed or is not there."""
         at = self._at[index].unsqueeze(1) + self._future
         there = at < self._ends[self.series[index]].unsqueeze(1)
         at = at.clamp(max=len(self._values) - 1)
-        known = there.unsqueeze(2) if self._observed is None else there.unsqueeze(2) & self._observed[at]
-        relative = (self._values[at] - self.level(index)) / self.scale(index)
+        known = there.unsqueeze(2)
+        if self._observed is not None:
+            known = known & self._observed[at][..., self._targets]
+        relative = (self._values[at][..., self._targets] - self.level(index)) / self.scale(index)
         return torch.where(known, relative, torch.nan)
 
     def undone(self, index: Tensor, relative: Tensor) -> Tensor:
-        """Return forecasts (n, horizon, channels) or (n, horizon, channels, k) in the user's units."""
+        """Return forecasts (n, horizon, targets) or (n, horizon, targets, k) in the user's units."""
         level, scale = self.level(index), self.scale(index)
         if relative.dim() == 4:
             level, scale = level.unsqueeze(3), scale.unsqueeze(3)
@@ -134,7 +155,8 @@ class Windows:
 
     def _relative(self, index: Tensor, steps: Tensor) -> Tensor:
         at = self._at[index].unsqueeze(1) + steps
-        return (self._values[at] - self.level(index)) / self.scale(index)
+        level, scale = self._values[self._at[index]].unsqueeze(1), self._scale[index].unsqueeze(1)
+        return (self._values[at] - level) / scale
 
 
 def filled(values: np.ndarray) -> np.ndarray:

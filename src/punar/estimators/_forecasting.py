@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
+from punar.core.params import Rule, either, instance, none, number
 from punar.errors import NotSupportedError, ParameterError
 from punar.estimators._tasked import task_class
 from punar.models.forecaster.carrier import Forecasts
@@ -51,19 +52,48 @@ def _can(method: str) -> Callable[[Any], bool]:
     return check
 
 
+def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
+    """Return ``future`` as an argument for what carries the task, where it was given.
+
+    Raises
+    ------
+    ParameterError
+        The task is not forecasting.
+    """
+    if future is None:
+        return {}
+    if not hasattr(carrier(estimator), "predict_interval"):
+        raise ParameterError(
+            f"{type(estimator).__name__}.predict: future is for task='forecasting', not task={estimator.task!r}."
+        )
+    return {"future": future}
+
+
+CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
+# Settings that only forecasts have, and their rules.
+ONLY_FORECASTS: dict[str, Rule] = {
+    "target": CHANNEL,
+    "known_ahead": CHANNEL,
+    "lower": either(none(), number()),
+    "upper": either(none(), number()),
+}
+
+
 class ForecastMethods:
     """What a sequence model has where its model carries forecasts."""
 
     _known: Callable[[], Any]
 
     @available_if(_can("predict_quantiles"))
-    def predict_quantiles(self, X: Any = None) -> np.ndarray:
+    def predict_quantiles(self, X: Any = None, *, future: Any = None) -> np.ndarray:
         """Return forecast quantiles, as :meth:`predict` with an axis for ``quantiles`` at the end.
 
         Parameters
         ----------
         X : array-like, optional
             Series to continue; by default those that were fitted on.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Raises
         ------
@@ -71,17 +101,22 @@ class ForecastMethods:
             The model was fitted without ``quantiles``.
         """
         fitted = self._known()
-        return carrier(self).predict_quantiles(self, fitted, X)
+        return carrier(self).predict_quantiles(self, fitted, X, future)
 
     @available_if(_can("predict_interval"))
-    def predict_interval(self, X: Any = None, coverage: float = 0.9) -> np.ndarray:
+    def predict_interval(self, X: Any = None, coverage: float = 0.9, *, future: Any = None) -> np.ndarray:
         """Return intervals, as :meth:`predict` with an axis (low, high) at the end.
 
-        Split-conformal: forecasts plus and minus an error that ``coverage`` of the held-out windows did not exceed, by
-        step and channel, as a share of what each series moves. Where ``quantiles`` has the pair that encloses
-        ``coverage`` (0.05 and 0.95 for 0.9), these are corrected instead (conformalised quantile regression). The
-        held-out windows also decided when training stopped, they overlap, and the future may differ from them: check
-        with :meth:`backtest` where it matters.
+        Conformal: the ends lie where errors on held-out windows lay, above and below apart, with the errors of all
+        steps ranked together in the unit of their step and as a share of what each series moves. These windows did not
+        decide when training stopped: with 20 or more of them each half is forecast by the weights that were best on the
+        other, with fewer the fit is repeated without them (``evidence="cheap"`` repeats nothing, and takes them as they
+        are). Few windows make wider intervals. Where ``quantiles`` has the pair that encloses ``coverage`` (0.05 and
+        0.95 for 0.9), these are corrected instead (conformalised quantile regression).
+
+        Where X goes on from the end of a series that was fitted on, the ends follow the errors of what came since
+        (conformal PID's quantile tracker): wider after values outside, narrower without. The future may still differ
+        from all that was seen; :meth:`backtest` with ``coverage`` tells how it went.
 
         Parameters
         ----------
@@ -89,22 +124,25 @@ class ForecastMethods:
             Series to continue; by default those that were fitted on.
         coverage : float in (0, 1), default=0.9
             Share of values that shall lie inside, at each step.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Raises
         ------
         punar.errors.DataError
-            Too few windows were held out for this coverage: 9 are needed for 0.9, 19 for 0.95.
+            No window was held out. Of older models, too few for this coverage: 9 are needed for 0.9.
 
         References
         ----------
         Vovk, Gammerman and Shafer (2005). Algorithmic learning in a random world. Springer.
         Romano, Patterson and Candès (2019). Conformalized quantile regression. NeurIPS.
+        Angelopoulos, Candès and Tibshirani (2023). Conformal PID control for time series prediction. NeurIPS.
         """
         fitted = self._known()
-        return carrier(self).predict_interval(self, fitted, X, coverage)
+        return carrier(self).predict_interval(self, fitted, X, coverage, future)
 
     @available_if(_can("predict_table"))
-    def predict_table(self, X: Any = None, *, coverage: float | None = None) -> pd.DataFrame:
+    def predict_table(self, X: Any = None, *, coverage: float | None = None, future: Any = None) -> pd.DataFrame:
         """Return forecasts as a table with a row for each series, step and channel.
 
         Parameters
@@ -113,18 +151,28 @@ class ForecastMethods:
             Series to continue; by default those that were fitted on.
         coverage : float in (0, 1), optional
             Adds the columns ``low`` and ``high`` of :meth:`predict_interval`.
+        future : DataFrame or array-like, optional
+            Of models with ``known_ahead``; see :meth:`predict`.
 
         Returns
         -------
         DataFrame
             The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
-            (where there are several), ``forecast``, ``low`` and ``high``.
+            (where several are forecast), ``forecast``, ``low`` and ``high``.
         """
         fitted = self._known()
-        return carrier(self).predict_table(self, fitted, X, coverage)
+        return carrier(self).predict_table(self, fitted, X, coverage, future)
 
     @available_if(_can("backtest"))
-    def backtest(self, X: Any = None, *, origins: Any = None, stride: int = 1, refit: bool = False) -> Backtest:
+    def backtest(
+        self,
+        X: Any = None,
+        *,
+        origins: Any = None,
+        stride: int = 1,
+        refit: bool = False,
+        coverage: float | None = None,
+    ) -> Backtest:
         """Forecast from several points in the past, beside what came and beside the baselines.
 
         Without ``refit`` the fitted model answers, as it is: its forecasts at an origin are those of
@@ -142,6 +190,10 @@ class ForecastMethods:
             Steps between origins that are counted.
         refit : bool, default=False
             Fit a new model at every origin, on what is known there, with the same seed, context and season.
+        coverage : float in (0, 1), optional
+            Adds the columns ``low`` and ``high`` of :meth:`predict_interval`, as it would have given them at each
+            origin, and ``covered``, the share of values inside. Without X the held-out windows are those that
+            intervals are calibrated on: pass later values for a fair count.
 
         Returns
         -------
@@ -155,4 +207,4 @@ class ForecastMethods:
             Series shorter than context and horizon, or fewer origins than asked for.
         """
         fitted = self._known()
-        return carrier(self).backtest(self, fitted, X, origins, stride, refit)
+        return carrier(self).backtest(self, fitted, X, origins, stride, refit, coverage)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.utils import ClassifierTags, RegressorTags, Tags
 
+from punar.cells import Cell
 from punar.errors import NotSupportedError
 from punar.models import assemble
+from punar.preparations import Preparation
 
 
 def task_class(estimator: Any) -> type | None:
@@ -40,3 +43,21 @@ def tagged(estimator: Any, tags: Tags) -> Tags:
     elif kind == "classifier":
         tags.classifier_tags = ClassifierTags()
     return tags
+
+
+class FittedParts:
+    """What a fitted model is made of."""
+
+    _known: Callable[[], Any]
+
+    @property
+    def preparation_(self) -> Preparation:
+        """What items are brought to before the network sees them."""
+        found: Preparation = self._known().preparation
+        return found
+
+    @property
+    def cell_(self) -> Cell:
+        """The fitted cell's recipe."""
+        found: Cell = self._known().cell
+        return found

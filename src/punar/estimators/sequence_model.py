@@ -18,18 +18,17 @@ from punar.core.params import boolean, check_params, either, instance, integer, 
 from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.errors import DamagedModelError
-from punar.estimators._forecasting import ForecastMethods, carrier
-from punar.estimators._tasked import estimator_type, gives_probabilities, tagged, task_class
+from punar.estimators._forecasting import ONLY_FORECASTS, ForecastMethods, carrier, given_ahead
+from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
-from punar.preparations import Preparation
 from punar.preparations.series import MISSING, SCALINGS
 from punar.tasks import Task
 from punar.texts import sequences as texts
 from punar.training import job as jobs
 
 
-class SequenceModel(ForecastMethods, BaseEstimator):
+class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     """Classify, predict numbers from or forecast sequences of unequal length with a recurrent network.
 
     Sequences are series of numbers, texts (words become vectors that are learned) or recordings (log-mel frames).
@@ -56,6 +55,11 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         For forecasting: steps to forecast, steps seen, and steps of a season (None and "auto" choose).
     quantiles : sequence of float, optional
         For forecasting: quantiles beside the median.
+    target, known_ahead : str, int or list of these, optional
+        For forecasting: the channels that are forecast (None: all), and those whose later values one knows (promotions,
+        holidays) and gives to ``predict(future=...)``, by name or number. All others are inputs only.
+    lower, upper : float, optional
+        For forecasting: forecasts and intervals are clipped to these, such as ``lower=0`` for counts.
     relative_to : {"linear", "naive"}, default="linear"
         For forecasting: the forecast that the network improves.
     kind : {None, "series", "texts", "sounds"}, default=None
@@ -152,6 +156,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         "embedding_dim": integer(1),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
+        **ONLY_FORECASTS,
     }
 
     def __init__(
@@ -170,6 +175,10 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         quantiles: Any = None,
         season: Any = "auto",
         relative_to: str = "linear",
+        target: Any = None,
+        known_ahead: Any = None,
+        lower: float | None = None,
+        upper: float | None = None,
         kind: str | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
@@ -209,6 +218,10 @@ class SequenceModel(ForecastMethods, BaseEstimator):
         self.quantiles = quantiles
         self.season = season
         self.relative_to = relative_to
+        self.target = target
+        self.known_ahead = known_ahead
+        self.lower = lower
+        self.upper = upper
         self.kind = kind
         self.id_column = id_column
         self.time_column = time_column
@@ -292,10 +305,19 @@ class SequenceModel(ForecastMethods, BaseEstimator):
 
     # -- using --------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any = None) -> Any:
-        """Return classes, numbers, a label for each step or token, or the steps after the end of each series."""
+    def predict(self, X: Any = None, *, future: Any = None) -> Any:
+        """Return classes, numbers, a label for each step or token, or the steps after the end of each series.
+
+        Parameters
+        ----------
+        X : array-like, optional
+            Needed but for forecasts, which by default continue the series that were fitted on.
+        future : DataFrame or array-like, optional
+            For forecasts with ``known_ahead``: these columns for each step of the horizon (and id), with the times that
+            follow, or without times; or an array (horizon, channels), one for each series.
+        """
         fitted = self._known()
-        return carrier(self).predict(self, fitted, X)
+        return carrier(self).predict(self, fitted, X, **given_ahead(self, future))
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -324,18 +346,6 @@ class SequenceModel(ForecastMethods, BaseEstimator):
                 "using this estimator."
             )
         return self.fitted_
-
-    @property
-    def preparation_(self) -> Preparation:
-        """What items are brought to before the network sees them."""
-        found: Preparation = self._known().preparation
-        return found
-
-    @property
-    def cell_(self) -> Cell:
-        """The fitted cell's recipe."""
-        found: Cell = self._known().cell
-        return found
 
     # -- stored ------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from punar.preparations._reading import read_facts
 from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
+_Position = Annotated[int, Meta(ge=0, le=2**24)]
+_LATER = {"aimed": (), "known_ahead": (), "one": False}  # fields that older folders do not have
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Histories(Preparation):
         Whether each series is divided by how far it moves inside a window.
     id_column, time_column : str or None
         Of tables.
+    aimed : tuple of int, default=()
+        The channels that are forecast, the others are inputs only; empty is all.
+    known_ahead : tuple of int, default=()
+        The channels whose later values are known when one forecasts.
+    one : bool, default=False
+        Whether the target was named alone: answers have no axis for it.
     """
 
     channels: _Steps
@@ -48,16 +56,42 @@ class Histories(Preparation):
     scaled: bool = True
     id_column: str | None = None
     time_column: str | None = None
+    aimed: tuple[_Position, ...] = ()
+    known_ahead: tuple[_Position, ...] = ()
+    one: bool = False
 
     domain: ClassVar[str] = "history"
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """Rebuild from untrusted facts, all of them; see :class:`Preparation`."""
+        if isinstance(facts, Mapping):
+            facts = _LATER | dict(facts)
         made = read_facts(cls, facts, complete=True)
         if made.names and len(made.names) != made.channels:
             raise ValueError(f"names must be one for each of {made.channels} channels, found {len(made.names)}")
+        for name, found in (("aimed", made.aimed), ("known_ahead", made.known_ahead)):
+            if len(set(found)) < len(found) or any(c >= made.channels for c in found):
+                raise ValueError(f"{name} must be different channels of {made.channels}, found {list(found)}")
+        if set(made.aimed) & set(made.known_ahead) or (made.known_ahead and not made.aimed):
+            raise ValueError("aimed must be named where channels are known ahead, and be others")
+        if made.one and len(made.aimed) != 1:
+            raise ValueError(f"one must be false with {len(made.aimed)} targets")
         return made
+
+    @property
+    def aims(self) -> int:
+        """How many channels are forecast."""
+        return len(self.aimed) or self.channels
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the channels that are forecast, where there are any."""
+        return tuple(self.names[c] for c in self.aimed) if self.names and self.aimed else self.names
+
+    def of_targets(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the series with the channels alone that are forecast."""
+        return [x[:, list(self.aimed)] if self.aimed else x for x in items]
 
     @property
     def width(self) -> int:
@@ -107,7 +141,18 @@ class Histories(Preparation):
             spread(x, self.context, at + 1) if self.scaled else np.ones((len(at), self.channels))
             for x, at in zip(items, ends, strict=True)
         ]
-        return Windows(items, self.context, horizon, season, np.concatenate(scale), ends)
+        return self.windows_of(items, horizon, season, np.concatenate(scale), ends)
+
+    def windows_of(
+        self,
+        items: Sequence[np.ndarray],
+        horizon: int,
+        season: int,
+        scale: np.ndarray,
+        origins: Sequence[np.ndarray],
+    ) -> Windows:
+        """Return windows whose scale (windows, channels) is known."""
+        return Windows(items, self.context, horizon, season, scale, origins, self.aimed, self.known_ahead)
 
     def steps(self, windows: Windows, index: Tensor) -> Tensor:
         """Return windows as the network reads them, float32 (n, context, ``width``)."""

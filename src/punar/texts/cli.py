@@ -111,7 +111,11 @@ TASK = (
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
-ONLY_FORECASTS = "--horizon, --context and --season need --task forecasting."
+ONLY_FORECASTS = "--horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
+ONLY_FORECASTS_FUTURE = "--future is for models that forecast."
+PREDICT_FUTURE = (
+    "Forecasting: a table with the columns that are known ahead, a row for each step to come of each series."
+)
 FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."

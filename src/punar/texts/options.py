@@ -47,6 +47,12 @@ MISSING = (
 HORIZON = "Forecasting: how many steps to forecast."
 CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
 SEASON = "Forecasting: steps of a season, as 12 for months of a year. Without it punar looks."
+KNOWN_AHEAD = (
+    "Forecasting: a column whose later values are known, as a promotion; may be given several times. With --target "
+    "only these are read. predict takes the values from --future FILE."
+)
+LOWER = "Forecasting: forecasts and intervals are clipped to this from below, as 0 for counts."
+UPPER = "Forecasting: the same from above."
 
 # -- autoencoders
 

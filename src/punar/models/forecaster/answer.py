@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,52 +10,53 @@ import numpy as np
 import pandas as pd
 import torch
 
-from punar.core import conformal
-from punar.core.params import check_params, number
+from punar.core.params import check_params
 from punar.core.runtime import as_usual, pick_device
+from punar.data.ahead import read_ahead
 from punar.data.panel import Panel
 from punar.data.windows import Windows
-from punar.errors import ParameterError
+from punar.errors import ParameterError, shown
 from punar.models.forecaster import report as reports
+from punar.models.forecaster.interval import COVERAGE, ends, moves
 from punar.models.forecaster.model import Forecaster
 from punar.models.recurrent.passes import states_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import prepare_all
 
 
-def predict(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
+def predict(estimator: Any, forecaster: Forecaster, X: Any, future: Any) -> np.ndarray:
     """Return the steps after the end of each series; see :meth:`punar.SequenceModel.predict`."""
-    panel, _, values = _forecasts(estimator, forecaster, X, "predict")
-    return panel.shaped(values[..., forecaster.median])
+    panel, _, values = _forecasts(estimator, forecaster, X, future, "predict")
+    return _shaped(forecaster, panel, forecaster.clipped(values[..., forecaster.median]))
 
 
-def predict_quantiles(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
+def predict_quantiles(estimator: Any, forecaster: Forecaster, X: Any, future: Any) -> np.ndarray:
     """Return the quantiles that were asked for, in their order, as a last axis."""
     if not forecaster.task.quantiles:
         raise ParameterError(
             f"{type(estimator).__name__}.predict_quantiles: the model was fitted without quantiles. Fit with "
             "quantiles=(0.1, 0.9), or use predict_interval."
         )
-    panel, _, values = _forecasts(estimator, forecaster, X, "predict_quantiles")
+    panel, _, values = _forecasts(estimator, forecaster, X, future, "predict_quantiles")
     wanted = [forecaster.task.levels.index(float(q)) for q in forecaster.task.quantiles]
-    return panel.shaped(values[..., wanted])
+    return _shaped(forecaster, panel, forecaster.clipped(values[..., wanted]))
 
 
-def predict_interval(estimator: Any, forecaster: Forecaster, X: Any, coverage: float) -> np.ndarray:
-    """Return intervals that are calibrated on held-out windows, low and high as a last axis."""
-    panel, low, high = _interval(estimator, forecaster, X, coverage, "predict_interval")[:3]
-    return panel.shaped(np.stack([low, high], axis=-1))
+def predict_interval(estimator: Any, forecaster: Forecaster, X: Any, coverage: float, future: Any) -> np.ndarray:
+    """Return intervals calibrated on held-out windows that follow what came since, low and high as a last axis."""
+    panel, low, high, _ = _interval(estimator, forecaster, X, future, coverage, "predict_interval")
+    return _shaped(forecaster, panel, np.stack([low, high], axis=-1))
 
 
-def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: float | None) -> pd.DataFrame:
+def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: float | None, future: Any) -> pd.DataFrame:
     """Return forecasts as a table with a row for each series, step and channel."""
     if coverage is None:
-        panel, _, values = _forecasts(estimator, forecaster, X, "predict_table")
+        panel, _, values = _forecasts(estimator, forecaster, X, future, "predict_table")
         bounds = {}
     else:
-        panel, low, high, values = _interval(estimator, forecaster, X, coverage, "predict_table")
+        panel, low, high, values = _interval(estimator, forecaster, X, future, coverage, "predict_table")
         bounds = {"low": low.ravel(), "high": high.ravel()}
-    middle = values[..., forecaster.median]
+    middle = forecaster.clipped(values[..., forecaster.median])
     n, horizon, channels = middle.shape
     facts = forecaster.histories
     columns: dict[str, Any] = {}
@@ -67,7 +68,7 @@ def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: floa
         stamps = [t for c in panel.clocks if c is not None for t in c.after(horizon)]
         columns[facts.time_column or "time"] = [t for t in stamps for _ in range(channels)]
     if channels > 1:
-        columns["channel"] = list(facts.names or range(channels)) * (n * horizon)
+        columns["channel"] = list(facts.target_names or range(channels)) * (n * horizon)
     return pd.DataFrame(columns | {"forecast": middle.ravel()} | bounds)
 
 
@@ -83,7 +84,7 @@ def score(estimator: Any, forecaster: Forecaster, X: Any) -> float:
     windows = facts.windows(panel.items, horizon, forecaster.season, origins)
     with as_usual():
         relative = forecaster.quantiles(windows, pick_device(estimator.device))
-    scale = reports.mase_scale(known, forecaster.season)
+    scale = reports.mase_scale(facts.of_targets(known), forecaster.season)
     return reports.skill(reports.measures(forecaster, windows, relative, scale))
 
 
@@ -98,47 +99,76 @@ def states(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
         return torch.stack(states_of(module, rows, torch.arange(len(rows)))).numpy()
 
 
-def _forecasts(estimator: Any, forecaster: Forecaster, X: Any, method: str) -> tuple[Panel, Windows, np.ndarray]:
+def _forecasts(
+    estimator: Any, forecaster: Forecaster, X: Any, future: Any, method: str
+) -> tuple[Panel, Windows, np.ndarray]:
     """Return the series, their last windows, and forecasts (n, horizon, channels, levels) in the user's units."""
-    facts, tail = forecaster.histories, forecaster.tail
+    facts, tail, where = forecaster.histories, forecaster.tail, f"{type(estimator).__name__}.{method}"
     if X is None:
         panel = Panel(tail.items, tail.single, tail.flat, facts.names, tail.ids, clocks=tail.clocks)
-        ends = [np.array([len(x) - 1]) for x in panel.items]
-        windows = Windows(panel.items, facts.context, forecaster.horizon, forecaster.season, tail.scale, ends)
     else:
-        panel = facts.read(X, f"{type(estimator).__name__}.{method}")
-        windows = facts.windows(panel.items, forecaster.horizon, forecaster.season)
+        panel = facts.read(X, where)
+    items = _continued(forecaster, panel, future, where)
+    ends = [np.array([len(x) - 1]) for x in panel.items]
+    if X is None:
+        windows = facts.windows_of(items, forecaster.horizon, forecaster.season, tail.scale, ends)
+    else:
+        windows = facts.windows(items, forecaster.horizon, forecaster.season, ends)
     with as_usual():
         relative = forecaster.quantiles(windows, pick_device(estimator.device))
     return panel, windows, windows.undone(torch.arange(len(windows)), relative).numpy()
 
 
+def _continued(forecaster: Forecaster, panel: Panel, future: Any, where: str) -> list[np.ndarray]:
+    """Return the series with what is known of the steps after them, where anything is; the rest there is NaN."""
+    facts, horizon = forecaster.histories, forecaster.horizon
+    names = [facts.names[c] for c in facts.known_ahead] if facts.names else []
+    told = ", ".join(map(shown, names or facts.known_ahead))
+    if not facts.known_ahead:
+        if future is not None:
+            raise ParameterError(
+                f"{where}: future is for models with channels that are known ahead. Leave it out, or fit with "
+                "known_ahead=."
+            )
+        return panel.items
+    if future is None:
+        raise ParameterError(
+            f"{where}: the model was fitted with known_ahead ({told}): pass future=, their values at the {horizon} "
+            "steps after the end of each series, as a table with these columns or an array "
+            f"({horizon}, {len(facts.known_ahead)})."
+        )
+    known = read_ahead(
+        future,
+        panel,
+        names,
+        len(facts.known_ahead),
+        horizon,
+        where,
+        id_column=facts.id_column,
+        time_column=facts.time_column,
+    )
+    found = []
+    for item, values in zip(panel.items, known, strict=True):
+        coming = np.full((horizon, item.shape[1]), np.nan)
+        coming[:, list(facts.known_ahead)] = values
+        found.append(np.concatenate([item, coming]))
+    return found
+
+
+def _shaped(forecaster: Forecaster, panel: Panel, values: np.ndarray) -> np.ndarray:
+    """Return answers without the axes that the input has not, or the only target has not."""
+    return replace(panel, flat=panel.flat or forecaster.histories.one).shaped(values)
+
+
 def _interval(
-    estimator: Any, forecaster: Forecaster, X: Any, coverage: float, method: str
+    estimator: Any, forecaster: Forecaster, X: Any, future: Any, coverage: float, method: str
 ) -> tuple[Panel, np.ndarray, np.ndarray, np.ndarray]:
     """Return the series, lower and upper ends (n, horizon, channels), and the forecasts they belong to."""
     where = f"{type(estimator).__name__}.{method}"
-    rule = {"coverage": number(0, 1, open_low=True, open_high=True)}
-    check_params(SimpleNamespace(coverage=coverage), rule, where)
-    panel, windows, values = _forecasts(estimator, forecaster, X, method)
+    check_params(SimpleNamespace(coverage=coverage), {"coverage": COVERAGE}, where)
+    panel, windows, values = _forecasts(estimator, forecaster, X, future, method)
     scale = windows.scale(torch.arange(len(windows))).numpy()
-    off = forecaster.calibration.astype(np.float64)
-    pair = _pair(forecaster.task.levels, coverage)
-    if pair is None:
-        r = conformal.radius(np.abs(off[..., forecaster.median]), coverage, where) * scale
-        middle = values[..., forecaster.median]
-        return panel, middle - r, middle + r, values
-    low, high = pair
-    r = conformal.radius(conformal.beyond(0.0, -off[..., low], -off[..., high]), coverage, where) * scale
-    lower, upper = values[..., low] - r, values[..., high] + r
-    crossed = lower > upper
-    middle = (lower + upper) / 2
-    return panel, np.where(crossed, middle, lower), np.where(crossed, middle, upper), values
-
-
-def _pair(levels: list[float], coverage: float) -> tuple[int, int] | None:
-    """Return the two quantiles between which ``coverage`` lies, where the model has them."""
-    wanted = ((1 - coverage) / 2, (1 + coverage) / 2)
-    found = [next((i for i, q in enumerate(levels) if math.isclose(q, w, abs_tol=1e-9)), None) for w in wanted]
-    low, high = found
-    return None if low is None or high is None else (low, high)
+    with as_usual():
+        last = [np.array([len(x) - 1]) for x in panel.items]
+        moved = None if X is None else moves(forecaster, panel, last, coverage, pick_device(estimator.device), where)
+    return panel, *ends(forecaster, values, scale, coverage, where, moved), values

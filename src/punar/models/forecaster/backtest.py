@@ -10,16 +10,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.base import clone
+from torch import Tensor
 
-from punar.core.params import boolean, check_params, integer
+from punar.core.params import boolean, check_params, either, integer, none
 from punar.core.runtime import as_usual, pick_device
 from punar.data.panel import Panel
 from punar.data.windows import Windows
 from punar.errors import DataError, DidNotLearnWarning, ParameterError, ParameterTypeError, shown
 from punar.models.forecaster import report as reports
+from punar.models.forecaster.interval import COVERAGE, ends, moves
 from punar.models.forecaster.model import Forecaster
 
+_ENDS = ("low", "high")
 _DEFAULT = 10  # origins, where none are asked for and none were held out
 
 
@@ -31,39 +35,51 @@ class Backtest:
     ----------
     table : DataFrame
         A row per series, origin, step and channel: the last time that is known (or how many steps are), the step, the
-        actual value, the forecast and those of the baselines. ``seen`` says where training has seen what followed.
+        actual value, the forecast and those of the baselines; with ``coverage`` the ends of the interval. ``seen`` says
+        where training has seen what followed.
     errors : DataFrame
         MAE, MASE and skill (1 − MASE / MASE of the last value) by candidate; "model" is the fitted one.
     refitted : bool
         Whether the model was fitted again at every origin.
+    covered : float or None
+        Share of the actual values that lie inside the intervals, ends included.
     """
 
     table: pd.DataFrame
     errors: pd.DataFrame
     refitted: bool
+    covered: float | None = None
 
     def __str__(self) -> str:
         return self.errors.to_string(float_format=lambda v: f"{v:.4g}")
 
 
-def backtest(estimator: Any, forecaster: Forecaster, X: Any, origins: Any, stride: int, refit: bool) -> Backtest:
+def backtest(
+    estimator: Any, forecaster: Forecaster, X: Any, origins: Any, stride: int, refit: bool, coverage: float | None
+) -> Backtest:
     """Forecast from rolling origins; see :meth:`punar.SequenceModel.backtest`."""
     where = f"{type(estimator).__name__}.backtest"
-    rules = {"stride": integer(1), "refit": boolean()}
-    check_params(SimpleNamespace(stride=stride, refit=refit), rules, where)
+    rules = {"stride": integer(1), "refit": boolean(), "coverage": either(none(), COVERAGE)}
+    check_params(SimpleNamespace(stride=stride, refit=refit, coverage=coverage), rules, where)
     panel = _panel(forecaster, X, where)
     known = _origins(forecaster, panel, X is None, origins, stride, where)
     origins_at = [np.array(counts) - 1 for counts in known]
     windows = forecaster.histories.windows(panel.items, forecaster.horizon, forecaster.season, origins_at)
     with as_usual():
         if refit:
-            found = _refitted(estimator, forecaster, panel, known)
+            found = _refitted(estimator, forecaster, panel, known, coverage, where)
         else:
-            relative = forecaster.quantiles(windows, pick_device(estimator.device))
+            device = pick_device(estimator.device)
+            relative = forecaster.quantiles(windows, device)
             found = reports.answers(forecaster, windows, relative)
-    first = [x[: min(counts)] for x, counts in zip(panel.items, known, strict=True)]
+            if coverage is not None:
+                new = None if X is None else moves(forecaster, panel, origins_at, coverage, device, where)
+                found |= _ends(forecaster, windows, relative, coverage, where, new)
+    series = forecaster.histories.of_targets(panel.items)
+    first = [x[: min(counts)] for x, counts in zip(series, known, strict=True)]
     scale = reports.mase_scale(first, forecaster.season)[windows.series.numpy()][:, None]
     actual = found.pop("actual")
+    interval = {name: found.pop(name) for name in _ENDS if name in found}
     errors = {}
     for name, value in found.items():
         off = np.abs(value - actual)
@@ -74,8 +90,24 @@ def backtest(estimator: Any, forecaster: Forecaster, X: Any, origins: Any, strid
     if X is None and not refit:
         free = [len(x) - forecaster.horizon - held for x, held in zip(panel.items, forecaster.held_out, strict=True)]
         seen = np.concatenate([np.array(counts) <= n for counts, n in zip(known, free, strict=True)])
-    table = _table(forecaster, panel, known, windows, actual, found, seen)
-    return Backtest(table, pd.DataFrame(errors).T, refit)
+    table = _table(forecaster, panel, known, windows, actual, found | interval, seen)
+    return Backtest(table, pd.DataFrame(errors).T, refit, _covered(actual, interval))
+
+
+def _ends(
+    forecaster: Forecaster, windows: Windows, relative: Tensor, coverage: float, where: str, new: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return the ends of each window's intervals in the user's units, (n, horizon, channels)."""
+    every = torch.arange(len(windows))
+    values, scale = windows.undone(every, relative).numpy(), windows.scale(every).numpy()
+    return dict(zip(_ENDS, ends(forecaster, values, scale, coverage, where, new), strict=True))
+
+
+def _covered(actual: np.ndarray, interval: dict[str, np.ndarray]) -> float | None:
+    if not interval:
+        return None
+    low, high = (interval[name] for name in _ENDS)
+    return float(((actual >= low) & (actual <= high))[~np.isnan(actual)].mean())
 
 
 def _panel(forecaster: Forecaster, X: Any, where: str) -> Panel:
@@ -126,7 +158,9 @@ def _origins(forecaster: Forecaster, panel: Panel, own: bool, origins: Any, stri
     return found
 
 
-def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[list[int]]) -> dict[str, np.ndarray]:
+def _refitted(
+    estimator: Any, forecaster: Forecaster, panel: Panel, known: list[list[int]], coverage: float | None, where: str
+) -> dict[str, np.ndarray]:
     """Return every candidate's answers from a model that is fitted at each origin on what is known there."""
     parts = []
     for k in range(max(map(len, known))):
@@ -138,6 +172,8 @@ def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[
             random_state=estimator.seed_,
             id_column=None,
             time_column=None,
+            target=list(forecaster.histories.aimed) or None,
+            known_ahead=list(forecaster.histories.known_ahead) or None,
             strict=False,
             verbose=0,
         )
@@ -148,6 +184,8 @@ def _refitted(estimator: Any, forecaster: Forecaster, panel: Panel, known: list[
         windows = model.histories.windows([panel.items[i] for i in some], model.horizon, model.season, at)
         relative = model.quantiles(windows, pick_device(estimator.device))
         answers = reports.answers(model, windows, relative)
+        if coverage is not None:
+            answers |= _ends(model, windows, relative, coverage, where, None)
         parts += [((i, k), {name: value[j] for name, value in answers.items()}) for j, i in enumerate(some)]
     ordered = [answer for _, answer in sorted(parts, key=lambda part: part[0])]
     return {name: np.stack([a[name] for a in ordered]) for name in ordered[0] if all(name in a for a in ordered)}
@@ -177,7 +215,7 @@ def _table(
         stamps = [t for i, c in zip(series, counts, strict=True) for t in times[i].iloc[c : c + horizon]]
         columns[facts.time_column or "time"] = [t for t in stamps for _ in range(channels)]
     if channels > 1:
-        columns["channel"] = list(facts.names or range(channels)) * (n * horizon)
+        columns["channel"] = list(facts.target_names or range(channels)) * (n * horizon)
     columns["actual"] = actual.ravel()
     columns["forecast"] = found[reports.MODEL].ravel()
     columns |= {name: value.ravel() for name, value in found.items() if name != reports.MODEL}

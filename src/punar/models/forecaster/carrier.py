@@ -23,25 +23,31 @@ class Forecasts:
         fit.refuse_targets(estimator, y, sample_weight)
         return fit.fit(estimator, task, X, checkpoint)
 
-    def predict(self, estimator: Any, fitted: Fitted, X: Any) -> np.ndarray:
+    def predict(self, estimator: Any, fitted: Fitted, X: Any, future: Any = None) -> np.ndarray:
         """Return the steps after the end of each series."""
-        return answer.predict(estimator, fitted.forecaster, X)
+        return answer.predict(estimator, fitted.forecaster, X, future)
 
-    def predict_quantiles(self, estimator: Any, fitted: Fitted, X: Any) -> np.ndarray:
+    def predict_quantiles(self, estimator: Any, fitted: Fitted, X: Any, future: Any = None) -> np.ndarray:
         """Return the quantiles that were asked for, in their order, as a last axis."""
-        return answer.predict_quantiles(estimator, fitted.forecaster, X)
+        return answer.predict_quantiles(estimator, fitted.forecaster, X, future)
 
-    def predict_interval(self, estimator: Any, fitted: Fitted, X: Any, coverage: float) -> np.ndarray:
+    def predict_interval(
+        self, estimator: Any, fitted: Fitted, X: Any, coverage: float, future: Any = None
+    ) -> np.ndarray:
         """Return intervals that are calibrated on held-out windows, low and high as a last axis."""
-        return answer.predict_interval(estimator, fitted.forecaster, X, coverage)
+        return answer.predict_interval(estimator, fitted.forecaster, X, coverage, future)
 
-    def predict_table(self, estimator: Any, fitted: Fitted, X: Any, coverage: float | None) -> pd.DataFrame:
+    def predict_table(
+        self, estimator: Any, fitted: Fitted, X: Any, coverage: float | None, future: Any = None
+    ) -> pd.DataFrame:
         """Return forecasts as a table with a row for each series, step and channel."""
-        return answer.predict_table(estimator, fitted.forecaster, X, coverage)
+        return answer.predict_table(estimator, fitted.forecaster, X, coverage, future)
 
-    def backtest(self, estimator: Any, fitted: Fitted, X: Any, origins: Any, stride: int, refit: bool) -> Backtest:
+    def backtest(
+        self, estimator: Any, fitted: Fitted, X: Any, origins: Any, stride: int, refit: bool, coverage: float | None
+    ) -> Backtest:
         """Forecast from rolling origins."""
-        return backtest.backtest(estimator, fitted.forecaster, X, origins, stride, refit)
+        return backtest.backtest(estimator, fitted.forecaster, X, origins, stride, refit, coverage)
 
     def score(self, estimator: Any, fitted: Fitted, X: Any, y: Any, sample_weight: Any) -> float:
         """Return 1 − MASE / MASE of the last value, on the last horizon of each series."""

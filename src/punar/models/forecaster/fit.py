@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from punar.baselines.linear_autoregression import LinearAutoregression, fit_linear
 from punar.cells import Cell
 from punar.core.params import Rule, check_params, either, integer, none, one_of
 from punar.core.runtime import pick_device, threads
 from punar.data.panel import Panel, read_panel
 from punar.data.season import find_season
-from punar.data.windows import Windows, default_context, filled, split_in_time
+from punar.data.windows import default_context, filled
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
 from punar.models.evidence import MANY, affordable, say_repeated
 from punar.models.forecaster import report as _forecast_report
-from punar.models.forecaster.model import RELATIVE_TO, Forecaster, ForecastRows, Tail, base
-from punar.models.recurrent.fit import design_of, losses_of, settings, train_module
+from punar.models.forecaster.channels import check_bounds, with_roles
+from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail, base
+from punar.models.forecaster.report import Judged
+from punar.models.forecaster.split import Split
+from punar.models.forecaster.trainer import Trainer, module_of
+from punar.models.recurrent.fit import design_of, settings
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations.histories import Histories
 from punar.tasks import Task
@@ -39,10 +41,7 @@ _RULES: dict[str, Rule] = {
     "season": either(one_of("auto"), integer(1)),
     "relative_to": one_of(*RELATIVE_TO),
 }
-_INNER = 0.2  # of the training windows choose the linear part's penalty
-# Windows that the penalty is fitted and checked on, others that train, those held out, and those of no use.
-_FITS, _CHECKS, _TRAINS, _HELD_OUT, _UNUSED = range(5)
-_EARLY = 0.4  # of the training windows, which a second fit answers for
+_CALIBRATION = "calibration"  # the errors' name in a checkpoint
 _SAMPLE = 4096  # windows from which the usual size of targets is learned
 
 
@@ -102,38 +101,10 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     )
     horizon = int(task.horizon or 0)
     histories, season = _histories(estimator, panel, horizon, where)
-    split = [
-        split_in_time(len(x) - histories.context - horizon + 1, horizon, float(estimator.validation_fraction))
-        for x in panel.items
-    ]
-    windows, role = _windows(histories, panel, horizon, season, split)
-    train, valid = (role < _HELD_OUT).nonzero()[:, 0], (role == _HELD_OUT).nonzero()[:, 0]
     chosen = settings(estimator, task, histories.domain, cell)
-    parts = None if len(valid) < FEWEST else _halves(windows, valid)
-
-    def linear_of(some: Tensor) -> LinearAutoregression:
-        own = torch.zeros(len(windows), dtype=torch.bool)
-        own[some] = True
-        with threads(1):  # the same sums in the same order, whatever the caller's number of threads
-            return fit_linear(windows, some, *(((role == r) & own).nonzero()[:, 0] for r in (_FITS, _CHECKS)))
-
-    def trained(
-        linear: LinearAutoregression,
-        train: Tensor,
-        halves: tuple[Tensor, Tensor] | None = None,
-        store: Checkpoint | None = None,
-    ) -> Loop:
-        rows = ForecastRows(windows, histories, task, estimator.relative_to, linear, device)
-        module = design.build(cell, seed).to(device)
-        # The untrained network adds nothing: training begins at the forecast that it is to improve.
-        for parameter in module.head.parameters():
-            nn.init.zeros_(parameter)
-        index = (train, valid)
-        return train_module(
-            chosen, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
-        )
-
-    linear = linear_of(train)
+    parts = Split.of(histories, panel, horizon, season, float(estimator.validation_fraction))
+    windows, train = parts.windows, parts.train
+    linear = parts.linear_of(train)
     with threads(1):
         some = train[torch.linspace(0, len(train) - 1, min(len(train), _SAMPLE)).long()]
         task.learn_rows((windows.future(some) - base(estimator.relative_to, linear, windows, some)).numpy(), where)
@@ -142,60 +113,68 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     if checkpoint is not None:
         data = {"content": _content(panel), "series": len(panel)}
         store = Checkpoint(checkpoint, _fitting.fingerprint(estimator, data, seed_to_write))
-    loop = trained(linear, train, parts, store)
+        kept = store.load()
+        # Each save writes the whole file: what a finished job left there stays in it.
+        store.tensors |= {k: v for k, v in (kept[1] if kept else {}).items() if k == _CALIBRATION}
+    trainer = Trainer(parts, histories, task, estimator.relative_to, cell, design, chosen, seed, device)
+    loop = trainer.trained(linear, train, parts.valid, halves=parts.halves, store=store)
     forecaster = Forecaster(
-        module=_module_of(loop),
+        module=module_of(loop),
         histories=histories,
         task=task,
         season=season,
         relative_to=estimator.relative_to,
         linear=linear,
         tail=Tail.of(panel, histories, max(histories.context, season)),
-        calibration=np.zeros((0, horizon, panel.channels, len(task.levels)), np.float32),
-        held_out=[held for _, held in split],
+        calibration=np.zeros((0, horizon, histories.aims, len(task.levels)), np.float32),
+        held_out=[held for _, held in parts.counts],
         panel=panel,
+        calibrated="pooled",
+        lower=_bound(estimator.lower),
+        upper=_bound(estimator.upper),
     )
-    name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
-    judged = [*_forecast_report.held_out(forecaster, windows, train, valid, loop, parts)]
-    forecaster.calibration = _forecast_report.calibration(windows, judged) if len(valid) else forecaster.calibration
     report = _fitting.kept_report(store)
     if report is None:
-        early, later = _early(windows, role, horizon) if _repeats(estimator, valid, loop) else (valid[:0], valid)
-        if len(early) >= FEWEST:
-            say_repeated(estimator)
-            again = linear_of(later)
-            other = replace(forecaster, module=_module_of(trained(again, later)), linear=again)
-            judged.append(_forecast_report.answered(other, windows, early))
-        report = _forecast_report.of_fit(forecaster, windows, judged, panel, split, name, held_out=len(valid) > 0)
+        name = estimator.cell if isinstance(estimator.cell, str) else type(cell).__name__.lower()
+        judged = _judged(estimator, trainer, forecaster, loop)
+        held_out = len(parts.valid) > 0
+        report = _forecast_report.of_fit(forecaster, windows, judged, panel, parts.counts, name, held_out=held_out)
         _fitting.say_out_of_time(report, loop)
+        if store is not None:
+            store.tensors[_CALIBRATION] = torch.from_numpy(forecaster.calibration)
         _fitting.keep_report(store, loop, report)
+    elif store is not None:
+        forecaster.calibration = store.tensors[_CALIBRATION].numpy()
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
-def _module_of(loop: Loop) -> SequenceModule:
-    module = loop.module.cpu().eval()
-    assert isinstance(module, SequenceModule)
-    return module
+def _judged(estimator: Any, trainer: Trainer, forecaster: Forecaster, loop: Loop) -> list[Judged]:
+    """Return the windows that the fit is judged by, with forecasts that they did not choose; calibrate intervals."""
+    parts, linear = trainer.split, forecaster.linear
+    windows, valid, halves = parts.windows, parts.valid, parts.halves
+    judged = [*_forecast_report.held_out(forecaster, windows, parts.train, valid, loop, halves)]
+    if not len(valid):
+        return judged
+    forecaster.calibration = _forecast_report.calibration(judged)
+    if estimator.evidence != "auto" or len(valid) >= MANY or not affordable(loop):
+        return judged
+    early, later = parts.early()
+    if halves is None or len(early) >= FEWEST:
+        say_repeated(estimator)
+    if halves is None:
+        # All of so few windows chose the epoch: a fit whose training they do not stop answers for them.
+        other = replace(forecaster, module=module_of(trainer.unstopped(linear)))
+        forecaster.calibration = _forecast_report.calibration([_forecast_report.answered(other, windows, valid)])
+    if len(early) >= FEWEST and affordable(loop):
+        # Where those held out are few, a second fit answers for the first windows.
+        linear = parts.linear_of(later)
+        other = replace(forecaster, module=module_of(trainer.trained(linear, later, valid)), linear=linear)
+        judged.append(_forecast_report.answered(other, windows, early))
+    return judged
 
 
-def _repeats(estimator: Any, valid: Tensor, loop: Loop) -> bool:
-    """Return whether a second fit answers for the first windows: where those held out are few."""
-    return estimator.evidence == "auto" and 0 < len(valid) < MANY and affordable(loop)
-
-
-def _early(windows: Windows, role: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
-    """Return the first two fifths of each series' training windows, and those after them that forecast other steps.
-
-    What follows a window is as hard to tell from a model of later windows as from one of earlier ones (Bergmeir and
-    Benítez, 2012).
-    """
-    early, later = [], []
-    for i in windows.series.unique().tolist():
-        own = ((windows.series == i) & (role < _HELD_OUT)).nonzero()[:, 0]
-        count = int(_EARLY * len(own))
-        early.append(own[:count])
-        later.append(own[count + horizon - 1 :])
-    return torch.cat(early), torch.cat(later)
+def _bound(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
@@ -239,7 +218,11 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         time_column=estimator.time_column,
     )
     facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
-    season = find_season([filled(x) for x in panel.items]) if estimator.season == "auto" else int(estimator.season)
+    facts = with_roles(facts, panel, estimator.target, estimator.known_ahead, where)
+    check_bounds(facts, panel, estimator.lower, estimator.upper, where)
+    season = int(estimator.season) if estimator.season != "auto" else None
+    if season is None:
+        season = find_season([filled(x) for x in facts.of_targets(panel.items)])
     if estimator.context is None:
         context = default_context(min(map(len, panel.items)), horizon, season)
     else:
@@ -247,41 +230,6 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         told = f"context={context} and horizon={horizon}"
         facts.refuse_short(panel, context + horizon, told, where)
     return replace(facts, context=context), season
-
-
-def _windows(
-    histories: Histories, panel: Panel, horizon: int, season: int, split: list[tuple[int, int]]
-) -> tuple[Windows, Tensor]:
-    """Return the windows of training and those held out after them, and what each is for."""
-    context, origins, roles = histories.context, [], []
-    for x, (trained, held_out) in zip(panel.items, split, strict=True):
-        last = len(x) - horizon  # one after the last origin that has a whole horizon after it
-        origins.append(np.r_[np.arange(context - 1, context - 1 + trained), np.arange(last - held_out, last)])
-        fits, checks = split_in_time(trained, horizon, _INNER)
-        roles += [_FITS] * fits + [_TRAINS] * (trained - fits - checks) + [_CHECKS] * checks + [_HELD_OUT] * held_out
-    windows = histories.windows(panel.items, horizon, season, origins)
-    role = torch.tensor(roles)
-    if windows.masked:
-        every = torch.arange(len(windows))
-        blank = torch.cat([windows.future(some).isnan().flatten(1).all(1) for some in every.split(_SAMPLE)])
-        # A window with nothing after it teaches nothing, unless all are so.
-        role[blank] = _UNUSED if bool((~blank & (role < _HELD_OUT)).any()) else role[blank]
-    return windows, role
-
-
-def _halves(windows: Windows, valid: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Return the held-out windows of each series in an earlier and a later half, which forecast no step in common.
-
-    None where too few are left.
-    """
-    series, shared = windows.series[valid], windows.horizon - 1
-    early, late = [], []
-    for i in series.unique().tolist():
-        own = valid[series == i]
-        early.append(own[: max(0, (len(own) + 1) // 2 - shared)])
-        late.append(own[(len(own) + 1) // 2 :])
-    found = torch.cat(early), torch.cat(late)
-    return found if min(map(len, found)) > 0 else None
 
 
 def _content(panel: Panel) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 
 RELATIVE_TO = ("linear", "naive")
+CALIBRATED = ("split", "pooled")
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Tail:
     @classmethod
     def of(cls, panel: Panel, histories: Histories, steps: int) -> Tail:
         """Return the last ``steps`` of each series, and where values are missing what they are filled with."""
-        every = histories.windows(panel.items, 1, 1)
+        every = replace(histories, aimed=(), known_ahead=(), one=False).windows(panel.items, 1, 1)
         scale = every.scale(torch.arange(len(panel)))[:, 0].numpy()
         return cls([_end(x, steps) for x in panel.items], scale, panel.single, panel.flat, panel.ids, panel.clocks)
 
@@ -78,7 +79,11 @@ class Forecaster:
         Also where ``relative_to`` is "naive": the report and back-tests compare with it.
     tail : Tail
     calibration : ndarray of shape (windows, horizon, channels, levels), float32
-        What followed the held-out windows minus its forecast quantiles, in the scale of the series.
+        What followed held-out windows minus its forecast quantiles, in the scale of the series.
+    calibrated : {"split", "pooled"}
+        How intervals follow from that: step by step (older models), or from the errors of all steps.
+    lower, upper : float or None
+        What answers are clipped to, in the user's units.
     held_out : list of int
         How many windows at the end of each series were not trained on.
     panel : Panel or None
@@ -95,6 +100,9 @@ class Forecaster:
     calibration: np.ndarray
     held_out: list[int] = field(default_factory=list)
     panel: Panel | None = None
+    calibrated: str = "split"
+    lower: float | None = None
+    upper: float | None = None
 
     @property
     def horizon(self) -> int:
@@ -116,6 +124,13 @@ class Forecaster:
             found.append(self.base(windows, some).unsqueeze(3) + added)
         return torch.cat(found)
 
+    def clipped(self, values: np.ndarray) -> np.ndarray:
+        """Return answers in the user's units, none of them beyond the bounds."""
+        if self.lower is None and self.upper is None:
+            return values
+        found: np.ndarray = np.clip(values, self.lower, self.upper)
+        return found
+
     @property
     def median(self) -> int:
         """Where the median is among the levels."""
@@ -130,7 +145,10 @@ def base(relative_to: str, linear: LinearAutoregression, windows: Windows, index
 def batch_of(histories: Histories, windows: Windows, index: Tensor, device: torch.device) -> dict[str, Tensor]:
     """Return windows as a batch for the network."""
     lengths = torch.full((len(index),), windows.context, dtype=torch.int64, device=device)
-    return {"values": histories.steps(windows, index).to(device), "lengths": lengths}
+    batch = {"values": histories.steps(windows, index).to(device), "lengths": lengths}
+    if histories.known_ahead:
+        batch["ahead"] = windows.ahead(index).float().to(device)
+    return batch
 
 
 class ForecastRows:

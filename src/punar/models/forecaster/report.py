@@ -81,7 +81,7 @@ def held_out(
     return found
 
 
-def calibration(windows: Windows, judged: Sequence[Judged]) -> np.ndarray:
+def calibration(judged: Sequence[Judged]) -> np.ndarray:
     """Return the errors of held-out quantiles from which intervals are made, float32 (n, horizon, channels, levels)."""
     errors = [part.windows.future(torch.arange(len(part.windows))).unsqueeze(3) - part.relative for part in judged]
     found: np.ndarray = torch.cat(errors).numpy().astype(np.float32)
@@ -114,7 +114,8 @@ def of_fit(
         Whether the judged windows were not trained on.
     """
     context, horizon = forecaster.histories.context, forecaster.horizon
-    known = [x[: context + n - 1 + horizon] for x, (n, _) in zip(panel.items, split, strict=True)]
+    series = forecaster.histories.of_targets(panel.items)
+    known = [x[: context + n - 1 + horizon] for x, (n, _) in zip(series, split, strict=True)]
     scale = mase_scale(known, forecaster.season)
     parts = []
     for part in judged:
@@ -193,7 +194,8 @@ def answers(forecaster: Forecaster, windows: Windows, relative: Tensor) -> dict[
     }
     if forecaster.season == 1 or bool(found[SEASONAL].isnan().any()):
         del found[SEASONAL]
-    return {name: windows.undone(every, value).numpy() for name, value in found.items()}
+    undone = {name: windows.undone(every, value).numpy() for name, value in found.items()}
+    return undone | {MODEL: forecaster.clipped(undone[MODEL])}
 
 
 def measures(

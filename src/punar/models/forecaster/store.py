@@ -17,11 +17,14 @@ from torch import Tensor
 from punar import stored
 from punar.baselines.linear_autoregression import LinearAutoregression
 from punar.core import plugins
+from punar.core.weights import load_weights
 from punar.data.clock import Clock
 from punar.errors import DamagedModelError, shown
+from punar.models.forecaster import network
 from punar.models.forecaster.fit import Fitted
-from punar.models.forecaster.model import RELATIVE_TO, Forecaster, Tail
-from punar.models.recurrent.store import stored_module, stored_network
+from punar.models.forecaster.model import CALIBRATED, RELATIVE_TO, Forecaster, Tail
+from punar.models.recurrent.module import SequenceModule
+from punar.models.recurrent.store import stored_network
 from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 from punar.texts import card
@@ -45,6 +48,9 @@ class _Facts(msgspec.Struct):
     relative_to: str
     linear: _Linear
     tail: _Tail
+    calibrated: str = "split"
+    lower: float | None = None
+    upper: float | None = None
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -74,6 +80,9 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
             "ids": None if tail.ids is None else [_plain(i) for i in tail.ids],
             "clocks": clocks,
         },
+        "calibrated": forecaster.calibrated,
+        "lower": forecaster.lower,
+        "upper": forecaster.upper,
         "holds": card.HOLDS_ENDS.format(steps=max(map(len, tail.items)), series=len(tail.items)),
         **stored.record_facts(fitted.history, fitted.report, fitted.seed),
     }
@@ -93,22 +102,39 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
     found = stored.convert(facts, _Facts, where)
     if found.relative_to not in RELATIVE_TO:
         raise DamagedModelError(f"{where}: relative_to must be one of {RELATIVE_TO}, found {shown(found.relative_to)}.")
+    if found.calibrated not in CALIBRATED:
+        raise DamagedModelError(f"{where}: calibrated must be one of {CALIBRATED}, found {shown(found.calibrated)}.")
     with stored.as_damage(where):
         histories = Histories.from_facts(facts["input"])
         cell, design = stored_network(facts, parts, where)
         task: Forecasting = stored.read_task(facts, Forecasting, parts, where)
         sound = design.outputs == task.outputs and design.width == histories.width and design.tokens is None
-        if not sound or task.channels != histories.channels:
+        if not sound or task.channels != histories.aims:
             raise DamagedModelError(f"{where}: network, input and task must have the same channels and horizon.")
         linear = _linear(found.linear, tensors, histories, int(task.horizon or 0), where)
         tail = _tail(found.tail, tensors, histories, where)
         calibration = _checked(tensors, "calibration", torch.float32, where)
-        shape = (int(task.horizon or 0), histories.channels, len(task.levels))
+        shape = (int(task.horizon or 0), histories.aims, len(task.levels))
         if calibration.dim() != 4 or tuple(calibration.shape[1:]) != shape:
             raise DamagedModelError(f"{where}: calibration must be (n, {', '.join(map(str, shape))}).")
     record = stored.read_record(facts, where)
-    module = stored_module(cell, design, tensors, where, task)
-    forecaster = Forecaster(module, histories, task, found.season, found.relative_to, linear, tail, calibration.numpy())
+    module = load_weights(
+        lambda: network.build(design, cell, None, histories, task), stored.own_tensors(tensors), where
+    ).eval()
+    assert isinstance(module, SequenceModule)
+    forecaster = Forecaster(
+        module,
+        histories,
+        task,
+        found.season,
+        found.relative_to,
+        linear,
+        tail,
+        calibration.numpy(),
+        calibrated=found.calibrated,
+        lower=found.lower,
+        upper=found.upper,
+    )
     report = FitReport(record.report)
     return Fitted(cell, design, module, histories, task, record.history, report, record.seed, forecaster)
 
@@ -118,8 +144,8 @@ def _linear(
 ) -> LinearAutoregression:
     weight = _checked(tensors, "linear.weight", torch.float64, where)
     bias = _checked(tensors, "linear.bias", torch.float64, where)
-    channels = 1 if facts.alone else histories.channels
-    shape = (histories.context * channels, horizon * channels)
+    inputs, outputs = (1, 1) if facts.alone else (histories.channels, histories.aims)
+    shape = (histories.context * inputs + horizon * len(histories.known_ahead), horizon * outputs)
     if tuple(weight.shape) != shape or tuple(bias.shape) != shape[1:]:
         raise DamagedModelError(f"{where}: the linear part must have weights {shape}, found {tuple(weight.shape)}.")
     if not bool(torch.isfinite(weight).all() and torch.isfinite(bias).all()):

@@ -92,7 +92,9 @@ class SequenceModule(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return raw outputs, (n, outputs), or (n, t, outputs) where each step has an answer."""
-        return self.head(self.dropout(self.features(batch)))
+        found = self.dropout(self.features(batch))
+        # What is known of the steps to come, for a head that reads it.
+        return self.head(found, batch["ahead"]) if "ahead" in batch else self.head(found)
 
     def features(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the pooled state, (n, hidden size times directions), or the states of every step, (n, t, ...)."""

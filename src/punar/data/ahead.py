@@ -1,0 +1,178 @@
+"""What is known of the steps to come (promotions, holidays, prices), as users pass it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from punar.core.words import listed
+from punar.data import long_table
+from punar.data.clock import Clock, as_times
+from punar.data.panel import Panel
+from punar.errors import DataError, DataTypeError, shown, suggest
+
+_ONE = "series"
+
+
+def read_ahead(
+    future: Any,
+    panel: Panel,
+    names: Sequence[str],
+    count: int,
+    horizon: int,
+    where: str,
+    *,
+    id_column: str | None = None,
+    time_column: str | None = None,
+) -> list[np.ndarray]:
+    """Return the known values of the steps after each series, (horizon, count), in the order of the series.
+
+    Parameters
+    ----------
+    future : DataFrame, array-like, or mapping
+        A table with a row for each step and the columns ``names``; for many series with ``id_column``. Its times, in
+        ``time_column`` or a date index, must be those that follow. Or numbers: (horizon, count), (horizon,) for one
+        channel, and one of these for each series in their order; a mapping of names to them.
+    panel : Panel
+        The series that go on.
+    names : sequence of str
+        Of the channels, where they have names.
+    count, horizon : int
+        How many channels and steps.
+    where : str
+        For messages.
+    id_column, time_column : str or None
+
+    Raises
+    ------
+    DataError, DataTypeError
+        Other columns, ids, times, shapes or numbers of steps; NaN or infinity.
+    """
+    if hasattr(future, "to_pandas") and not isinstance(future, (pd.DataFrame, pd.Series)):
+        future = future.to_pandas()
+    if isinstance(future, pd.Series):
+        future = future.to_frame(names[0] if count == 1 and names else future.name)
+    if isinstance(future, pd.DataFrame) and names:
+        found = _of_table(future, panel, list(names), horizon, where, id_column, time_column)
+    else:
+        found = _of_arrays(future, panel, count, horizon, where)
+    for i, item in enumerate(found):
+        bad = np.argwhere(~np.isfinite(item))
+        if len(bad):
+            step, channel = map(int, bad[0])
+            label = shown(names[channel]) if names else f"channel {channel}"
+            raise DataError(
+                f"{where}: future of {panel.named(i)} has {item[step, channel]} at step {step + 1}, {label}. What is "
+                "known ahead must be known: fill it."
+            )
+    return found
+
+
+def _of_table(
+    frame: pd.DataFrame,
+    panel: Panel,
+    names: list[str],
+    horizon: int,
+    where: str,
+    id_column: str | None,
+    time_column: str | None,
+) -> list[np.ndarray]:
+    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        columns = list(frame.columns)
+        raise DataError(
+            f"{where}: future has no column {shown(absent[0])}, which the model was fitted with as known ahead."
+            f"{suggest(absent[0], columns)} There are: {listed(columns)}."
+        )
+    of_index = isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex))
+    if time_column is not None and time_column not in frame.columns and of_index:
+        frame = frame.rename_axis(time_column).reset_index()
+    elif time_column is None and of_index:
+        time_column = "time" if frame.index.name is None else str(frame.index.name)
+        frame = frame.rename_axis(time_column).reset_index()
+    timed = time_column if time_column in frame.columns else None
+    if timed is not None and not frame[timed].isna().any():
+        frame = frame.assign(**{timed: as_times(frame[timed], timed, where)})
+    if panel.ids is None:
+        id_column, frame = _ONE, frame.assign(**{_ONE: 0})
+    items, _, ids = long_table.split(frame, f"{where}: future", tuple(names), id_column, timed)
+    order = _order(panel, ids, where)
+    if timed is not None and panel.clocks is not None:
+        rows, cuts, _ = long_table.in_order(frame, where, str(id_column), timed)
+        times = np.split(frame[timed].to_numpy(dtype=object)[rows], cuts)
+        for i, at in enumerate(order):
+            _check_times(list(times[at]), panel.clocks[i], panel.named(i), horizon, where)
+    for i, at in enumerate(order):
+        _check_steps(len(items[at]), panel.named(i), horizon, where)
+    return [items[at] for at in order]
+
+
+def _order(panel: Panel, ids: list[Any], where: str) -> list[int]:
+    """Return which of the ids of ``future`` each series has."""
+    if panel.ids is None:
+        if len(panel) > 1:
+            raise DataError(f"{where}: future is one table for {len(panel)} series without ids; pass a list of arrays.")
+        return [0]
+    absent = [i for i in panel.ids if i not in ids]
+    if absent:
+        raise DataError(f"{where}: future has no row for series {shown(absent[0])}; each needs its own.")
+    return [ids.index(i) for i in panel.ids]
+
+
+def _check_steps(found: int, named: str, horizon: int, where: str) -> None:
+    if found != horizon:
+        raise DataError(
+            f"{where}: future of {named} has {found} steps; the model forecasts {horizon}: give a row for each of the "
+            f"{horizon} steps right after the end."
+        )
+
+
+def _check_times(times: list[Any], clock: Clock | None, named: str, horizon: int, where: str) -> None:
+    _check_steps(len(times), named, horizon, where)
+    for step, (found, wanted) in enumerate(zip(times, clock.after(horizon) if clock else [], strict=False), start=1):
+        if not _same(found, wanted):
+            raise DataError(
+                f"{where}: future of {named} has the time {found} where step {step} is expected at {wanted}. Give the "
+                f"{horizon} steps right after the end, in the series' own steps."
+            )
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, pd.Timestamp):
+        found = pd.Timestamp(found)
+        # A date without a zone means the series' own.
+        found = found.tz_localize(wanted.tz) if found.tz is None and wanted.tz is not None else found
+        return bool(found.tz is not None) == bool(wanted.tz is not None) and bool(found == wanted)
+    return bool(np.isclose(float(found), float(wanted), rtol=1e-9, atol=1e-9))
+
+
+def _of_arrays(future: Any, panel: Panel, count: int, horizon: int, where: str) -> list[np.ndarray]:
+    if isinstance(future, Mapping):
+        if panel.ids is None:
+            raise DataError(f"{where}: future is a mapping, and the series have no names; pass a list in their order.")
+        absent = [i for i in panel.ids if i not in future]
+        if absent:
+            raise DataError(f"{where}: future has nothing for series {shown(absent[0])}; each needs its own.")
+        future = [future[i] for i in panel.ids]
+    given = [future] if panel.single else list(future)
+    if len(given) != len(panel):
+        raise DataError(f"{where}: future is for {len(given)} series, and there are {len(panel)}.")
+    found = []
+    for i, each in enumerate(given):
+        try:
+            values = np.asarray(each, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataTypeError(f"{where}: future must hold numbers, got {shown(each)}.") from None
+        values = values[:, None] if values.ndim == 1 and count == 1 else values
+        if values.ndim != 2 or values.shape[1] != count:
+            raise DataError(
+                f"{where}: future of {panel.named(i)} must be ({horizon}, {count}): steps and the channels that are "
+                f"known ahead, got shape {np.shape(each)}."
+            )
+        _check_steps(len(values), panel.named(i), horizon, where)
+        found.append(values)
+    return found
