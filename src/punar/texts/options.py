@@ -33,7 +33,10 @@ BACKBONE = "A pretrained network (see: punar models), or a folder. Default with 
 WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
 STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
 UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
-AUGMENT = "Random changes of training pictures: light, strong, light_no_mirror or strong_no_mirror. Default in fine-tuning: light_no_mirror."
+AUGMENT = (
+    "Random changes of training pictures: light, strong, light_no_mirror (the default of fine-tuning) or "
+    "strong_no_mirror."
+)
 
 # -- recurrent networks
 
