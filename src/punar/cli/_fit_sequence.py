@@ -29,7 +29,8 @@ def fit_sequence(asked: Asked) -> None:
     found = _sequences.read(asked.data, form=asked.form, parts=asked.parts.classes, **_sequences.columns(reading))
     if not forecasts and found.y is None:
         raise _items.no_labels(found, asked.data)
-    own = sequences | {"cell": asked.parts.part("cells", sequences["cell"])}
+    branch = sequences["branch"]
+    own = {k: v for k, v in sequences.items() if k != "branch"} | {"cell": asked.parts.part("cells", sequences["cell"])}
     model = punar.SequenceModel(
         task=asked.task_for(found),
         kind=SEQUENCE_KINDS[found.kind],
@@ -37,6 +38,8 @@ def fit_sequence(asked: Asked) -> None:
         time_column=found.time_column,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )
+    if branch is not None:
+        model.set_params(branch="conv" if branch else None)
     checkpoint = asked.training["checkpoint"]
     if forecasts:
         model.fit(found.items, checkpoint=checkpoint)

@@ -183,6 +183,7 @@ class Cell(Question):
             # On few sequences a validation loss jumps, and an epoch is a handful of steps.
             "patience": max(_PATIENCE, epochs // 4),
             "device": device,
+            "branch": None,  # which is the same beside every cell, and would hide what they differ in
         }
         width = {"text": _EMBEDDING, "audio": _BANDS}.get(data.kind) or data.X[0].shape[1] * (1 + data.missing)
         outputs = len(data.classes) if data.target == "classes" else 1
