@@ -118,7 +118,7 @@ class SequenceModel(ForecastMethods, BaseEstimator):
     history_ : list of dict
         Per epoch.
     fit_report_ : dict
-        Score beside the constant answer and a linear model that sees no order.
+        Score beside the constant answer, a linear model that sees no order and, of series, the nearest one of them.
     n_features_in_ : int
         Channels, where X holds series.
     seed_ : int

@@ -73,6 +73,9 @@ class Loop:
         that the other part may be answered by weights that it did not choose: see :meth:`best_of`.
     start_counts : bool, default=False
         Whether the weights that training starts from are a candidate for the best.
+    settle : float in [0, 1), default=0.0
+        Share of the epochs whose weights are no such candidates: a handful of validation rows, asked often enough,
+        prefers weights that have hardly been trained.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Loop:
         eval_rows: int | None = None,
         halves: tuple[Tensor, Tensor] | None = None,
         start_counts: bool = False,
+        settle: float = 0.0,
     ) -> None:
         self.module = module
         self._losses = losses
@@ -109,6 +113,7 @@ class Loop:
         self._valid_index = [valid_index] if halves is None else list(halves)
         self._start_counts = start_counts and len(valid_index) > 0
         self.epochs = epochs
+        self._settle = int(settle * epochs)
         self._batch_size = batch_size
         self._schedule = schedule
         self._learning_rate = learning_rate
@@ -253,7 +258,7 @@ class Loop:
         entry["seconds"] = self._seconds
         self._check_finite(entry)
         self.history.append(entry)
-        if losses:
+        if losses and self.epoch >= self._settle:
             self._stale = 0 if self._keep_best(losses) else self._stale + 1
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
         self._progress.show(1.0 if self.finished else self.share, self._shown(entry))

@@ -286,6 +286,7 @@ def train_module(
         store=store,
         eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),
         halves=None if halves is None else tuple(sorted_by_length(rows.lengths, half) for half in halves),
+        settle=chosen.settle,
     )
 
 
@@ -312,6 +313,7 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tenso
     auto |= small.recipe(estimator, task, domain, lengths, auto["learning_rate"])
     names: Sequence[str] = (*jobs.TRAINING_RULES, "dropout", "pooling", "bidirectional", "branch")
     chosen = resolve(estimator, names, auto)
+    chosen.settle = 0.0 if chosen.branch is None else small.SETTLE
     chosen.block = 0 if lengths is None or chosen.branch is None else small.block_of(int(lengths.max()))
     if steps:
         chosen.pooling = "steps"
