@@ -160,6 +160,7 @@ def own_steps(x: Tensor, lengths: Tensor) -> Tensor:
 
 def _blocks(x: Tensor, own: Tensor, block: int) -> tuple[Tensor, Tensor]:
     """Return the mean of each block of steps, (B, T / block, D), and which blocks hold a step of the sequence."""
+    block = min(block, x.shape[1])
     more = -x.shape[1] % block
     held = functional.pad(own, (0, more)).unflatten(1, (-1, block)).sum(2)
     total = functional.pad(x, (0, 0, 0, more)).unflatten(1, (-1, block)).sum(2)
