@@ -55,7 +55,10 @@ def measured(name: str, seed: int) -> dict[str, object]:
 def page(rows: list[dict[str, object]]) -> str:
     """Return the table as Markdown: means over seeds, and the mean over sets below."""
     numbers = [*MODELS, "seconds GRU", "seconds"]
-    lines = ["| set | series | steps | " + " | ".join(numbers) + " |", "| --- " * 3 + "| ---: " * len(numbers) + "|"]
+    lines = [
+        "| set | draws | series | steps | " + " | ".join(numbers) + " |",
+        "| --- " * 4 + "| ---: " * len(numbers) + "|",
+    ]
     means = []
     for name, (n, _, make) in SETS.items():
         own = [row for row in rows if row["set"] == name]
@@ -64,17 +67,17 @@ def page(rows: list[dict[str, object]]) -> str:
         longest = max(map(len, make(np.random.default_rng([0, 11]), n)[0]))
         means.append([np.mean([float(str(row[k])) if row.get(k) else np.nan for row in own]) for k in numbers])
         cells = [f"{v:.3f}" for v in means[-1][: len(MODELS)]] + [f"{v:.1f}" for v in means[-1][len(MODELS) :]]
-        lines.append(f"| {name} | {n} | {longest} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {len(own)} | {n} | {longest} | {' | '.join(cells)} |")
     every = np.mean(means, axis=0)
     cells = [f"**{v:.3f}**" for v in every[: len(MODELS)]] + [f"{v:.1f}" for v in every[len(MODELS) :]]
-    seeds = len({row["seed"] for row in rows})
     foot = (
-        f"Accuracy on series apart, mean of {seeds} draws; seconds of one fit. 1-NN: Euclidean, channels scaled, a shorter "
-        f"series goes on with zeros. Machine: {platform.machine()}, {os.cpu_count()} cores shared with other work, "
+        f"Accuracy on series apart, mean of the draws; seconds of one fit. 1-NN: Euclidean, channels scaled, a "
+        f"shorter series goes on with zeros. Machine: {platform.machine()}, {os.cpu_count()} cores under "
+        f"much other work, "
         f"{torch.get_num_threads()} thread, Python {platform.python_version()}, torch {torch.__version__}, punar "
         f"{punar.__version__}, {time.strftime('%Y-%m-%d')}."
     )
-    return "\n".join(["# Small sets of series", "", *lines, f"| **mean** | | | {' | '.join(cells)} |", "", foot, ""])
+    return "\n".join(["# Small sets of series", "", *lines, f"| **mean** | | | | {' | '.join(cells)} |", "", foot, ""])
 
 
 def main() -> None:
