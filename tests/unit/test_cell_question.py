@@ -254,7 +254,7 @@ def test_more_steps_mean_fewer_epochs(monkeypatch):
     monkeypatch.undo()
     question = find_question("cell")
     short, long = question.read(X, Y, None, None), question.read([np.resize(x, (5000, 2)) for x in X], Y, None, None)
-    epochs = [question.candidates(d, None, len(X), "cpu")[2].estimator.epochs for d in (short, long)]
+    epochs = [question.candidates(d, None, len(X), "cpu")[-1].estimator.epochs for d in (short, long)]
     assert epochs == [200, 8]
 
 
