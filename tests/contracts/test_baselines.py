@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,11 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from punar import baselines
+from punar import baselines, errors
 from punar.data.windows import Windows
 from punar.tasks.classification import Classification
 from punar.tasks.multilabel import Multilabel
@@ -163,6 +165,51 @@ def test_linear_models_are_scikit_learns():
     task = Multilabel()
     task.learn_rows(sets, "test")
     assert task.decode(logits).shape == (9, 2)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "dtw"])
+def test_the_nearest_series_depends_on_its_own_item_alone(distance):
+    if distance == "dtw":
+        pytest.importorskip("aeon")
+    train, test, others = (series(24, seed) for seed in (0, 1, 2))
+    model = baselines.NearestNeighbour(distance).fit(train, LABELS)
+    np.testing.assert_array_equal(model.predict([*test, *others])[:24], model.predict(test))
+    np.testing.assert_array_equal(model.predict(train), LABELS)  # of what it knows itself is nearest
+    assert np.mean(model.predict(test) == LABELS) > 0.8  # chance is 0.5
+    with pytest.raises(errors.ParameterError, match="distance"):
+        baselines.NearestNeighbour("cosine").fit(train, LABELS)
+
+
+def test_the_nearest_series_is_scikit_learns():
+    X, test, y = rng(0).normal(size=(50, 7, 3)), rng(1).normal(size=(20, 7, 3)), rng(2).integers(0, 4, 50)
+    scaler = StandardScaler().fit(X.reshape(-1, 3))
+    flat, asked = (scaler.transform(x.reshape(-1, 3)).reshape(len(x), -1) for x in (X, test))
+    rival = KNeighborsClassifier(1).fit(flat, y).predict(asked)
+    np.testing.assert_array_equal(baselines.NearestNeighbour().fit(list(X), y).predict(list(test)), rival)
+    gaps = X.copy()
+    gaps[:, 3, 1] = np.nan
+    assert baselines.NearestNeighbour().fit(list(gaps), y).predict(list(gaps)).tolist() == y.tolist()
+
+
+@pytest.mark.parametrize("target", ["classes", "amounts"])
+def test_random_kernels_are_aeons(target):
+    pytest.importorskip("aeon")
+    train, test = series(24, 0), series(24, 1)
+    y = LABELS if target == "classes" else LABELS * 10.0
+    model = baselines.random_kernels(target, seed=3).fit(train, y)
+    found = model.predict(test)
+    np.testing.assert_allclose(model.predict(test[:1]), found[:1])
+    np.testing.assert_allclose(baselines.random_kernels(target, seed=3).fit(train, y).predict(test), found)
+    assert np.mean((found > y.mean()) == LABELS) > 0.8
+
+
+def test_without_aeon_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "aeon", None)
+    monkeypatch.setitem(sys.modules, "aeon.distances", None)
+    monkeypatch.setitem(sys.modules, "aeon.transformations.collection.convolution_based", None)
+    for model in (baselines.NearestNeighbour("dtw"), baselines.random_kernels("classes")):
+        with pytest.raises(errors.MissingExtraError, match=r"punar\[series\]"):
+            model.fit(series(8, 0), LABELS[:8])
 
 
 def test_a_bag_of_words_is_tf_idf_with_a_logistic_regression():

@@ -51,7 +51,7 @@ def test_the_core_imports_all_that_it_declares():
 def test_extras_of_users_are_used():
     imported, said = named(SOURCE)
     wanted = declared()
-    for extra in ("vision", "text", "minilm", "audio", "fast", "table"):
+    for extra in ("vision", "text", "minilm", "audio", "fast", "table", "series"):
         assert wanted[extra] - imported - said == set(), extra
 
 

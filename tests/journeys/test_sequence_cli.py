@@ -144,6 +144,16 @@ def test_arrays_of_series_with_their_labels(punar_says) -> None:
     np.testing.assert_allclose(pd.read_csv("p.csv")["prediction"], punar.load("n").predict(X[:3]), rtol=1e-5)
 
 
+def test_convolutions_beside_the_cell_are_an_option(punar_says, steps: str) -> None:
+    for option, expected in (("--branch", "conv"), ("--no-branch", None)):
+        words = ("--id", "चाल", "--time", "t", "--target", "label", "--cell", "gru", option, "--out", f"m{option}")
+        answer = punar_says("fit", steps, *words, *QUICK)
+        assert answer.status == 0, answer.err
+        model = punar.load(f"m{option}")
+        assert model.branch == expected
+        assert (model.module_.branch is not None) == (expected is not None)
+
+
 def test_layers_of_a_saved_sequence_model(punar_says, steps: str) -> None:
     words = ("--id", "चाल", "--target", "label")
     assert punar_says("fit", steps, "--cell", "gru", *words, "--out", "m", *QUICK).status == 0

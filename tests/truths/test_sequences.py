@@ -40,6 +40,45 @@ def test_the_order_of_two_marks_is_seen_where_a_table_sees_nothing(cell):
     assert "the order of the steps says more" in report["verdict"]
 
 
+def order(n, rng):
+    """Two events of six steps, up before down or down before up, anywhere in noise."""
+    X, y = 0.3 * rng.normal(size=(n, 120, 1)), np.arange(n) % 2
+    for x, label in zip(X, y, strict=True):
+        one, two = sorted(rng.choice(np.arange(5, 110), 2, replace=False))
+        x[one : one + 6] += 2 if label else -2
+        x[two : two + 6] -= 2 if label else -2
+    return X, y
+
+
+def shape(n, rng):
+    """A ramp or a tent of thirty steps, anywhere in noise."""
+    X, y = 0.7 * rng.normal(size=(n, 200, 1)), np.arange(n) % 2
+    forms = [np.concatenate([np.linspace(0, 3, 15), np.linspace(3, 0, 15)]), np.linspace(0, 3, 30)]
+    for x, label in zip(X, y, strict=True):
+        at = rng.integers(0, 170)
+        x[at : at + 30, 0] += forms[label]
+    return X, y
+
+
+def slow(n, rng):
+    """Waves of about 50 or 83 steps in noise: longer than all kernels reach."""
+    y, step = np.arange(n) % 2, np.arange(400)
+    rate = np.where(y, 0.012, 0.02) * rng.uniform(0.9, 1.1, n)
+    waves = np.sin(2 * np.pi * (rate[:, None] * step + rng.random((n, 1))))
+    return (waves + 0.8 * rng.normal(size=(n, 400)))[:, :, None], y
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("make", "n"), [(order, 80), (shape, 60), (slow, 40)])
+def test_few_series_are_enough_for_order_and_for_shapes_in_noise(make, n):
+    rng = np.random.default_rng(7)
+    X, y = make(n + 150, rng)
+    fitted = punar.SequenceModel(random_state=0, device="cpu", evidence="cheap").fit(X[:n], y[:n])
+    score = fitted.score(X[n:], y[n:])
+    print(f"{make.__name__}: accuracy {score:.3f} from {n} series, chance 0.5")
+    assert score > 0.85
+
+
 def test_training_equals_twenty_lines_of_torch_on_packed_batches():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(rng.integers(1, 15), 3)).astype(np.float32) for _ in range(50)]

@@ -45,7 +45,10 @@ def _sounds():
 
 
 DOMAINS = {
-    "series": (_series, {"cell": "gru", "num_layers": 2, "bidirectional": True, "layer_norm": True, "dropout": 0.2}),
+    "series": (
+        _series,
+        {"cell": "gru", "num_layers": 2, "bidirectional": True, "layer_norm": True, "dropout": 0.2, "branch": None},
+    ),
     "texts": (_texts, {"cell": "lstm", "num_layers": 2, "pooling": "attention", "embedding_dim": 7}),
     "sounds": (_sounds, {"cell": "gru", "pooling": "max", "n_mels": 12}),
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from punar.baselines.forecasts import LastSeason as LastSeason
     from punar.baselines.forecasts import LastValue as LastValue
     from punar.baselines.forecasts import mase_scale as mase_scale
+    from punar.baselines.kernels import random_kernels as random_kernels
     from punar.baselines.kinds import linear_for as linear_for
     from punar.baselines.linear import coefficients as coefficients
     from punar.baselines.linear import head_answers as head_answers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from punar.baselines.linear import raw_answers as raw_answers
     from punar.baselines.linear_autoregression import LinearAutoregression as LinearAutoregression
     from punar.baselines.linear_autoregression import fit_linear as fit_linear
+    from punar.baselines.neighbours import NearestNeighbour as NearestNeighbour
     from punar.baselines.pca import pca_reconstruction as pca_reconstruction
     from punar.baselines.random_code import random_reconstructions as random_reconstructions
     from punar.baselines.summary import Statistics as Statistics
@@ -40,6 +42,7 @@ _HOME = {
     "LastSeason": "forecasts",
     "LastValue": "forecasts",
     "LinearAutoregression": "linear_autoregression",
+    "NearestNeighbour": "neighbours",
     "Statistics": "summary",
     "bag_of_words": "words",
     "chance": "constant",
@@ -54,6 +57,7 @@ _HOME = {
     "most_frequent_tag": "tags",
     "pca_reconstruction": "pca",
     "random_codes": "constant",
+    "random_kernels": "kernels",
     "random_reconstructions": "random_code",
     "raw_answers": "linear",
     "statistics": "summary",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from punar.core.lazy import lazily
 
 if TYPE_CHECKING:
+    from punar.cells._branch import Branch as Branch
     from punar.cells._cell import Cell as Cell
     from punar.cells._encoder import POOLINGS as POOLINGS
     from punar.cells._encoder import Encoder as Encoder
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from punar.cells._stack import Stack as Stack
 
 _HOME = {
+    "Branch": "_branch",
     "Cell": "_cell",
     "Encoder": "_encoder",
     "POOLINGS": "_encoder",

@@ -39,7 +39,9 @@ def fit_sequence(asked: Asked) -> None:
     )
     if not forecasts and found.y is None:
         raise _items.no_labels(found, asked.data)
-    own = sequences | {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}
+    branch = sequences["branch"]
+    own = {k: v for k, v in sequences.items() if k != "branch"}
+    own |= {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}
     model = punar.SequenceModel(
         task=asked.task_for(found),
         kind=SEQUENCE_KINDS[found.kind],
@@ -48,6 +50,8 @@ def fit_sequence(asked: Asked) -> None:
         target=target,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )
+    if branch is not None:
+        model.set_params(branch="conv" if branch else None)
     if forecasts:
         model.fit(found.items, **asked.of_fit())
         coming = ["--future", "future.csv"] if ahead else []

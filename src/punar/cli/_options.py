@@ -42,6 +42,7 @@ SEQUENCES = Panel(
     cell=Option("--cell", texts.CELL, "NAME"),
     hidden_size=Option("--hidden-size", texts.HIDDEN_SIZE, "N", int),
     bidirectional=Option("--bidirectional/--no-bidirectional", texts.BIDIRECTIONAL, kind=bool),
+    branch=Option("--branch/--no-branch", texts.BRANCH, kind=bool),
     missing=Option("--missing", texts.MISSING, "WHAT"),
     horizon=Option("--horizon", texts.HORIZON, "N", int),
     context=Option("--context", texts.CONTEXT, "N", int),

@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +40,7 @@ _ORDER = ("rnn", "gru", "lstm", "min_gru", "min_lstm")
 _STEP_PASSES = 1_000_000
 _FEWEST_EPOCHS, _MOST_EPOCHS = 8, 200
 _PATIENCE = 15
+_MOST_DTW = 5 * 10**9  # cells of all pairs' tables, in a band of a fifth: seconds
 _NUMBER = 8  # bytes
 _BY_LENGTH = ("short", "middle", "long")
 
@@ -183,6 +185,7 @@ class Cell(Question):
             # On few sequences a validation loss jumps, and an epoch is a handful of steps.
             "patience": max(_PATIENCE, epochs // 4),
             "device": device,
+            "branch": None,  # which is the same beside every cell, and would hide what they differ in
         }
         width = {"text": _EMBEDDING, "audio": _BANDS}.get(data.kind) or data.X[0].shape[1] * (1 + data.missing)
         outputs = len(data.classes) if data.target == "classes" else 1
@@ -276,6 +279,9 @@ class Cell(Question):
             return [*lines, texts.HOW_FORECASTS.format(context=data.context, season=data.season)]
         assert isinstance(data, SequenceReading)
         lines.append(texts.HOW_LINEAR[data.kind])
+        if data.kind == "series":
+            lines.append(texts.HOW_NEAREST)
+            lines += [texts.HOW_NO_AEON] if find_spec("aeon") is None else []
         if data.cuts:
             lines.append(texts.HOW_LENGTHS.format(low=data.cuts[0], high=data.cuts[1], unit=texts.STEPS_OF[data.kind]))
         return lines
@@ -290,6 +296,7 @@ class Cell(Question):
         return [
             Candidate(answer, baselines.chance(data.target), yardstick=True, chance=True),
             Candidate(texts.LINEAR, baselines.linear_for(data.kind, data.target), classical=True),
+            *(_on_series(data) if data.kind == "series" else ()),
         ]
 
     def _naive(self, data: ForecastReading) -> list[Candidate]:
@@ -319,6 +326,18 @@ class Cell(Question):
         assert isinstance(cell, cells.Cell)
         assert isinstance(reference, cells.Cell)
         return _equal.hidden_size(cell, reference, self.hidden_size, width, outputs)
+
+
+def _on_series(data: Reading) -> list[Candidate]:
+    """Return the nearest series, and what aeon brings where it is installed and no long wait."""
+    assert data.target is not None
+    found = [Candidate(texts.NEAREST, baselines.NearestNeighbour(), classical=True)]
+    if find_spec("aeon") is None:
+        return found
+    longest = max(map(len, data.X))
+    if (len(data.X) * longest) ** 2 <= _MOST_DTW:
+        found.append(Candidate(texts.NEAREST_DTW, baselines.NearestNeighbour("dtw"), classical=True))
+    return [*found, Candidate(texts.KERNELS, baselines.random_kernels(data.target), classical=True)]
 
 
 def _cells() -> list[str]:

@@ -45,12 +45,17 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         Read each sequence from both ends. "auto" does where each step or token has a label.
         Also read from the end; not for forecasts of what is not known yet.
     dropout : "auto" or float in [0, 1), default="auto"
-        On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, else 0.
+        On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, 0.5 with
+        ``branch``, else 0.
     layer_norm : bool, default=False
         Normalise each layer's output: for deep stacks.
     pooling : {"auto", "last", "mean", "max", "attention"}, default="auto"
         How states become one vector: the last, their mean or maximum over steps, or a mean with learned weights.
         "auto" is "mean" for recordings, else "last".
+    branch : {"auto", "conv"} or None, default="auto"
+        Convolutions beside the cell, whose features the head sees next to the pooled state: see
+        :class:`punar.cells.Branch`. "auto" has them where at most 300 series of 24 steps or more are trained on, with
+        one answer for each. ``transform``, gates and a model saved as a backbone are of the recurrent part alone.
     horizon, context, season : int
         For forecasting: steps to forecast, steps seen, and steps of a season (None and "auto" choose).
     quantiles : sequence of float, optional
@@ -81,12 +86,13 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     max_length : int, optional
         Most steps, words or frames of an item; what follows is cut off.
     class_weight : None, "balanced" or dict, default=None
-    epochs : int, default=100
+    epochs : int or "auto", default="auto"
+        "auto" is 100, with ``branch`` 25, and in both cases, for series, so many that 300 steps are made.
     batch_size : int or "auto", default="auto"
         "auto" is a power of two near n / 50, from 16 to 256.
     learning_rate : float or "auto", default="auto"
         Peak. "auto" is 2e-3 for texts and forecasts, else 1e-2 (cells without gates: series 2e-3, recordings 4e-3),
-        times (64 / hidden_size) ** 0.5 where that is below 1.
+        at most 5e-3 with ``branch``, times (64 / hidden_size) ** 0.5 where that is below 1.
     optimizer, schedule, weight_decay : default="adamw", "cosine", 0.01
         {"adamw", "adam", "sgd"}, {"cosine", "constant"} and a float.
     gradient_clip : float or None, default=1.0
@@ -94,7 +100,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     validation_fraction : float in [0, 1), default=0.15
         Share held out to stop in time and to keep the best weights; stratified by class.
     early_stopping : bool, default=True
-    patience : int, default=15
+    patience : int or "auto", default="auto"
+        "auto" is 15, and for series at least 150 steps.
     device : str or torch.device, default="auto"
     random_state : int, RandomState or None, default=None
     verbose : int, default=0
@@ -109,13 +116,13 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     Attributes
     ----------
     module_ : torch.nn.Module
-        With ``embed``, ``stack``, ``pool`` and ``head``.
+        With ``embed``, ``stack``, ``pool``, ``head`` and ``branch``.
     classes_ : ndarray
         For classification and multilabel.
     history_ : list of dict
         Per epoch.
     fit_report_ : dict
-        Score beside the constant answer and a linear model that sees no order.
+        Score beside the constant answer, a linear model that sees no order and, of series, the nearest one of them.
     n_features_in_ : int
         Channels, where X holds series.
     seed_ : int
@@ -124,6 +131,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     ----------
     Hochreiter and Schmidhuber (1997). Long short-term memory. Neural Computation.
     Cho et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP. (GRU)
+    Karim et al. (2018). LSTM fully convolutional networks for time series classification. IEEE Access. (the branch)
 
     Examples
     --------
@@ -147,6 +155,9 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "learning_rate": either(one_of("auto"), number(0, open_low=True)),
         "layer_norm": boolean(),
         "pooling": one_of("auto", *POOLINGS),
+        "branch": either(one_of("auto", "conv"), none()),
+        "epochs": either(one_of("auto"), integer(1)),
+        "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
         "id_column": either(none(), instance(str, text="a column's name")),
         "time_column": either(none(), instance(str, text="a column's name")),
@@ -170,6 +181,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         dropout: float | str = "auto",
         layer_norm: bool = False,
         pooling: str = "auto",
+        branch: str | None = "auto",
         horizon: int | None = None,
         context: int | None = None,
         quantiles: Any = None,
@@ -189,7 +201,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         n_mels: int = 40,
         max_length: int | None = None,
         class_weight: Any = None,
-        epochs: int = 100,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         optimizer: str = "adamw",
@@ -198,7 +210,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         gradient_clip: float | None = 1.0,
         validation_fraction: float = 0.15,
         early_stopping: bool = True,
-        patience: int = 15,
+        patience: int | str = "auto",
         device: str | torch.device = "auto",
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -213,6 +225,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         self.dropout = dropout
         self.layer_norm = layer_norm
         self.pooling = pooling
+        self.branch = branch
         self.horizon = horizon
         self.context = context
         self.quantiles = quantiles

@@ -62,6 +62,9 @@ PLAN_BACKBONE = ", backbone {name}"
 # --- candidates of the question cell ----------------------------------------------------------------------------------
 CELLS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "min_gru": "minGRU", "min_lstm": "minLSTM"}
 LINEAR = "Linear, summary statistics"
+NEAREST = "Nearest series, Euclidean"
+NEAREST_DTW = "Nearest series, DTW"
+KERNELS = "Random kernels and ridge (MiniRocket)"
 STEPS_FROM_TO = "{low:,} to {high:,}"
 READ_SEQUENCES = {
     "series": "{name}: read as {n:,} series of {steps} steps and {channels} channels",
@@ -327,6 +330,8 @@ HOW_EQUAL = {
         "the same epochs; a validation share of the training sequences stops training early."
     ),
 }
+HOW_NEAREST = "The nearest series is sought among scaled channels; a shorter series goes on with zeros, the mean."
+HOW_NO_AEON = "Without the package aeon (the extra series) DTW and MiniRocket are not measured."
 HOW_LINEAR = {
     "series": (
         "The linear model sees mean, deviation, smallest, largest, first and last value of each channel, the share of "

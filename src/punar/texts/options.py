@@ -44,6 +44,7 @@ PANEL_SEQUENCES = "Sequences"
 CELL = "A recurrent network from scratch, by its cell: rnn, gru, lstm, min_gru or min_lstm."
 HIDDEN_SIZE = "Hidden units of a cell. Default: 64."
 BIDIRECTIONAL = "Whether a second network reads from the end. Without it, what suits the task: taggers do."
+BRANCH = "Whether convolutions read series beside the cell. Without it they do where few series are trained on."
 MISSING = (
     "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
 )

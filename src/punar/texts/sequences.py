@@ -6,6 +6,9 @@ LOSES_TO_LINEAR = (
 )
 EQUALS_LINEAR = " A linear model on {what} gives {linear:.3f}: no clear difference, and it costs less."
 STATISTICS = "each channel's mean, deviation, extremes, first and last value, and the length"
+BEATS_NEAREST = " The nearest training series gives {nearest:.3f}: the network is better."
+LOSES_TO_NEAREST = " The nearest training series gives {nearest:.3f}: it is better than the network, and costs nothing."
+EQUALS_NEAREST = " The nearest training series gives {nearest:.3f}: no clear difference."
 BAG = "the words without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."
 RIVALS: dict[str, str] = {}  # by the name of a rival in the report, for tasks that have rivals of their own

@@ -100,7 +100,7 @@ def run(
     meetings : int, default=1
         How often threads wait for each other in one pass of a layer: once for each step of a sequence.
     **further
-        ``epoch_begin``, ``rate_of``, ``eval_rows``, ``halves`` and ``start_counts`` of the loop.
+        ``epoch_begin``, ``rate_of``, ``eval_rows``, ``halves``, ``start_counts`` and ``settle`` of the loop.
     """
     train, valid = index
     stored = None if store is None else store.load()

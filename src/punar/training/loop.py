@@ -76,6 +76,9 @@ class Loop:
     shares : sequence of float, default=()
         Points on the straight way from the weights at the start (0) to the last ones (1). When training ends each is a
         candidate for the best; without validation rows the first of them is what is kept.
+    settle : float in [0, 1), default=0.0
+        Share of the epochs whose weights are no such candidates: a handful of validation rows, asked often enough,
+        prefers weights that have hardly been trained.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Loop:
         halves: tuple[Tensor, Tensor] | None = None,
         start_counts: bool = False,
         shares: Sequence[float] = (),
+        settle: float = 0.0,
     ) -> None:
         self.module = module
         self._losses = losses
@@ -113,6 +117,7 @@ class Loop:
         self._valid_index = [valid_index] if halves is None else list(halves)
         self._start_counts = start_counts and len(valid_index) > 0
         self.epochs = epochs
+        self._settle = int(settle * epochs)
         self._batch_size = batch_size
         self._schedule = schedule
         self._learning_rate = learning_rate
@@ -278,7 +283,7 @@ class Loop:
         entry["seconds"] = self._seconds
         self._check_finite(entry)
         self.history.append(entry)
-        if losses:
+        if losses and self.epoch >= self._settle:
             self._stale = 0 if self._keep_best(losses) else self._stale + 1
         self.epoch, self.step, self._totals = self.epoch + 1, 0, {}
         self._progress.show(1.0 if self.finished else self.share, self._shown(entry))

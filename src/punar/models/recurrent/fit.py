@@ -17,6 +17,7 @@ from punar.data.splits import split
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
 from punar.models.recurrent import report as reports
+from punar.models.recurrent import small
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
@@ -107,7 +108,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     rows = SequenceRows(
         prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
     )
-    chosen = settings(estimator, task, preparation.domain, cell)
+    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)])
     design = design_of(estimator, task, chosen, preparation)
     store = None
     if checkpoint is not None:
@@ -123,6 +124,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
         module = design.build(cell, seed, task.build).to(device)
         index = samples.index(train), samples.index(valid)
+        if design.branch:
+            module.learn(rows.take(small.some_of(index[0])).batch)
         halves = None if parts is None else (samples.index(parts[0]), samples.index(parts[1]))
         loop = train_module(
             chosen, module, losses_of(task), rows, index, halves=halves, seed=seed, device=device, store=store
@@ -223,6 +226,7 @@ def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: 
         dropout=float(chosen.dropout),
         pooling=chosen.pooling,
         outputs=task.outputs,
+        branch=chosen.block,
     )
 
 
@@ -282,10 +286,11 @@ def train_module(
         store=store,
         eval_rows=rows_per_pass(int(rows.lengths.max()), module.stack.output_width),
         halves=None if halves is None else tuple(sorted_by_length(rows.lengths, half) for half in halves),
+        settle=chosen.settle,
     )
 
 
-def settings(estimator: Any, task: Task, domain: str, cell: Cell) -> SimpleNamespace:
+def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tensor | None = None) -> SimpleNamespace:
     """Return the estimator's training parameters, dropout, pooling and direction, with "auto" made a value.
 
     Parameters
@@ -295,6 +300,8 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell) -> SimpleNames
     domain : {"series", "text", "audio", "history"}
         Of the preparation.
     cell : Cell
+    lengths : Tensor of shape (n,), optional
+        Of the rows that are trained on, where these may be few.
     """
     steps = task.view != "vector"
     auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else {})
@@ -303,8 +310,11 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell) -> SimpleNames
     auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)
     # A step's label hangs on what follows as much as on what went before; a vector has seen all of it.
     auto["bidirectional"] = steps
-    names: Sequence[str] = (*jobs.TRAINING_RULES, "dropout", "pooling", "bidirectional")
+    auto |= small.recipe(estimator, task, domain, lengths, auto["learning_rate"])
+    names: Sequence[str] = (*jobs.TRAINING_RULES, "dropout", "pooling", "bidirectional", "branch")
     chosen = resolve(estimator, names, auto)
+    chosen.settle = 0.0 if chosen.branch is None else small.SETTLE
+    chosen.block = 0 if lengths is None or chosen.branch is None else small.block_of(int(lengths.max()))
     if steps:
         chosen.pooling = "steps"
     return chosen

@@ -9,14 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from punar.baselines import bag_of_words, head_answers, raw_answers, statistics
+from punar.baselines import NearestNeighbour, bag_of_words, head_answers, raw_answers, statistics
 from punar.models.measure import Measured
 from punar.models.recurrent.rows import SequenceRows
 from punar.models.rivals import add_tags
 from punar.preparations import Preparation
 from punar.tasks import Targets, Task, VectorTask
 from punar.texts import sequences as texts
-from punar.training.report import MOST_ROWS, FitReport
+from punar.training.report import MOST_ROWS, TRAINING, FitReport
+
+_MOST_DISTANCES = 2 * 10**9  # numbers that distances are made of: seconds
+_SURE = 20.0  # logit of an answer without doubt
 
 
 def of_training(
@@ -49,12 +52,31 @@ def of_training(
         return report
     target = targets.columns["y"]
     assert isinstance(target, Tensor)
+    _add_linear(report, task, measured, preparation, rows, targets, weight, seed)
+    # On training items the nearest is the item itself.
+    if preparation.domain == "series" and measured.rows_from != TRAINING:
+        _add_nearest(report, task, measured, rows, targets, weight)
+    return report
+
+
+def _add_linear(
+    report: FitReport,
+    task: VectorTask,
+    measured: Measured,
+    preparation: Preparation,
+    rows: SequenceRows,
+    targets: Targets,
+    weight: Tensor | None,
+    seed: int,
+) -> None:
+    target = targets.columns["y"]
+    assert isinstance(target, Tensor)
     report["linear"] = None
     found: list[Tensor] = []
     for train, asked in measured.parts:
         linear = linear_answers(task, preparation, rows, target, weight, train, asked, seed)
         if linear is None:
-            return report
+            return
         found += list(linear)
     measured.add_rival(
         report,
@@ -67,7 +89,51 @@ def of_training(
         equal=texts.EQUALS_LINEAR,
         what=texts.BAG if preparation.domain == "text" else texts.STATISTICS,
     )
-    return report
+
+
+def _add_nearest(
+    report: FitReport, task: VectorTask, measured: Measured, rows: SequenceRows, targets: Targets, weight: Tensor | None
+) -> None:
+    """Write what the nearest training series answers into a report, where it is soon found.
+
+    By Euclidean distance: dynamic time warping and random kernels are compiled for half a minute, and stand in
+    ``punar.compare``.
+    """
+    some = [
+        (train if weight is None else train[weight[train] > 0], asked[:MOST_ROWS]) for train, asked in measured.parts
+    ]
+    longest = int(rows.lengths.max())
+    if sum(len(train) * len(asked) for train, asked in some) * longest > _MOST_DISTANCES:
+        return
+    found: list[Tensor] = []
+    for train, asked in some:
+        model = NearestNeighbour().fit(_steps(rows, train), train.numpy())
+        found += list(nearest_answers(task, targets, torch.from_numpy(model.predict(_steps(rows, asked)))))
+    measured.add_rival(
+        report,
+        task,
+        targets,
+        "nearest",
+        found,
+        better=texts.BEATS_NEAREST,
+        worse=texts.LOSES_TO_NEAREST,
+        equal=texts.EQUALS_NEAREST,
+    )
+
+
+def nearest_answers(task: VectorTask, targets: Targets, nearest: Tensor) -> Tensor:
+    """Return the targets of other items as raw answers, (n, outputs), float32."""
+    target = targets.columns["y"]
+    assert isinstance(target, Tensor)
+    found = target[nearest]
+    if task.target_form == "classes":
+        return _SURE * torch.nn.functional.one_hot(found.long(), task.outputs).float()
+    found = found.float().reshape(len(found), -1)
+    return _SURE * (2 * found - 1) if task.target_form == "sets" else found
+
+
+def _steps(rows: SequenceRows, index: Tensor) -> list[np.ndarray]:
+    return [rows.steps(i).cpu().numpy() for i in index.tolist()]
 
 
 def linear_answers(
@@ -100,7 +166,7 @@ def linear_answers(
     if preparation.domain == "text":
         return _bag_answers(task, rows, target[train], weights, train, measured)
     each, place = torch.unique(torch.cat([train, measured]), return_inverse=True)  # often the same rows
-    known = torch.from_numpy(statistics([rows.steps(i).cpu().numpy() for i in each.tolist()])).float()[place]
+    known = torch.from_numpy(statistics(_steps(rows, each))).float()[place]
     known, asked = known[: len(train)], known[len(train) :]
     return head_answers(task, known, target[train], weights, asked, seed)
 

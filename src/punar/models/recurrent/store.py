@@ -62,6 +62,8 @@ def stored_network(facts: Mapping[str, Any], parts: tuple[type, ...], where: str
         cell.check()
         design = stored.convert(facts["design"], Design, where, "design")
         check_design(asdict(design))
+        if design.branch < 0 or (design.branch and (design.tokens is not None or design.pooling == "steps")):
+            raise ValueError(f"branch must be 0, or the steps of a block beside one answer, found {design.branch}")
     return cell, design
 
 
