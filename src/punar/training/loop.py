@@ -25,9 +25,8 @@ from punar.texts import progress as progress_texts
 from punar.training import optimisers, sweep
 from punar.training.best import BESTS, Best, Between
 from punar.training.checkpoint import Checkpoint
+from punar.training.terms import Term, accumulate, means, summed, write_means
 
-# A term is a mean over the batch's rows, or a pair of a mean and how much the batch weighs among others.
-Term = Tensor | tuple[Tensor, float]
 Losses = Callable[..., Mapping[str, Term]]
 
 # Streams of the seed, one for each use.
@@ -250,13 +249,13 @@ class Loop:
             group["lr"] = self._rate(progress) * group["factor"]
         terms = self._losses(self.module, self._rows.take(index), progress=progress, generator=self._generator)
         self._optimizer.zero_grad(set_to_none=True)
-        _total(terms).backward()
+        summed(terms).backward()
         if self._clip is not None:
             nn.utils.clip_grad_norm_(self._parameters, self._clip)
         self._optimizer.step()
         if self._sweep is not None:
-            self._sweep.saw(float(_total(terms).detach()))
-        _accumulate(self._totals, terms, len(index))
+            self._sweep.saw(float(summed(terms).detach()))
+        accumulate(self._totals, terms, len(index))
         self.step += 1
         self.steps_run += 1
 
@@ -269,13 +268,13 @@ class Loop:
             self._seed_step(_EPOCH_END, 0)
             self._epoch_end(self.module, progress=progress, generator=self._generator)
         entry: dict[str, float] = {"epoch": self.epoch + 1}
-        _write_terms(entry, "train", self._totals)
+        write_means(entry, "train", self._totals)
         losses: list[float] = []
         if len(self._valid_index[0]):
             started = deadline.clock()
             totals, losses = self._validate()
             self._validation = deadline.clock() - started
-            _write_terms(entry, "valid", totals)
+            write_means(entry, "valid", totals)
         entry["learning_rate"] = self._learning_rate * optimisers.rate(self._schedule, progress)
         now = time.perf_counter()
         self._seconds += now - self._clock
@@ -309,10 +308,10 @@ class Loop:
                 totals: dict[str, Tensor] = {}
                 for batch in blocks(self._rows, index, self._eval_rows):
                     terms = self._losses(self.module, batch, progress=1.0, generator=self._generator)
-                    _accumulate(totals, terms, len(batch))
+                    accumulate(totals, terms, len(batch))
                 parts.append(totals)
         every = {name: sum((part[name] for part in parts[1:]), parts[0][name]) for name in parts[0]}
-        return every, [sum(_means(totals).values()) for totals in ([every, *parts] if len(parts) > 1 else [every])]
+        return every, [sum(means(totals).values()) for totals in ([every, *parts] if len(parts) > 1 else [every])]
 
     def _keep_best(self, losses: list[float]) -> bool:
         """Keep the weights where they are better than before; return whether they are so on all validation rows."""
@@ -400,31 +399,3 @@ class Loop:
         self._between.done = bool(facts.get("between", False))
         self._seconds = facts["seconds"]
         self._progress.note(texts.RESUMED.format(folder=self._folder, epoch=self.epoch + 1, step=self.step))
-
-
-def _total(terms: Mapping[str, Term]) -> Tensor:
-    values = [value if isinstance(value, Tensor) else value[0] for value in terms.values()]
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
-    return total
-
-
-def _accumulate(totals: dict[str, Tensor], terms: Mapping[str, Term], count: int) -> None:
-    """Add each term's sum over the batch and its weight, on the device, in double precision where the device has it."""
-    for name, term in terms.items():
-        value, weight = (term, float(count)) if isinstance(term, Tensor) else term
-        wide = value.detach() if value.device.type == "mps" else value.detach().double()
-        pair = torch.stack([wide * weight, torch.full_like(wide, weight)])
-        totals[name] = totals[name] + pair if name in totals else pair
-
-
-def _means(totals: Mapping[str, Tensor]) -> dict[str, float]:
-    return {name: float(total) / max(float(weight), 1e-300) for name, (total, weight) in totals.items()}
-
-
-def _write_terms(entry: dict[str, float], split: str, totals: dict[str, Tensor]) -> None:
-    means = _means(totals)
-    entry[f"{split}_loss"] = sum(means.values())
-    if len(means) > 1:
-        entry |= {f"{split}_{name}": value for name, value in means.items()}
