@@ -27,6 +27,7 @@ from punar.texts import progress as progress_texts
 
 Split = tuple[np.ndarray, np.ndarray]
 
+_AUTO, _AUTO_TRANSFER = 100, 20  # epochs, at most, of what says "auto"
 _WARM_UP_ROWS = 64
 _SMALL_DATA = 2_000_000  # numbers
 # With fewer folds than this an interval says little, so rare classes do not push below it.
@@ -162,8 +163,8 @@ def prepared(estimator: Any, seed: int, epochs: int | None) -> Any:
     params = fresh.get_params(deep=True)
     wanted = {k: seed for k, v in params.items() if k.split("__")[-1] == "random_state" and v is None}
     wanted |= {k: "cheap" for k, v in params.items() if k.split("__")[-1] == "evidence" and v == "auto"}
-    if epochs is not None and isinstance(params.get("epochs"), int):
-        wanted["epochs"] = min(epochs, params["epochs"])
+    if epochs is not None and epochs < _epochs_in(params):
+        wanted["epochs"] = epochs
     return fresh.set_params(**wanted) if wanted else fresh
 
 
@@ -171,8 +172,15 @@ def epochs_of(candidates: Sequence[Candidate]) -> int:
     """Return the largest number of epochs that any candidate asks for, 0 where none has epochs."""
     asked = [c.estimator.get_params(deep=False) for c in candidates if c.estimator is not None]
     # A transfer model has the parameter in any case, and uses it where it trains more than a head.
-    found = [p.get("epochs") for p in asked if p.get("strategy") != "feature_extraction"]
-    return max((e for e in found if isinstance(e, int)), default=0)
+    return max((_epochs_in(p) for p in asked if p.get("strategy") != "feature_extraction"), default=0)
+
+
+def _epochs_in(params: dict[str, Any]) -> int:
+    """Return the epochs that parameters ask for, 0 where there are none; "auto" may be fewer than this."""
+    asked = params.get("epochs")
+    if asked == "auto":
+        return _AUTO_TRANSFER if "strategy" in params else _AUTO
+    return asked if isinstance(asked, int) else 0
 
 
 def measure(

@@ -45,8 +45,8 @@ class TransferLearner(BaseEstimator):
     weights : "default", None or path, default="default"
     unfreeze : "all", "last", int or list of str, default="last"
         Which stages fine-tuning trains: all, the last one, the last k, or by name (``["layer4"]``).
-    epochs : int, default=20
-        Largest number of passes of fine-tuning or training from scratch.
+    epochs : int or "auto", default="auto"
+        Largest number of passes. "auto" is 20; in fine-tuning fewer for more than 500 items: 10,000 / n, at least 5.
     batch_size : int or "auto", default="auto"
     learning_rate : float or "auto", default="auto"
         Peak for the head. "auto" is 1e-3 for fine-tuning pictures and saved sequence models, 1e-4 for other networks of
@@ -64,9 +64,9 @@ class TransferLearner(BaseEstimator):
     views : int, default=0
         How many augmented views of each picture are computed once and remembered; 0 draws new ones every time.
     interpolation : "auto" or float in (0, 1], default="auto"
-        How far from the start (frozen network, fitted head) to the trained weights the weights lie that are kept: 1 is
-        the trained ones. A number is a candidate beside the best epoch where items are held out. "auto" tries 0.25,
-        0.5 and 0.75 on these, and is 0.5 where nothing is held out (1 where each token has a label). For fine-tuning.
+        How far from the start (frozen network, fitted head) to the trained weights the weights lie that fine-tuning
+        keeps. "auto" is 0, 0.25, 0.5, 0.75 or 1, whichever scores best on the items that are held out, and 0.5 where
+        none are (1 where each token has a label). With 1 the best epoch is kept, the start among them.
     class_weight : None, "balanced" or dict, default=None
     batch_norm : {"auto", "train", "frozen"}, default="auto"
         Whether trained stages use and update the statistics of batches. "auto" does so from scratch only: few pictures
@@ -79,7 +79,8 @@ class TransferLearner(BaseEstimator):
         Share held out to stop in time and to keep the best weights; stratified. "auto" is 0.15, and 0 for fine-tuning
         on fewer than 200 items, which loses more without them than the choice gains: all epochs are run then.
     early_stopping : bool, default=True
-    patience : int, default=5
+    patience : int or "auto", default="auto"
+        "auto" is 5, and in fine-tuning all epochs where ``interpolation`` is not 1.
     cache : bool or path, default=True
         Whether frozen features are remembered on disk across calls, folds and candidates.
     on_error : {"raise", "skip"}, default="raise"
@@ -131,6 +132,8 @@ class TransferLearner(BaseEstimator):
     _RULES: ClassVar = {
         **jobs.TRAINING_RULES,
         "strategy": one_of(*STRATEGIES),
+        "epochs": either(one_of("auto"), integer(1)),
+        "patience": either(one_of("auto"), integer(1)),
         "learning_rate": either(one_of("auto"), number(0, open_low=True)),
         "layer_decay": number(0, 1, open_low=True),
         "gradual": boolean(),
@@ -151,7 +154,7 @@ class TransferLearner(BaseEstimator):
         *,
         weights: Any = "default",
         unfreeze: Any = "last",
-        epochs: int = 20,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         learning_rate: float | str = "auto",
         layer_decay: float = 0.7,
@@ -168,7 +171,7 @@ class TransferLearner(BaseEstimator):
         gradient_clip: float | None = 1.0,
         validation_fraction: float | str = "auto",
         early_stopping: bool = True,
-        patience: int = 5,
+        patience: int | str = "auto",
         cache: Any = True,
         on_error: str = "raise",
         device: str | torch.device = "auto",

@@ -46,7 +46,7 @@ class Between:
     Attributes
     ----------
     shares : tuple of float
-        Points that are tried, each in (0, 1]; none where training starts from nothing.
+        Points that are tried, each in [0, 1]; none where training starts from nothing.
     start : dict of str to Tensor
     done : bool
         Whether they were tried.
@@ -65,8 +65,10 @@ class Between:
         """Return the way from a state, whose tensors are copied."""
         return cls(tuple(shares), {k: v.clone() for k, v in state.items()} if shares else {})
 
+    def at(self, share: float, last: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights at ``share`` of the way to ``last``."""
+        return {k: v.lerp(last[k], share) if v.is_floating_point() else last[k] for k, v in self.start.items()}
+
     def go(self, module: nn.Module, share: float, last: Mapping[str, Tensor] | None = None) -> None:
         """Give a module the weights at ``share`` of the way to ``last``, by default to those that it holds."""
-        end = module.state_dict() if last is None else last
-        with_share = {k: v.lerp(end[k], share) if v.is_floating_point() else end[k] for k, v in self.start.items()}
-        module.load_state_dict(with_share, strict=False)
+        module.load_state_dict(self.at(share, module.state_dict() if last is None else last), strict=False)

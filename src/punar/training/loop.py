@@ -73,8 +73,10 @@ class Loop:
     start_counts : bool, default=False
         Whether the weights that training starts from are a candidate for the best.
     shares : sequence of float, default=()
-        Points on the straight way from the weights at the start (0) to the last ones (1). When training ends each is a
-        candidate for the best; without validation rows the first of them is what is kept.
+        Points on the straight way from the weights at the start (0) to the last ones (1), one of which is kept when
+        training ends: the one with the best score or, where these are equal, loss. Without validation rows the first.
+    scores : callable, optional
+        ``scores()`` -> the module's score on all validation rows and on each half, higher is better; for ``shares``.
     settle : float in [0, 1), default=0.0
         Share of the epochs whose weights are no such candidates: a handful of validation rows, asked often enough,
         prefers weights that have hardly been trained.
@@ -107,6 +109,7 @@ class Loop:
         halves: tuple[Tensor, Tensor] | None = None,
         start_counts: bool = False,
         shares: Sequence[float] = (),
+        scores: Callable[[], Sequence[float]] | None = None,
         settle: float = 0.0,
     ) -> None:
         self.module = module
@@ -147,6 +150,7 @@ class Loop:
         self._bests = [Best() for _ in range(1 if halves is None else 3)]
         self._stale = 0
         # The start is the module as it comes: a resumed run is given the same one before it is restored.
+        self._scores = scores
         self._between = Between.of(shares, self._trained_state())
         self.kept_share: float | None = None  # where it is a point between
         self._seconds = 0.0
@@ -195,21 +199,27 @@ class Loop:
             self._bests[0].put_back(self.module)
 
     def _look_between(self) -> None:
-        """Try the points between the start and the last weights, once, or take the first where nothing can choose."""
-        if not self._between.shares or self._between.done:
+        """Keep one of the points between the start and the last weights, for all validation rows and for each half."""
+        between = self._between
+        if not between.shares or between.done:
             return
-        self._between.done = True
+        between.done = True
         if not len(self._valid_index[0]):
-            self.kept_share = self._between.shares[0]
-            self._between.go(self.module, self.kept_share)
+            self.kept_share = between.shares[0]
+            between.go(self.module, self.kept_share)
             return
         last = {k: v.clone() for k, v in self._trained_state().items()}
-        for share in self._between.shares:
-            if deadline.is_set() and deadline.seconds_left() <= self._validation:
-                break
-            self._between.go(self.module, share, last)
-            if self._keep_best(self._validate()[1]):
-                self.kept_share = share
+        won = [(math.inf, math.inf)] * len(self._bests)
+        for share in between.shares:
+            if deadline.is_set() and deadline.seconds_left() <= 2 * self._validation:
+                return
+            between.go(self.module, share, last)
+            losses = self._validate()[1]
+            scores = [0.0] * len(losses) if self._scores is None else self._scores()
+            for i, key in enumerate((-score, loss) for score, loss in zip(scores, losses, strict=True)):
+                if key < won[i]:
+                    won[i], self._bests[i] = key, Best(losses[i], between.at(share, last))
+                    self.kept_share = share if i == 0 else self.kept_share
 
     def _run_epoch(self) -> None:
         order = self._order()

@@ -31,10 +31,11 @@ from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
-from punar.training.report import MOST_ROWS, FitReport
+from punar.training.report import MOST_ROWS, FitReport, meter_of
 from punar.training.settings import resolve
 
 _ADAPTERS, _HEAD = 103, 104  # streams of the seed
+_PATIENCE = 5
 _TUNED_WIDTH = 384  # for which the rate of tokens was found
 
 
@@ -203,6 +204,7 @@ class _Run:
             halves=None if parts is None else (job.samples.index(parts[0]), job.samples.index(parts[1])),
             start_counts=head is not None,
             shares=job.shares,
+            scores=lambda: [self._score(module, rows, some) for some in (valid, *(parts or ()))],
         )
 
         def before(items: Tensor) -> list[Any]:
@@ -211,6 +213,11 @@ class _Run:
             return said_by(job, head, self.features, items)
 
         return _Done(module, loop, lambda items: answers_of(job, module, rows, items), before)
+
+    def _score(self, module: Transfer, rows: TransferRows, items: Tensor) -> float:
+        """Return the task's metric on some items."""
+        job = self.job
+        return meter_of(job.task, answers_of(job, module, rows, items), job.targets.take(items)).value()
 
 
 def _remembers(job: Job, boundary: int) -> bool:
@@ -323,8 +330,16 @@ def _epoch_begin(job: Job, rows: TransferRows, trained: frozenset[int]) -> Calla
 
 def _settings(job: Job) -> SimpleNamespace:
     """Return the estimator's training parameters with "auto" made a number."""
-    fresh = job.estimator.strategy == "scratch" or job.estimator.lora is not None
-    return resolve(job.estimator, jobs.TRAINING_RULES, {"learning_rate": 2e-3 if fresh else _tuned(job)})
+    scratch = job.estimator.strategy == "scratch"
+    auto: dict[str, Any] = {
+        "learning_rate": 2e-3 if scratch or job.estimator.lora is not None else _tuned(job),
+        "epochs": job.epochs,
+    }
+    settings = resolve(job.estimator, jobs.TRAINING_RULES, auto)
+    if settings.patience == "auto":
+        # Where a point between start and end is kept the end is to be reached.
+        settings.patience = settings.epochs if job.shares else _PATIENCE
+    return settings
 
 
 def _tuned(job: Job) -> float:

@@ -30,7 +30,8 @@ from punar.training.checkpoint import Checkpoint
 # The recipe of fine-tuning, found over several sets of pictures, sentences and sounds: benchmarks/strategies.md
 _HELD_OUT = 0.15
 _CHANGES, _VARIANTS, _FEW = "light_no_mirror", 4, 1000  # a mirrored digit is another one
-_SHARES, _HALF_WAY = (0.25, 0.5, 0.75), 0.5
+_SHARES, _HALF_WAY = (0.5, 0.25, 0.75, 1.0, 0.0), 0.5  # the first where a deadline leaves no time to choose
+_PASSES, _EPOCHS = 10_000, (5, 20)  # items times epochs, and between which numbers of epochs
 
 
 class Job:
@@ -127,6 +128,13 @@ class Job:
             return _SHARES
         # Whoever labels each word learns from so many that what it began with is soon left behind.
         return (_HALF_WAY,) if self.task.view == "vector" else ()
+
+    @property
+    def epochs(self) -> int:
+        """What "auto" epochs are: fewer where there is much to train on."""
+        fewest, most = _EPOCHS
+        tuned = self.estimator.strategy == "fine_tuning"
+        return min(most, max(fewest, round(_PASSES / len(self.items)))) if tuned else most
 
     def _fraction(self) -> float:
         """Return the share that is held out: nothing of few items, whose loss would cost more than the choice gains."""
