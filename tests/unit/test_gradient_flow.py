@@ -95,7 +95,7 @@ def test_gated_cells_carry_further_than_a_plain_network():
     x = torch.randn(16, 100, 1)
     ratio = {}
     for name in ("rnn", "lstm", "gru"):
-        stack = punar.SequenceModel(name, "regression", 32, epochs=1, random_state=0, device="cpu").fit(
+        stack = punar.SequenceModel(name, "regression", 32, branch=None, epochs=1, random_state=0, device="cpu").fit(
             x.numpy(), x[:, 0, 0].numpy()
         )
         ratio[name] = punar.gradient_flow(stack, x.numpy()).ratios["hidden"]

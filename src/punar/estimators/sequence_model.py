@@ -42,8 +42,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         Units of each layer and direction.
     num_layers : int, default=1
     bidirectional : bool or "auto", default="auto"
-        Read each sequence from both ends. "auto" does where each step or token has a label.
-        Also read from the end; not for forecasts of what is not known yet.
+        Also read from the end; not for forecasts. "auto" does where each step or token has a label.
     dropout : "auto" or float in [0, 1), default="auto"
         On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, 0.5 with
         ``branch``, else 0.

@@ -366,8 +366,7 @@ class Loop:
         for name, best in zip(BESTS, self._bests, strict=False):
             tensors |= {f"{name}.{k}": v for k, v in best.state.items()}
         tensors |= {f"total.{k}": v for k, v in self._totals.items()}
-        for i, slots in self._optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in slots.items() if v is not None}
+        tensors |= {f"optimizer.{k}": v for k, v in optimisers.stored(self._optimizer).items()}
         facts = {
             "epoch": self.epoch,
             "step": self.step,
@@ -392,17 +391,7 @@ class Loop:
             best.state = {k: v.to(device) for k, v in parts[name].items()}
             best.loss = math.inf if loss is None else loss
         self._totals = {k: v.to(device) for k, v in parts["total"].items()}
-        ordered = [p for group in self._optimizer.param_groups for p in group["params"]]
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in parts["optimizer"].items():
-            i, _, slot = name.partition(".")
-            # The fused kernels walk through memory: what they keep must be laid out as the parameter is.
-            own = ordered[int(i)]
-            if value.shape == own.shape:
-                value = torch.empty_like(own, dtype=value.dtype).copy_(value)
-            slots.setdefault(int(i), {})[slot] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        optimisers.restore(self._optimizer, parts["optimizer"])
         self.epoch, self.step = facts["epoch"], facts["step"]
         self.history = facts["history"]
         self._stale = facts["stale"]

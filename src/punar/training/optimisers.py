@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 NAMES = ("adam", "adamw", "sgd")
 SCHEDULES = ("cosine", "constant")
@@ -62,3 +62,23 @@ def rate(schedule: str, progress: float) -> float:
     if progress < _WARMUP:
         return max(progress, 0.01) / _WARMUP
     return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARMUP) / (1.0 - _WARMUP)))
+
+
+def stored(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return what an optimiser remembers of each parameter, named by the parameter's place."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{k}": v for i, slots in state.items() for k, v in slots.items() if v is not None}
+
+
+def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser what :func:`stored` returned."""
+    ordered = [p for group in optimizer.param_groups for p in group["params"]]
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        i, _, slot = name.partition(".")
+        # The fused kernels walk through memory: what they keep must be laid out as the parameter is.
+        own = ordered[int(i)]
+        if value.shape == own.shape:
+            value = torch.empty_like(own, dtype=value.dtype).copy_(value)
+        slots.setdefault(int(i), {})[slot] = value
+    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
