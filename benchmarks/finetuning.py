@@ -39,6 +39,7 @@ import punar
 from punar.backbones import build
 
 KINDS = ("Platelets", "RBC", "WBC")
+PLAIN = {"interpolation": 1.0, "augment": None}  # the same work as the usual loop
 Fit = Callable[[list[str], np.ndarray, list[str], np.ndarray], float]
 
 
@@ -122,7 +123,7 @@ JOBS: dict[str, tuple[Fit, Fit, float]] = {
     "frozen network and head, 10 epochs": (usual((), 10, 1e-3), ours(), 10.0),
     "layer4 and head, 5 epochs": (
         usual(("layer4",), 5, 3e-4),
-        ours(strategy="fine_tuning", unfreeze=["layer4"], epochs=5, batch_size=32, learning_rate=1e-3),
+        ours(strategy="fine_tuning", unfreeze=["layer4"], epochs=5, batch_size=32, learning_rate=1e-3, **PLAIN),
         2.5,
     ),
 }

@@ -26,11 +26,12 @@ import punar
 
 SIZES, SEEDS, SIDE = (10, 50, 200), (0, 1, 2), 128
 EPOCHS = {10: 20, 50: 10, 200: 4}
+PLAIN = {"interpolation": 1.0, "augment": None}  # the trained weights themselves; strategies.py has the defaults
 STRATEGIES = {
     "scratch": {"strategy": "scratch", "batch_size": 32},
     "feature extraction": {"strategy": "feature_extraction"},
-    "last block": {"strategy": "fine_tuning", "unfreeze": "last"},
-    "all layers": {"strategy": "fine_tuning", "unfreeze": "all", "batch_size": 32},
+    "last block": {"strategy": "fine_tuning", "unfreeze": "last", **PLAIN},
+    "all layers": {"strategy": "fine_tuning", "unfreeze": "all", "batch_size": 32, **PLAIN},
 }
 
 

@@ -134,7 +134,14 @@ def sounds() -> list[str]:
         "starter, feature extraction": punar.TransferLearner("starter", random_state=0, device="cpu"),
         "MobileNetV2, feature extraction": punar.TransferLearner(mobile, random_state=0, device="cpu"),
         "starter, all layers, 8 epochs": punar.TransferLearner(
-            "starter", strategy="fine_tuning", unfreeze="all", epochs=8, random_state=0, device="cpu"
+            "starter",
+            strategy="fine_tuning",
+            unfreeze="all",
+            epochs=8,
+            interpolation=1.0,
+            augment=None,
+            random_state=0,
+            device="cpu",
         ),
     }
     lines = ["## Spoken digits, one speaker left out", ""]
