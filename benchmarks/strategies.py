@@ -197,8 +197,8 @@ def main() -> None:
         found = [json.loads(line) for line in options.results.read_text(encoding="utf-8").splitlines()]
     done = {(r["set"], r["strategy"], r["seed"]) for r in found}
     for strategies in (STRATEGIES[:2], STRATEGIES[2:]):
-        for name in SETS:
-            for seed in SEEDS:
+        for seed in SEEDS:
+            for name in SETS:
                 for strategy in strategies:
                     if (name, strategy, seed) in done or options.only not in (None, strategy):
                         continue
