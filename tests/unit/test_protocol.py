@@ -79,7 +79,7 @@ def quiet(*args: Any, **kwargs: Any) -> Any:
 
 def test_every_candidate_sees_the_same_scaled_rows_of_every_fold():
     Spy.seen.clear()
-    quiet(X, Y, candidates={"one": Spy("one"), "two": Spy("two")})
+    quiet(X, Y, budget="none", candidates={"one": Spy("one"), "two": Spy("two")})
 
     def rows(label: str) -> list[np.ndarray]:
         return [a for kind, a in Spy.seen if kind == label and len(a) == 40]
@@ -142,7 +142,7 @@ def test_a_candidate_that_fails_is_a_row_and_the_others_go_on():
 
 def test_a_candidate_that_fails_later_has_no_score_from_its_good_folds():
     Faulty.fits = -1  # the warm-up counts too
-    result = quiet(X, Y, candidates={"bad": Faulty(good=1), "PCA": PCA(2)})
+    result = quiet(X, Y, budget="none", candidates={"bad": Faulty(good=1), "PCA": PCA(2)})
     assert result.table.loc["bad", "note"].startswith("failed in fold 2")
     assert result.facts["rows"][0]["scores"] == {}
     assert result.verdicts["accuracy"].startswith("only PCA has a score")

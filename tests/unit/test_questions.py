@@ -99,7 +99,7 @@ def test_the_first_fold_is_cold_and_the_others_compute_nothing_again(one_epoch, 
 
     monkeypatch.setattr(Engine, "rows", counting)
     rivals = {"frozen": punar.TransferLearner(RANDOM["starter"], random_state=0)}
-    punar.compare(X, Y, question="strategy", candidates=rivals, cv=3, verbose=0)
+    punar.compare(X, Y, question="strategy", candidates=rivals, cv=3, budget="none", verbose=0)
     measured = computed[1:]  # the warm-up's few
     assert measured[0] == 24
     assert sum(measured) == 36  # every picture once: training rows, then held-out rows, then nothing

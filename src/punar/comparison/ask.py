@@ -175,8 +175,9 @@ def _answer(
     epochs = protocol.epochs_of(rivals)
     plan = budgets.Plan(folds, epochs, len(data.X), seconds, notes)
     if usual:
-        plan = replace(plan, seconds=budgets.USUAL)
-    elif seconds is not None:
+        seconds = budgets.USUAL
+        plan = replace(plan, seconds=seconds)
+    if seconds is not None:
         say(texts.PROGRESS_TRIAL + ".")
         timings = trial(asked, data, rivals, folds, seed, seconds)
         least = asked.fewest(data)
