@@ -286,3 +286,13 @@ def test_digits_with_the_network_in_the_wheel(punar_says) -> None:
     rows = {r["name"]: r for r in json.loads(Path("f.json").read_text(encoding="utf-8"))["rows"]}
     print({name: row["scores"]["accuracy"]["mean"] for name, row in rows.items()}, "chance 0.1")
     assert rows[compare_texts.EXTRACTION]["scores"]["accuracy"]["mean"] > 0.85
+
+
+def test_augmentation_can_be_switched_off_and_time_is_limited(punar_says, photos: Path) -> None:
+    fine = (*SMALL, "--strategy", "fine_tuning", "--epochs", "1")
+    answer = punar_says("fit", "photos", "--out", "m", *fine, "--augment", "none", "--time-limit", "60s")
+    assert answer.status == 0, answer.err
+    assert punar.load("m").augment is None
+    answer = punar_says("fit", "photos", "--out", "n", *fine, "--time-limit", "soon")
+    assert answer.status == 2
+    assert "--time-limit must be a number of seconds" in answer.err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
@@ -33,13 +35,20 @@ def fit_transfer(asked: Asked) -> None:
         parts=asked.parts.classes,
         **{name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")},
     )
-    own = {name: transfer[name] for name in ("strategy", "augment")}
+    own = {"strategy": transfer["strategy"]}
+    # "none" is a choice, and what was not given is none.
+    augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
     model = punar.TransferLearner(
         recipe or _items.chosen_backbone(None, weights, found.kind, asked.parts),
         asked.task_for(found),
         on_error="skip" if reading["skip_bad"] and not scratch else "raise",
         **asked.settings(own, {"unfreeze": stages(transfer["unfreeze"])}),
+        **augment,
     )
     model.fit(found.items, found.labels(), **asked.of_fit())
     out = _items.file_for(found)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])
+
+
+def _none(name: str) -> str | None:
+    return None if name.lower() == "none" else name

@@ -137,7 +137,8 @@ def _check_times(times: list[Any], clock: Clock | None, named: str, horizon: int
         if not _same(found, wanted):
             raise DataError(
                 f"{where}: future of {named} has the time {found} where step {step} is expected at {wanted}. Give the "
-                f"{horizon} steps right after the end, in the series' own steps."
+                f"{horizon} steps right after the end, in the series' own steps; rows without times are taken in their "
+                "order."
             )
 
 

@@ -34,8 +34,8 @@ WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder 
 STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
 UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
 AUGMENT = (
-    "Random changes of training pictures: light, strong, light_no_mirror (the default of fine-tuning) or "
-    "strong_no_mirror."
+    "Random changes of training pictures: auto (the default: light_no_mirror where fine-tuning classifies), light, "
+    "strong, light_no_mirror, strong_no_mirror or none."
 )
 
 # -- recurrent networks
@@ -44,7 +44,10 @@ PANEL_SEQUENCES = "Sequences"
 CELL = "A recurrent network from scratch, by its cell: rnn, gru, lstm, min_gru or min_lstm."
 HIDDEN_SIZE = "Hidden units of a cell. Default: 64."
 BIDIRECTIONAL = "Whether a second network reads from the end. Without it, what suits the task: taggers do."
-BRANCH = "Whether convolutions read series beside the cell. Without it they do where few series are trained on."
+BRANCH = (
+    "Whether convolutions read series beside the cell, for one answer each. Without it they do where few series are "
+    "trained on."
+)
 MISSING = (
     "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
 )

@@ -155,11 +155,14 @@ def why_not(report: FitReport, seen: float) -> str:
     if report["learned"] is False:
         # Of a model that is worse than chance the power is no matter.
         return texts.WORSE if seen >= 1.0 else texts.POWER.format(seen=seen)
-    if report.get("constant", 0.0) >= 1.0 - 1e-9:
+    perfect = report.get("constant", 0.0) >= 1.0 - 1e-9
+    # Of a few rows held out one class alone is no news of the others.
+    if perfect and (report["rows"] >= evidence.FEWEST or report["rows_from"] == TRAINING):
         return texts.NOTHING_TO_LEARN
     if report["rows_from"] == TRAINING:
         return texts.NOTHING_HELD_OUT
-    return texts.TOO_FEW.format(rows=report["rows"], wanted=report["rows_wanted"])
+    wanted = evidence.FEWEST if perfect else report["rows_wanted"]
+    return texts.TOO_FEW.format(rows=report["rows"], wanted=wanted)
 
 
 def add_rival(
