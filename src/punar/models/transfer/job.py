@@ -27,7 +27,7 @@ from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 
-# The recipe of fine-tuning, and the sets that it was found and checked on: benchmarks/strategies.md
+# The recipe of fine-tuning; what it was found and checked on: benchmarks/strategies.md
 _HELD_OUT = 0.15
 _CHANGES, _VARIANTS, _FEW = "light_no_mirror", 4, 1000  # a mirrored digit is another one
 _SHARES, _HALF_WAY = (0.5, 0.25, 0.75, 1.0, 0.0), 0.5  # the first where a deadline leaves no time to choose
