@@ -177,8 +177,8 @@ def table(found: list[dict[str, Any]]) -> str:
         "of a fit, features included where they were not remembered from the fit before. Training from scratch is "
         f"stopped after {SCRATCH_SECONDS} s.",
         "",
-        "The recipe was found on some of these sets and their test rows (docs/decisions/0007-fine-tuning.md): this is no "
-        "test on sets that chose nothing.",
+        "The recipe was found on some of these sets and their test rows (docs/decisions/0007-fine-tuning.md): this is "
+        "no test on sets that chose nothing.",
         "",
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, shared with other work, Python "
         f"{platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}.",
