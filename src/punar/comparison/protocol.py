@@ -33,6 +33,7 @@ _SMALL_DATA = 2_000_000  # numbers
 # With fewer folds than this an interval says little, so rare classes do not push below it.
 _FOLDS_FOR_RARE = 3
 _FOLDS_TO_TELL = 2  # that an interval needs
+_GRACE = 0.2  # of the budget, in which what is cheap may still be begun
 _LEAST_SHARE = 0.5  # of what a candidate took before: with less time left it does not begin
 
 
@@ -226,6 +227,7 @@ class _Pass:
     ) -> None:
         self._question, self._data, self._plan, self._seed = question, data, plan, seed
         self._end = math.inf if plan.seconds is None else started + plan.seconds
+        self._grace = _GRACE * (plan.seconds or 0.0)
         runs = [Run(c, failure=c.refusal or plan.left_out.get(c.name)) for c in candidates]
         for run in runs:
             run.left_out = run.failure is not None and run.candidate.refusal is None
@@ -282,7 +284,8 @@ class _Pass:
                     warm_up(fold, [run.candidate for run in self._active], self._seed)
         for run in self._active:
             name, spent = run.candidate.name, self._spent[run.candidate.name]
-            kept = run.candidate.yardstick or run.candidate.classical
+            # What costs next to nothing may end somewhat late; what others are compared with has its turn in any case.
+            kept = run.candidate.yardstick or (run.candidate.classical and self._left > -self._grace)
             if self._left <= (_LEAST_SHARE * spent[-1] if spent else 0.0):
                 if i >= _FOLDS_TO_TELL:
                     return False
@@ -319,12 +322,17 @@ def linear_algebra(data: Reading) -> Any:
     return threadpool_limits(1 if data.X.size < _SMALL_DATA else None, user_api="blas")
 
 
-def warm_up(fold: Any, candidates: Sequence[Candidate], seed: int) -> None:
-    """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up."""
-    few = fold.few(_WARM_UP_ROWS)
+def warm_up(fold: Any, candidates: Sequence[Candidate], seed: int, seconds: float = math.inf) -> None:
+    """Fit every candidate on a few rows, so that no one is charged for imports and first-time set-up.
+
+    None is begun later than ``seconds`` after the first.
+    """
+    few, started = fold.few(_WARM_UP_ROWS), budgets.clock()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for candidate in candidates:
+            if budgets.clock() - started > seconds:
+                break
             # What is wrong with a candidate shows in its own row.
             with contextlib.suppress(Exception):
                 few.fit(prepared(candidate.estimator, seed, 1))

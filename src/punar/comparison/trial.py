@@ -42,7 +42,7 @@ def trial(
         fold = question.open_fold(data, rows[cut:], rows[:cut], seed, first=True)
         if not best:
             with deadline.within(_ONE_SHARE * seconds):
-                warm_up(fold, active, seed)
+                warm_up(fold, active, seed, _FIRST_SHARE * seconds)
         for candidate in active:
             late = budgets.clock() - started
             if late > (_TRIAL_SHARE if size > how.rows else _FIRST_SHARE) * seconds:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -44,11 +46,29 @@ def build(
         by_factor.setdefault(1.0 if rate_of is None else rate_of(p), []).append(p)
     groups: list[dict[str, Any]] = [{"params": ps, "factor": factor} for factor, ps in by_factor.items()]
     if name == "sgd":
-        return torch.optim.SGD(
+        return _light(torch.optim.SGD)(
             groups, lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, fused=fused
         )
     kind = torch.optim.Adam if name == "adam" else torch.optim.AdamW
-    return kind(groups, lr=learning_rate, weight_decay=weight_decay, fused=fused)
+    return _light(kind)(groups, lr=learning_rate, weight_decay=weight_decay, fused=fused)
+
+
+@cache
+def _light(kind: type[torch.optim.Optimizer]) -> Any:
+    """Return ``kind`` with the same arithmetic and without what torch wraps around it for its compiler.
+
+    Those wrappers import torch._dynamo and with it sympy: two seconds of processor time in the first fit of every
+    process, more than most fits take. A loop that is never compiled has no use for them.
+    """
+    inner = inspect.unwrap(kind.step)
+
+    def step(self: torch.optim.Optimizer, closure: Any = None) -> Any:
+        with torch.no_grad():
+            return inner(self, closure)
+
+    wrapped = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    own: dict[str, Any] = {name: inspect.unwrap(getattr(kind, name)) for name in wrapped}
+    return type(kind.__name__, (kind,), {"step": step, **own})
 
 
 def rate(schedule: str, progress: float) -> float:
