@@ -273,6 +273,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--only", default="", help="designs whose name has this in it")
     parser.add_argument("--seconds", type=float, default=math.inf, help="start no fit later than this")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the networks are trained")
     parser.add_argument("--write", type=Path, help="write the table of what is in the results")
     args = parser.parse_args()
     lines = args.results.read_text(encoding="utf-8").splitlines() if args.results.exists() else []
@@ -283,7 +284,7 @@ def main() -> None:
     done = {(row["name"], row["seed"]) for row in found}
     names = [name for name in NULL | EFFECT if args.only in name]
     wanted = [(name, seed) for seed in range(args.seeds) for name in names if (name, seed) not in done]
-    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    os.environ |= {"OMP_NUM_THREADS": "1"} | ({"CUDA_VISIBLE_DEVICES": ""} if args.device == "cpu" else {})
     start = time.perf_counter()
     with (
         concurrent.futures.ProcessPoolExecutor(args.jobs) as pool,

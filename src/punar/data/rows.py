@@ -28,7 +28,7 @@ class TensorRows:
 
     def take(self, index: Tensor) -> Tensor:
         """Return the rows at ``index`` as one batch."""
-        return self._rows.index_select(0, index)
+        return self._rows.index_select(0, index.to(self._rows.device))
 
 
 class DatasetRows:
