@@ -216,6 +216,7 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         scaled=estimator.scaling != "none",
         id_column=estimator.id_column,
         time_column=estimator.time_column,
+        levels=panel.levels,
     )
     facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
     facts = with_roles(facts, panel, estimator.target, estimator.known_ahead, where)

@@ -39,7 +39,7 @@ class _Linear(msgspec.Struct):
 class _Tail(msgspec.Struct):
     single: bool
     flat: bool
-    ids: list[bool | int | float | str] | None
+    ids: list[bool | int | float | str | tuple[bool | int | float | str, ...]] | None
     clocks: list[Clock | None] | None
 
 
@@ -193,4 +193,6 @@ def _checked(tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, where
 def _plain(value: Any) -> Any:
     """Return an id as a JSON value: numbers and texts as they are, the rest as text."""
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, tuple):  # of a table's index with several levels
+        return [_plain(part) for part in value]
     return value if isinstance(value, (str, int, float)) else str(value)
