@@ -52,6 +52,12 @@ def numbers_of(column: pd.Series, called: str, where: str, *, timed: bool = Fals
     return np.asarray(values, dtype=np.float64)
 
 
+def of_table(frame: pd.DataFrame, where: str, noun: str = "column") -> np.ndarray:
+    """Return the numbers of a table, float64 (rows, columns); see :func:`numbers_of`."""
+    columns = [numbers_of(frame[c], f"the {noun} {shown(c)}", where) for c in frame.columns]
+    return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
+
+
 def kind_of(column: pd.Series) -> str:
     """Return what a column holds: "numbers", "complex", "dates", "spans" or "text", which is also everything else."""
     types, dtype = pd.api.types, column.dtype
@@ -65,7 +71,7 @@ def kind_of(column: pd.Series) -> str:
         return "dates"
     if types.is_timedelta64_dtype(dtype):
         return "spans"
-    return _of_objects(column) if dtype == object else "text"
+    return _of_objects(column) if dtype.kind == "O" else "text"
 
 
 def _of_arrow(dtype: pd.ArrowDtype) -> str:

@@ -46,7 +46,7 @@ def series_of(X: Any, where: str) -> Any:
 
 
 def _is_nested(table: pd.DataFrame) -> bool:
-    if not len(table) or not len(table.columns) or not all(t == object for t in table.dtypes):
+    if not len(table) or not len(table.columns) or not all(t.kind == "O" for t in table.dtypes):
         return False
     return all(isinstance(v, pd.Series) or (isinstance(v, np.ndarray) and v.ndim == 1) for v in table.iloc[0])
 

@@ -117,7 +117,7 @@ def read_panel(
     if channels is not None and panel.channels != channels:
         raise DataError(
             f"{where}: X has {panel.channels} channels, but the model is expecting {channels} channels as input: those "
-            "it was fitted with."
+            f"it was fitted with.{sequences.transposed(panel.items, channels)}"
         )
     for i, item in enumerate(panel.items):
         if not np.isfinite(item).all():

@@ -13,8 +13,9 @@ import pandas as pd
 
 from punar.data import layouts, levels
 from punar.data import long_table as _long_table
-from punar.data.columns import numbers_of
+from punar.data.columns import numbers_of, of_table
 from punar.data.decode import SOUNDS
+from punar.data.missing import is_missing
 from punar.data.names import in_order
 from punar.data.names import named as with_names
 from punar.errors import DataError, DataTypeError, ParameterError, shown
@@ -88,13 +89,6 @@ def kind_of(X: Any, where: str) -> str:
     if isinstance(some[0], tuple) and len(some[0]) == 2 and np.ndim(some[0][1]) == 0 and np.ndim(some[0][0]) > 0:
         return "sounds"
     return "series"
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether an item is None, NaN, NaT or ``pd.NA``: what tables hold where there is no value."""
-    if value is None or value is pd.NA or value is pd.NaT:
-        return True
-    return isinstance(value, (float, np.datetime64, np.timedelta64)) and value != value
 
 
 def _is_sound(value: str) -> bool:
@@ -173,16 +167,10 @@ def _of_list(X: list[Any], where: str, names: tuple[str, ...]) -> Sequences:
         if isinstance(each, pd.DataFrame):
             each = with_names(each, f"{where}: X[{i}]")
             names = names or tuple(each.columns)  # the first table's hold for all
-            each = of_table(in_order(each, names, f"{where}: X[{i}]"), f"{where}: X[{i}]")
+            each = of_table(in_order(each, names, f"{where}: X[{i}]"), f"{where}: X[{i}]", "channel")
         items.append(_item(each, f"{where}: X[{i}]"))
     _check_shapes(items, where)
     return Sequences("series", items, names if names and items[0].shape[1] == len(names) else ())
-
-
-def of_table(frame: pd.DataFrame, where: str) -> np.ndarray:
-    """Return the numbers of a table of one series, float64 (time, channels)."""
-    columns = [numbers_of(frame[c], f"the channel {shown(c)}", where) for c in frame.columns]
-    return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
 
 
 def _listed(X: Any, where: str) -> list[Any]:
@@ -201,7 +189,7 @@ def _item(item: Any, where: str) -> np.ndarray:
     try:
         values = np.asarray(item)
         if values.dtype == object and values.ndim in (1, 2):  # None, pd.NA, Decimal
-            values = of_table(pd.DataFrame(values), where).reshape(values.shape)
+            values = of_table(pd.DataFrame(values), where, "channel").reshape(values.shape)
     except DataError:
         raise
     except (TypeError, ValueError):
@@ -251,7 +239,7 @@ def check_values(found: Sequences, where: str, *, channels: int | None, missing:
     if channels is not None and width != channels:
         raise DataError(
             f"{where}: X has {width} channels, but the model is expecting {channels} channels as input: those it was "
-            "fitted with."
+            f"fitted with.{transposed(found.items, channels)}"
         )
     for i, item in enumerate(found.items):
         if item.dtype.kind != "f":
@@ -279,6 +267,13 @@ def check_values(found: Sequences, where: str, *, channels: int | None, missing:
         raise DataError(
             f"{where}: {named} has {value} at step {step}, channel {label}. Input contains NaN or infinity. {advice}"
         )
+
+
+def transposed(items: Sequence[np.ndarray], channels: int) -> str:
+    """Return what to do where series have the wanted number of channels as their number of steps, for a message."""
+    if any(len(item) != channels for item in items):
+        return ""
+    return " These look like (n, channels, time): pass X.transpose(0, 2, 1)."
 
 
 def matched(y: Any, found: Sequences, where: str) -> Any:

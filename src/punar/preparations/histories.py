@@ -144,9 +144,15 @@ class Histories(Preparation):
         """Raise where a series has fewer than ``least`` steps."""
         for i, item in enumerate(panel.items):
             if len(item) < least:
+                wide = ""
+                if item.shape[1] >= least:
+                    wide = (
+                        f" It is read as (time, channels): {len(item)} step(s) of {item.shape[1]} channels. Pass X.T "
+                        "if it is (channels, time), of many series X.transpose(0, 2, 1)."
+                    )
                 raise DataError(
                     f"{where}: {panel.named(i)} has length {len(item)}; {what} needs at least {least} steps. Drop it, "
-                    "or fit with a smaller context or horizon."
+                    f"or fit with a smaller context or horizon.{wide}"
                 )
 
     def windows(

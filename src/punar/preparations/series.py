@@ -126,7 +126,7 @@ class Series(Preparation):
         return found.items
 
     def targets(self, X: Any, y: Any, where: str) -> Any:
-        """Return ``y`` in the order of the items: of a long table or a mapping, it may be a Series or a mapping by id."""
+        """Return ``y`` in the order of the items; of a long table or a mapping it may be looked up by id."""
         X = levels.series_of(X, where)
         named = isinstance(X, (pd.DataFrame, Mapping))
         return sequences.matched(y, self._read(X, where), where) if named else y

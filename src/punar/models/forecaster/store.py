@@ -30,6 +30,8 @@ from punar.tasks.forecasting import Forecasting
 from punar.texts import card
 from punar.training.report import FitReport
 
+_Plain = bool | int | float | str
+
 
 class _Linear(msgspec.Struct):
     alone: bool
@@ -39,7 +41,7 @@ class _Linear(msgspec.Struct):
 class _Tail(msgspec.Struct):
     single: bool
     flat: bool
-    ids: list[bool | int | float | str | tuple[bool | int | float | str, ...]] | None
+    ids: list[_Plain | Annotated[tuple[_Plain, ...], msgspec.Meta(min_length=2)]] | None
     clocks: list[Clock | None] | None
 
 

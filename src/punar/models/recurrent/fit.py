@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from punar.cells import Cell
 from punar.core.runtime import drawing_from, pick_device
 from punar.data import levels, sequences
+from punar.data.channels import say_if_first
 from punar.data.splits import split
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
@@ -179,6 +180,8 @@ def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
         return sequences.Sequences(kind, list(Frames().check(X, where)))
     found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
+    if not found.names:
+        say_if_first(found.items, where)
     return found
 
 
