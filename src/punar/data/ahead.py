@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from punar.core.words import listed
-from punar.data import long_table
+from punar.data import layouts, levels, long_table
 from punar.data.clock import Clock, as_times
+from punar.data.names import named
 from punar.data.panel import Panel
 from punar.errors import DataError, DataTypeError, shown, suggest
 
@@ -51,8 +52,7 @@ def read_ahead(
     DataError, DataTypeError
         Other columns, ids, times, shapes or numbers of steps; NaN or infinity.
     """
-    if hasattr(future, "to_pandas") and not isinstance(future, (pd.DataFrame, pd.Series)):
-        future = future.to_pandas()
+    future = layouts.known(future, where)
     if isinstance(future, pd.Series):
         future = future.to_frame(names[0] if count == 1 and names else future.name)
     if isinstance(future, pd.DataFrame) and names:
@@ -80,7 +80,8 @@ def _of_table(
     id_column: str | None,
     time_column: str | None,
 ) -> list[np.ndarray]:
-    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    found = levels.indexed(frame, id_column, time_column)
+    frame, id_column, time_column = named(found.table, where), found.id_column, found.time_column
     absent = [name for name in names if name not in frame.columns]
     if absent:
         columns = list(frame.columns)

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from punar.core.words import listed
+from punar.data import layouts
+from punar.data.columns import numbers_of
+from punar.data.names import differences, named, told
 from punar.errors import DataError, DataTypeError, ParameterError, shown, suggest
 
 
@@ -36,11 +39,11 @@ def split(
     DataError, DataTypeError
         No rows or channels, missing ids or times, two rows of one id and time, columns without numbers.
     """
-    if not isinstance(table, pd.DataFrame) and not hasattr(table, "to_pandas"):
+    frame = layouts.known(table, where)
+    if not isinstance(frame, pd.DataFrame):
         raise DataTypeError(f"{where}: a table must be a pandas or polars DataFrame, got {type(table).__name__}.")
-    frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
-    columns = [str(c) for c in frame.columns]
-    frame = frame.set_axis(columns, axis=1)
+    frame = named(frame, where)
+    columns = list(frame.columns)
     if id_column is None:
         raise ParameterError(
             f"{where}: X is a table, which needs id_column= (and time_column=): the columns that say which series a "
@@ -53,16 +56,17 @@ def split(
                 f"{where}: {role}={shown(column)} is not a column of the table.{suggest(column, columns)} There are: "
                 f"{listed(columns)}."
             )
-    if len(set(columns)) < len(columns):
-        twice = next(c for c in columns if columns.count(c) > 1)
-        raise DataError(f"{where}: the table has two columns called {shown(twice)}; names must differ.")
     if not len(frame):
         raise DataError(f"{where}: Found a table with 0 rows while a minimum of 1 is required.")
     wanted = list(names) or [c for c in columns if c not in (id_column, time_column)]
-    absent = [c for c in wanted if c not in columns]
-    if absent or not wanted:
-        told = f"not the channel {shown(absent[0])}, which the model was fitted with" if absent else "no channel"
-        raise DataError(f"{where}: the table has {told}. There are: {listed(columns)}.")
+    absent, others = differences([c for c in columns if c not in (id_column, time_column)], wanted)
+    if absent:
+        raise DataError(
+            f"{where}: the table has not the channel {shown(absent[0])}, which the model was fitted with; columns are "
+            f"matched by name. Of those that it was fitted with are {told(absent, others)}."
+        )
+    if not wanted:
+        raise DataError(f"{where}: the table has no channel. There are: {listed(columns)}.")
     values = _numbers(frame, wanted, where)
     order, cuts, ids = in_order(frame, where, id_column, time_column)
     return np.split(values[order], cuts), tuple(wanted), ids
@@ -92,14 +96,8 @@ def in_order(
 
 
 def _numbers(frame: pd.DataFrame, wanted: list[str], where: str) -> np.ndarray:
-    for column in wanted:
-        kind = frame[column].dtype
-        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
-            raise DataTypeError(
-                f"{where}: the channel {shown(column)} must hold numbers, got {kind}. Drop the column, or encode it, "
-                "for example with pandas.get_dummies."
-            )
-    return frame[wanted].to_numpy(dtype=np.float64, na_value=np.nan)
+    found = [numbers_of(frame[c], f"the channel {shown(c)}", where, timed=True) for c in wanted]
+    return np.stack(found, axis=1)
 
 
 def _ids(column: pd.Series, name: str, where: str) -> tuple[np.ndarray, list[Any]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
+from punar.data import layouts, levels, sequences
 from punar.data import long_table as _long_table
-from punar.data import sequences
 from punar.data.clock import Clock, as_times, clock_of
+from punar.data.names import in_order, named
 from punar.errors import DataError, DataTypeError, ParameterError, PunarWarning, shown
 from punar.texts import forecasting as texts
 
@@ -40,6 +40,8 @@ class Panel:
     times : list of Series or None
         The sorted times of each series.
     clocks : list of (Clock or None) or None
+    levels : tuple of str
+        Of a table's MultiIndex, that together name a series: an id is a tuple where they are several.
     """
 
     items: list[np.ndarray]
@@ -49,6 +51,7 @@ class Panel:
     ids: list[Any] | None = None
     times: list[pd.Series] | None = None
     clocks: list[Clock | None] | None = None
+    levels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -69,7 +72,7 @@ class Panel:
         times = None if self.times is None else [t.iloc[:n] for t, n in zip(self.times, steps, strict=True)]
         clocks = None if times is None else [clock_of(t) for t in times]
         items = [x[:n] for x, n in zip(self.items, steps, strict=True)]
-        return Panel(items, self.single, self.flat, self.names, self.ids, times, clocks)
+        return Panel(items, self.single, self.flat, self.names, self.ids, times, clocks, self.levels)
 
     def shaped(self, values: np.ndarray) -> np.ndarray:
         """Return answers (series, steps, channels, ...) without the axes that the input has not."""
@@ -95,7 +98,8 @@ def read_panel(
     X : array-like
         One series: (time,), (time, channels), a list of numbers, a pandas Series, a DataFrame of value columns (rows
         in the order they have, or by ``time_column`` or a date index). Many: (n, time, channels), a list of series, a
-        mapping of names to series, a DataFrame with ``id_column``. Tables of one value column count as flat.
+        mapping of names to series, a DataFrame with ``id_column`` or a MultiIndex. Tables of one value column count as
+        flat. Columns are matched by name.
     where : str
     names : tuple of str
         The channels that are wanted of a table; empty takes every column but id and time.
@@ -113,7 +117,7 @@ def read_panel(
     if channels is not None and panel.channels != channels:
         raise DataError(
             f"{where}: X has {panel.channels} channels, but the model is expecting {channels} channels as input: those "
-            "it was fitted with."
+            f"it was fitted with.{sequences.transposed(panel.items, channels)}"
         )
     for i, item in enumerate(panel.items):
         if not np.isfinite(item).all():
@@ -148,10 +152,11 @@ def _refuse(item: np.ndarray, panel: Panel, i: int, where: str, missing: str) ->
 
 
 def _read(X: Any, where: str, names: tuple[str, ...], id_column: str | None, time_column: str | None) -> Panel:
-    if hasattr(X, "to_pandas") and not isinstance(X, (pd.DataFrame, pd.Series)):
-        X = X.to_pandas()
+    X = levels.series_of(X, where)
     if isinstance(X, pd.DataFrame):
-        return _table(X, where, names, id_column, time_column)
+        found = levels.indexed(X, id_column, time_column)
+        read = _table(found.table, where, names, found.id_column, found.time_column)
+        return replace(read, levels=found.levels)
     given = "id_column" if id_column is not None else "time_column" if time_column is not None else None
     if isinstance(X, pd.Series):
         X = X.rename("value" if X.name is None else str(X.name))
@@ -163,12 +168,11 @@ def _read(X: Any, where: str, names: tuple[str, ...], id_column: str | None, tim
     if isinstance(X, Mapping):
         if not X:
             raise DataError(f"{where}: Found X with 0 series while a minimum of 1 is required.")
-        many = _many(list(X.values()), where)
-        return Panel(many.items, False, many.flat, ids=list(X.keys()), times=many.times, clocks=many.clocks)
-    return _unnamed(X.numpy(force=True) if torch.is_tensor(X) else X, where)
+        return replace(_many(list(X.values()), where, names), ids=list(X.keys()))
+    return _unnamed(X, where, names)
 
 
-def _unnamed(X: Any, where: str) -> Panel:
+def _unnamed(X: Any, where: str, names: tuple[str, ...]) -> Panel:
     """Return what an array or a list holds: one series, or many."""
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim in (1, 2):
         return _one(X, where)
@@ -183,7 +187,7 @@ def _unnamed(X: Any, where: str) -> Panel:
     values = list(X)
     if values and all(np.ndim(v) == 0 and not isinstance(v, (str, bytes)) for v in values):
         return _one(_numbers(values, where), where)
-    return _many(values, where)
+    return _many(values, where, names)
 
 
 def _one(values: np.ndarray, where: str) -> Panel:
@@ -200,15 +204,22 @@ def _numbers(values: list[Any], where: str) -> np.ndarray:
         raise DataTypeError(f"{where}: a series must hold numbers, got {shown(values[0])}.") from None
 
 
-def _many(values: list[Any], where: str) -> Panel:
+def _many(values: list[Any], where: str, names: tuple[str, ...]) -> Panel:
+    values = [layouts.item(v, where) for v in values]
     if any(isinstance(v, (pd.Series, pd.DataFrame)) for v in values):
-        parts = [_read(v, f"{where}: X[{i}]", (), None, None) for i, v in enumerate(values)]
+        parts: list[Panel] = []
+        for i, value in enumerate(values):
+            if isinstance(value, pd.DataFrame) and names:
+                value = in_order(named(value, where), names, f"{where}: X[{i}]")
+            parts.append(_read(value, f"{where}: X[{i}]", (), None, None))
+            # The first table's names hold for all. A column alone is called as its series is.
+            names = names or (parts[-1].names if isinstance(value, pd.DataFrame) else ())
         items, flat = [p.items[0] for p in parts], all(p.flat for p in parts)
         timed = all(p.times is not None for p in parts)
         times = [p.times[0] for p in parts if p.times is not None] if timed else None
         clocks = [p.clocks[0] for p in parts if p.clocks is not None] if timed else None
         items = sequences.read_series(items, where).items
-        return Panel(items, False, flat, parts[0].names, times=times, clocks=clocks)
+        return Panel(items, False, flat, names or parts[0].names, times=times, clocks=clocks)
     found = sequences.read_series(values, where)
     flat = all(np.ndim(v) == 1 for v in values)
     return Panel([np.asarray(item, np.float64) for item in found.items], False, flat)
@@ -217,7 +228,7 @@ def _many(values: list[Any], where: str) -> Panel:
 def _table(
     frame: pd.DataFrame, where: str, names: tuple[str, ...], id_column: str | None, time_column: str | None
 ) -> Panel:
-    frame = frame.set_axis([str(c) for c in frame.columns], axis=1)
+    frame = named(frame, where)
     if time_column is None and isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
         time_column = _free(str(frame.index.name or _TIME), frame)
         frame = frame.rename_axis(time_column).reset_index()

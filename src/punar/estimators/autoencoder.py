@@ -249,7 +249,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return encoded and decoded rows, in the input's units and shape; for a list of sequences a list."""
         codec = self._fitted_codec()
         found = np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
-        return padded.as_given(X, found) if codec.sequences else found
+        return padded.as_given(X, found, f"{type(self).__name__}.reconstruct") if codec.sequences else found
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
         """Return the mean squared difference per row, (n,), in the input's units."""

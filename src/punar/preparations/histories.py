@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from msgspec import Meta
 from torch import Tensor
 
+from punar.data import layouts
 from punar.data.decode import BadItem
 from punar.data.panel import Panel, read_panel
 from punar.data.windows import Windows, spread
@@ -21,7 +23,7 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_LATER = {"aimed": (), "known_ahead": (), "one": False}  # fields that older folders do not have
+_LATER = {"aimed": (), "known_ahead": (), "one": False, "levels": ()}  # fields that older folders do not have
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Histories(Preparation):
         The channels whose later values are known when one forecasts.
     one : bool, default=False
         Whether the target was named alone: answers have no axis for it.
+    levels : tuple of str, default=()
+        Of the fitted table's MultiIndex, that together name a series.
     """
 
     channels: _Steps
@@ -59,6 +63,7 @@ class Histories(Preparation):
     aimed: tuple[_Position, ...] = ()
     known_ahead: tuple[_Position, ...] = ()
     one: bool = False
+    levels: tuple[str, ...] = ()
 
     domain: ClassVar[str] = "history"
 
@@ -89,6 +94,21 @@ class Histories(Preparation):
         """Names of the channels that are forecast, where there are any."""
         return tuple(self.names[c] for c in self.aimed) if self.names and self.aimed else self.names
 
+    def id_columns(self, ids: Sequence[Any], panel: Panel) -> dict[str, list[Any]]:
+        """Return ids as columns of a table of answers: of a MultiIndex, one for each of its levels.
+
+        Parameters
+        ----------
+        ids : sequence
+            One for each row.
+        panel : Panel
+            The series that are answered for.
+        """
+        names = panel.levels or self.levels
+        if len(names) > 1 and all(isinstance(i, tuple) and len(i) == len(names) for i in ids):
+            return {name: [i[k] for i in ids] for k, name in enumerate(names)}
+        return {self.id_column or (names[0] if names else "series"): list(ids)}
+
     def of_targets(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the series with the channels alone that are forecast."""
         return [x[:, list(self.aimed)] if self.aimed else x for x in items]
@@ -106,13 +126,14 @@ class Histories(Preparation):
         DataError
             Also for a series shorter than the context.
         """
+        X = layouts.known(X, where)
         panel = read_panel(
             X,
             where,
             names=self.names,
             channels=self.channels,
-            id_column=self.id_column if hasattr(X, "columns") else None,
-            time_column=self.time_column if hasattr(X, "columns") else None,
+            id_column=self.id_column if isinstance(X, pd.DataFrame) else None,
+            time_column=self.time_column if isinstance(X, pd.DataFrame) else None,
             missing=self.missing,
         )
         self.refuse_short(panel, self.context, f"context={self.context}", where)
@@ -123,9 +144,15 @@ class Histories(Preparation):
         """Raise where a series has fewer than ``least`` steps."""
         for i, item in enumerate(panel.items):
             if len(item) < least:
+                wide = ""
+                if item.shape[1] >= least:
+                    wide = (
+                        f" It is read as (time, channels): {len(item)} step(s) of {item.shape[1]} channels. Pass X.T "
+                        "if it is (channels, time), of many series X.transpose(0, 2, 1)."
+                    )
                 raise DataError(
                     f"{where}: {panel.named(i)} has length {len(item)}; {what} needs at least {least} steps. Drop it, "
-                    "or fit with a smaller context or horizon."
+                    f"or fit with a smaller context or horizon.{wide}"
                 )
 
     def windows(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from msgspec import Meta
 from torch import Tensor
 
-from punar.data import sequences
+from punar.data import levels, sequences
 from punar.data.decode import BadItem
 from punar.data.scaling import Moments, learn_scaler, shares_one_unit
 from punar.errors import DataError
@@ -125,8 +126,10 @@ class Series(Preparation):
         return found.items
 
     def targets(self, X: Any, y: Any, where: str) -> Any:
-        """Return ``y`` in the order of the items: of a long table, it may be a Series or a mapping by id."""
-        return sequences.matched(y, self._read(X, where), where) if hasattr(X, "columns") else y
+        """Return ``y`` in the order of the items; of a long table or a mapping it may be looked up by id."""
+        X = levels.series_of(X, where)
+        named = isinstance(X, (pd.DataFrame, Mapping))
+        return sequences.matched(y, self._read(X, where), where) if named else y
 
     def _read(self, X: Any, where: str) -> sequences.Sequences:
         return sequences.read_series(X, where, names=self.names, id_column=self.id_column, time_column=self.time_column)

@@ -20,3 +20,7 @@ ONE_SERIES = (
     "--id COLUMN, or give an npy file (n, time, channels) of windows."
 )
 STEPS_SHAPE = "{n} steps of {series} series, each with its squared error"
+CHANNELS_FIRST = (
+    "{where}: X is read as {n} series (n, time, channels) with {steps} step(s) of {channels} channels. If these are "
+    "(n, channels, time), as aeon and torch's convolutions have them, pass X.transpose(0, 2, 1)."
+)

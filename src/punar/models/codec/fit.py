@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -150,21 +151,12 @@ def read(
     """
     name = type(estimator).__name__
     where = f"{name}.{method}"
-    if inputs.is_dataset(X):
-        if "sequences" in (wants, estimator.kind):
-            raise DataError(f"{where}: a dataset is not read as sequences. Pass a list of arrays (time_i, channels).")
-        layout = inputs.dataset_layout(X, where)
-        rows: Tensor | DatasetRows = DatasetRows(X, None, torch.device("cpu"))
-    elif (kind := inputs.read_kind(X, estimator.kind, wants)) == "sequences":
-        channels = fitted.layout.shape[1] if fitted is not None and fitted.sequences else None
-        rows, layout = padded.read_padded(X, where, missing=estimator.missing, channels=channels)
-    elif kind == "images":
-        rows, layout = inputs.read_pictures(X, where)
-    else:
-        rows, layout = inputs.read_table(estimator, X, where, reset=fitted is None)
+    rows, layout, names = _rows(estimator, X, where, wants, fitted)
     if fitted is None:
         if layout.kind != "table" or inputs.is_dataset(X):
             vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a named table
+        if names:
+            estimator.feature_names_in_ = np.asarray(names, dtype=object)
         return rows, layout
     if layout.kind == fitted.layout.kind == "sequences":
         _refuse_longer(where, method, rows, fitted)
@@ -176,6 +168,26 @@ def read(
     if layout.kind == "images" and isinstance(rows, Tensor):
         _refuse_other_range(where, rows, uint8=layout.uint8, fitted=fitted)
     return rows, layout
+
+
+def _rows(
+    estimator: Any, X: Any, where: str, wants: str | None, fitted: Codec | None
+) -> tuple[Tensor | DatasetRows, inputs.Layout, tuple[str, ...]]:
+    """Return unscaled rows, their layout, and the names of sequences' channels."""
+    sequences = "sequences" in (wants, estimator.kind)
+    if inputs.is_dataset(X):
+        if sequences:
+            raise DataError(f"{where}: a dataset is not read as sequences. Pass a list of arrays (time_i, channels).")
+        return DatasetRows(X, None, torch.device("cpu")), inputs.dataset_layout(X, where), ()
+    X = inputs.whole(X, where, sequences=sequences)
+    kind = inputs.read_kind(X, estimator.kind, wants)
+    if kind == "sequences":
+        channels = fitted.layout.shape[1] if fitted is not None and fitted.sequences else None
+        names = () if channels is None else tuple(getattr(estimator, "feature_names_in_", ()))
+        return padded.read_padded(X, where, missing=estimator.missing, channels=channels, names=names)
+    if kind == "images":
+        return *inputs.read_pictures(X, where), ()
+    return *inputs.read_table(estimator, X, where, reset=fitted is None), ()
 
 
 def _check_together(estimator: Any, network: Network, layout: inputs.Layout) -> None:

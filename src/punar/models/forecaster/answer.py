@@ -62,7 +62,7 @@ def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: floa
     columns: dict[str, Any] = {}
     if not panel.single:
         ids = list(range(n)) if panel.ids is None else panel.ids
-        columns[facts.id_column or "series"] = [i for i in ids for _ in range(horizon * channels)]
+        columns |= facts.id_columns([i for i in ids for _ in range(horizon * channels)], panel)
     columns["step"] = np.tile(np.repeat(np.arange(1, horizon + 1), channels), n)
     if panel.clocks is not None and all(c is not None for c in panel.clocks):
         stamps = [t for c in panel.clocks if c is not None for t in c.after(horizon)]

@@ -206,7 +206,7 @@ def _table(
     columns: dict[str, Any] = {}
     if not panel.single:
         ids = list(range(len(panel))) if panel.ids is None else panel.ids
-        columns[facts.id_column or "series"] = [ids[i] for i in series for _ in range(each)]
+        columns |= facts.id_columns([ids[i] for i in series for _ in range(each)], panel)
     times = panel.times
     origins = counts if times is None else [times[i].iloc[c - 1] for i, c in zip(series, counts, strict=True)]
     columns["origin"] = [o for o in origins for _ in range(each)]

@@ -12,6 +12,7 @@ import torch
 from punar.cells import Cell
 from punar.core.params import Rule, check_params, either, integer, none, one_of
 from punar.core.runtime import pick_device, threads
+from punar.data.channels import say_if_first
 from punar.data.panel import Panel, read_panel
 from punar.data.season import find_season
 from punar.data.windows import default_context, filled
@@ -100,6 +101,8 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         missing=estimator.missing,
     )
     horizon = int(task.horizon or 0)
+    if not panel.names and not panel.single:
+        say_if_first(panel.items, where)
     histories, season = _histories(estimator, panel, horizon, where)
     chosen = settings(estimator, task, histories.domain, cell)
     parts = Split.of(histories, panel, horizon, season, float(estimator.validation_fraction))
@@ -216,6 +219,7 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         scaled=estimator.scaling != "none",
         id_column=estimator.id_column,
         time_column=estimator.time_column,
+        levels=panel.levels,
     )
     facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
     facts = with_roles(facts, panel, estimator.target, estimator.known_ahead, where)

@@ -16,6 +16,7 @@ from punar.models.recurrent.passes import answers_of, states_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.models.samples import Samples
 from punar.preparations import prepare_all
+from punar.preparations.series import Series
 
 
 def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
@@ -48,13 +49,12 @@ def states(estimator: Any, fitted: Fitted, X: Any, method: str) -> list[Tensor]:
 
 def matched(estimator: Any, fitted: Fitted, X: Any, y: Any, where: str) -> Any:
     """Return targets in the order of the items that X holds."""
-    preparation: Any = fitted.preparation
-    if getattr(preparation, "id_column", None) is None or not hasattr(X, "columns"):
+    y = fitted.preparation.targets(X, y, where)
+    if fitted.task.view == "vector" or not isinstance(fitted.preparation, Series):
         return y
-    found = sequences.read_series(
-        X, where, names=preparation.names, id_column=preparation.id_column, time_column=preparation.time_column
-    )
-    return sequences.matched(y, found, where)
+    facts = fitted.preparation
+    found = sequences.read_series(X, where, names=facts.names, id_column=facts.id_column, time_column=facts.time_column)
+    return sequences.without_ends(y, found)
 
 
 def _read(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[Sequence[Any], Samples, SequenceRows]:

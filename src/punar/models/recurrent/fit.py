@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from punar.cells import Cell
 from punar.core.runtime import drawing_from, pick_device
-from punar.data import sequences
+from punar.data import levels, sequences
+from punar.data.channels import say_if_first
 from punar.data.splits import split
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
@@ -94,7 +95,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     cell = assemble.part(estimator, "cell", "cells", Cell)
     seed, seed_to_write = jobs.resolve_seed(estimator.random_state, checkpoint)
     found = read(estimator, task, X, where)
-    targets = task.learn(sequences.matched(y, found, where), where, found.items)
+    y = sequences.matched(y, found, where)
+    targets = task.learn(sequences.without_ends(y, found) if task.view != "vector" else y, where, found.items)
     if len(targets) != len(found):
         raise DataError(
             f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
@@ -163,6 +165,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
 
 def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
     """Return what X holds, by the estimator's ``kind`` or by content."""
+    X = levels.series_of(X, where)
     kind = estimator.kind or sequences.kind_of(X, where)
     domain = {"texts": "text", "sounds": "audio", "series": "series"}[kind]
     if domain not in task.domains:
@@ -177,6 +180,8 @@ def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
         return sequences.Sequences(kind, list(Frames().check(X, where)))
     found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
+    if not found.names:
+        say_if_first(found.items, where)
     return found
 
 
