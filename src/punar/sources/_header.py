@@ -37,12 +37,12 @@ def has_names(lines: Lines, header: bool | None, *, rows_of_numbers: bool = Fals
         _check_not_repeated(lines)
         return True
     if len(numbers) == len(lines.first):
-        if len(numbers) > 2 and _counts(numbers):
-            return True
-        if rows_of_numbers:
-            return False
-        raise _only_numbers(lines)
-    if _over_numbers(lines) or _counts(numbers):
+        # pandas counts the columns from 0 where nobody named them.
+        counted = len(numbers) > 2 and _counts(numbers) and (numbers[0] == "0" or not rows_of_numbers)
+        if not counted and not rows_of_numbers:
+            raise _only_numbers(lines)
+        return counted
+    if _over_numbers(lines) or _counts(numbers) or _evenly_spaced(numbers):
         return True
     raise _either(lines, f"{listed(numbers)} would be names of columns")
 
@@ -56,6 +56,15 @@ def _counts(numbers: Sequence[str]) -> bool:
     return (
         (values[0] in (0, 1) or years) and all(b - a == 1 for a, b in pairwise(values)) and (years or len(values) > 1)
     )
+
+
+def _evenly_spaced(numbers: Sequence[str]) -> bool:
+    """Return whether numbers beside words are places on an axis, such as 400.5, 401, 401.5."""
+    try:
+        steps = {round(float(b) - float(a), 9) for a, b in pairwise(numbers)}
+    except ValueError:  # a number as people write it
+        return False
+    return len(numbers) > 2 and len(steps) == 1 and min(steps) > 0
 
 
 def _over_numbers(lines: Lines) -> bool:

@@ -58,7 +58,7 @@ def _read(path: Path, request: Request) -> FoundTable:
         check_beginning(path)
     check_size(path, 6, "Convert it to parquet or npy, or take fewer rows.")
     lines, notes = look_through(path)
-    has_header = has_names(lines, request.header, rows_of_numbers=request.kind == "series")
+    has_header = has_names(lines, request.header, rows_of_numbers=request.by_row)
     if not has_header:
         notes.append(f"line 1 is data; the columns were named 'column 1' to 'column {len(lines.first)}'")
     if lines.blank:
