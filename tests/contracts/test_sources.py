@@ -67,6 +67,29 @@ def _arrays(folder: Path, suffix: str) -> Example:
     return Example(path, "sequences", {}, X.tolist(), None if suffix == ".npy" else LABELS)
 
 
+def _ts(folder: Path, suffix: str) -> Example:
+    path = folder / f"श्रेणी{suffix}"
+    lines = [
+        "# a comment",
+        "@classLabel true अच्छी बुरी",
+        "@data",
+        "1,2.5,3:4,5,6:अच्छी",
+        "7,8,?:9,1,2:बुरी",
+        "3,2,1:4,4,4:बुरी",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    labels = ["अच्छी", "बुरी", "बुरी"]
+    return Example(path, "sequences", {}, [[1, 2.5, 3, 4, 5, 6], [7, 8, None, 9, 1, 2], [3, 2, 1, 4, 4, 4]], labels)
+
+
+def _arff(folder: Path, suffix: str) -> Example:
+    path = folder / f"समीक्षाएँ{suffix}"
+    lines = ["% a comment", "@relation r", "@attribute 'समीक्षा एक' string", "@attribute राय {अच्छी, बुरी}", "@data"]
+    rows = [f"'{text}',{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join([*lines, *rows]), encoding="utf-8")
+    return Example(path, "items", {"target": "राय"}, TEXTS, LABELS)
+
+
 def _folder(folder: Path, suffix: str) -> Example:
     root = folder / "चित्र"
     names = [f"{label}/{name}.png" for label, name in (("बुरी", "ख"), ("अच्छी", "क"), ("बुरी", "अ"))]
@@ -103,6 +126,7 @@ def _iris(folder: Path, suffix: str) -> Example:
 
 # How a test writes what a source reads; a new format gets its line here.
 WRITE: dict[str, Callable[[Path, str], Example]] = {
+    "arff": _arff,
     "arrays": _arrays,
     "builtin": _iris,
     "conll": _tokens,
@@ -110,6 +134,7 @@ WRITE: dict[str, Callable[[Path, str], Example]] = {
     "folder": _folder,
     "jsonl": _jsonl,
     "parquet": _table,
+    "ts": _ts,
     "txt": _lines,
 }
 SOURCES: dict[str, type[Source]] = {name: member("sources", name) for name in members("sources")} | {"jsonl": Jsonl}
@@ -130,7 +155,10 @@ def labels_of(found: Any) -> list[Any] | None:
 
 def items_of(found: Any) -> list[Any]:
     items = found.X if hasattr(found, "X") else found.items
-    return items.tolist() if isinstance(items, np.ndarray) else list(items)
+    if isinstance(items, np.ndarray):
+        return items.tolist()
+    # Series as flat lists, channel by channel, with None where a value is missing.
+    return [[None if v != v else v for v in x.T.ravel().tolist()] if isinstance(x, np.ndarray) else x for x in items]
 
 
 def test_every_source_has_an_example_and_its_own_suffixes() -> None:

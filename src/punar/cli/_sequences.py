@@ -51,9 +51,11 @@ def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequence
 
 def form_of(source: str, target: str | None, text: str | None, path: str | None, horizon: int | None) -> str | None:
     """Return "none" where the question can only be what comes next, so that nothing is a label."""
+    from punar.sources import rows_are_series
+
     plain = target is None and text is None and path is None
     table = Path(source).suffix.lower() in (".csv", ".tsv", ".parquet", ".npy")
-    return "none" if horizon is not None or (plain and table) else None
+    return "none" if horizon is not None or (plain and table and not rows_are_series(source)) else None
 
 
 def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = ()) -> UserSequences:

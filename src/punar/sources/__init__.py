@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from punar.sources._readable import unreadable as unreadable
     from punar.sources._sequences import SEQUENCE_KINDS as SEQUENCE_KINDS
     from punar.sources._sequences import read_sequences as read_sequences
+    from punar.sources._sequences import rows_are_series as rows_are_series
     from punar.sources._source import Request as Request
     from punar.sources._source import Source as Source
     from punar.sources._userdata import UserData as UserData
@@ -58,6 +59,7 @@ _HOME = {
     "read_items": "_items",
     "read_sequences": "_sequences",
     "read_table": "_data",
+    "rows_are_series": "_sequences",
     "said": "_readable",
     "size_text": "_memory",
     "unreadable": "_readable",

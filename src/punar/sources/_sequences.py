@@ -2,7 +2,8 @@
 
 A folder, a conll file or a table with a column of texts or paths holds items, as for pretrained networks. A long table
 has a row for each step, and a column that says which series the row belongs to; without that column all rows are one
-series. npy and npz files hold arrays (n, time, channels).
+series. A wide table has a row for each series, and a column for each step. npy and npz files hold arrays (n, time,
+channels).
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from punar.errors import DataError
+from punar.errors import DataError, ParameterError
 from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
-from punar.sources._item_table import Wanted
+from punar.sources._item_table import Wanted, candidates
 from punar.sources._items import advice_for, as_items, labels_of
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
 from punar.sources._steps import Columns, series_of
 from punar.sources._target import read_target
 from punar.sources._userdata import UserData, UserItems, UserSequences
+from punar.sources._wide import TIME, Wide, layout_of, melted, series_by_row
 
 SEQUENCE_KINDS = {"series": "series", "text": "texts", "audio": "sounds"}
 _SAY_ID = " If its rows are steps of series, say which belongs to which: --id COLUMN."
@@ -43,6 +46,12 @@ class _Asking:
         per_step = self.steps.form == "sequences" and self.steps.target is not None and not named
         of_items = self.items.kind is not None
         return self.steps.id_column is not None or (not of_items and (self.steps.form == "none" or per_step))
+
+    @property
+    def may_be_rows(self) -> bool:
+        """Whether each row of a table can be a whole series."""
+        apart = (self.items.text, self.items.path, self.items.kind, self.steps.id_column, self.steps.time_column)
+        return all(each is None for each in apart) and self.steps.form not in ("none", "sequences")
 
 
 def read_sequences(
@@ -115,6 +124,7 @@ def read_sequences(
             header=header,
             kind=item_kind or ("audio" if folder else None),
             form=form,
+            by_row=asking.may_be_rows,
         )
         return _as_sequences(asked.read(request), asked, asking, of_steps)
 
@@ -129,6 +139,11 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         refuse(given, asked.where, "read as arrays")
         refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
         return _from_arrays(found, asked, steps.form)
+    wide = _wide(found, asking) if isinstance(found, FoundTable) else None
+    if isinstance(found, FoundTable) and wide is not None:
+        if steps.form != "none":
+            return series_by_row(found, wide, asked.where, asked.name, steps)
+        found, steps = melted(found, wide, asked.where, steps)
     if isinstance(found, FoundTable) and of_steps:
         refuse(columns, asked.where, "read as a table of steps")
         return series_of(found, asked.where, asked.name, steps)
@@ -142,8 +157,38 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
     return _from_items(as_items(found, asked, asking.items), asked)
 
 
+def _wide(found: FoundTable, asking: _Asking) -> Wide | None:
+    """Return which columns are steps where each row of a table is a series; None where rows are steps or items."""
+    names, steps = [str(c) for c in found.frame.columns], asking.steps
+    # A model that was fitted on a wide table asks for the columns that were made of it.
+    own = (steps.id_column is None or steps.id_column in names) and steps.time_column is None
+    if steps.form == "none" and (own or (steps.time_column == TIME and TIME not in names)) and steps.target is None:
+        wide = layout_of(found.frame)
+        return wide if wide is not None and wide.dated and len(wide.channels) == 1 else None
+    if not asking.may_be_rows or candidates(found.frame, Path(), steps.target):
+        return None
+    return layout_of(found.frame)
+
+
+def rows_are_series(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> bool:
+    """Return whether a file plainly holds labelled series, one to a row or item, and not the steps of one."""
+    try:
+        asked = look_up(source, parts)
+        if asked.built_in or asked.path.is_dir():
+            return False
+        with asked.naming_files():
+            found = asked.read(Request(by_row=True))
+        if isinstance(found, FoundItems):
+            return found.kind == "series" and found.targets is not None
+        if not isinstance(found, FoundTable) or (wide := layout_of(found.frame)) is None:
+            return False
+        return series_by_row(found, wide, asked.where, "", Columns()).y is not None
+    except (DataError, ParameterError):
+        return False  # whoever reads it says why
+
+
 def _no_series(asked: Asked) -> DataError:
-    return DataError(f"{asked.where}: series are read from csv, tsv, parquet, npy and npz files.")
+    return DataError(f"{asked.where}: series are read from csv, tsv, txt, ts, arff, parquet, npy and npz files.")
 
 
 def _pictures(asked: Asked) -> DataError:

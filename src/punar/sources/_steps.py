@@ -19,7 +19,7 @@ from punar.sources._userdata import UserSequences
 if TYPE_CHECKING:
     import pandas as pd
 
-_TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
+TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
 _ONE = "\x00one"
 
 
@@ -109,7 +109,7 @@ def _likely_time(frame: pd.DataFrame, wanted: Columns) -> str | None:
     """Return the column that is called as times are, and has each value once per series."""
     apart = [wanted.id_column] if wanted.id_column is not None else []
     taken = (wanted.id_column, wanted.target, *wanted.drop)
-    likely = [c for c in map(str, frame.columns) if c.lower() in _TIMES and c not in taken]
+    likely = [c for c in map(str, frame.columns) if c.lower() in TIMES and c not in taken]
     return next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
 
 
