@@ -101,7 +101,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(good: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(good, tmp_path / "m"))
+    """A folder without hashes, as an older punar wrote it: what is wrong must show by itself."""
+    copy = Path(shutil.copytree(good, tmp_path / "m"))
+    config = json.loads((copy / "config.json").read_text())
+    del config["sha256"]
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
 
 
 def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:

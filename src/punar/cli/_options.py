@@ -65,7 +65,7 @@ TRAINING = Panel(
     batch_size=Option("--batch-size", texts.BATCH_SIZE, "N", int),
     learning_rate=Option("--learning-rate", texts.LEARNING_RATE, "X", float),
     patience=Option("--patience", texts.PATIENCE, "N", int),
-    checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER", Path),
+    checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER"),
     time_limit=Option("--time-limit", texts.TIME_LIMIT, "TIME"),
     strict=Option("--strict", texts.STRICT, kind=bool, default=False),
     random_state=Option("--seed", texts.SEED, "N", int, 0),

@@ -36,7 +36,7 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
     Raises
     ------
     DamagedModelError
-        The settings do not build, or names, shapes or dtypes differ.
+        The settings do not build, names, shapes or dtypes differ, or a weight is not finite.
     """
     with at_most(most_parameters(tensors), where):
         module = _build(module_factory, where, torch.device("meta"))
@@ -57,8 +57,21 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
             value = tied.setdefault(id(slot), nn.Parameter(value.detach(), requires_grad=slot.requires_grad))
         state[name] = value
     module.load_state_dict(state, assign=True)
+    refuse_not_finite(module, where)
     _fill_computed(module, module_factory, where)
     return module
+
+
+def refuse_not_finite(module: nn.Module, where: str) -> None:
+    """Raise DamagedModelError where a parameter is NaN or infinite, or a buffer NaN (a mask may hold -inf)."""
+    wrong = [n for n, p in module.named_parameters() if not bool(torch.isfinite(p).all())]
+    wrong += [n for n, b in module.named_buffers() if not b.is_meta and bool(torch.isnan(b).any())]
+    if wrong:
+        rest = f" and {len(wrong) - 3} more tensors" if len(wrong) > 3 else ""
+        raise DamagedModelError(
+            f"{where}: the weights must be finite, found NaN or infinity in {', '.join(wrong[:3])}{rest}. "
+            "Get them again from where they came, or fit again."
+        )
 
 
 def most_parameters(tensors: Mapping[str, Tensor]) -> int:

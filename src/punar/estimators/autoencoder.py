@@ -207,7 +207,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With ``strict=True``.
         """
         check_params(self, self._RULES)
-        with _fitting.all_or_nothing(self, time_limit), as_usual():
+        with _fitting.all_or_nothing(self, time_limit, checkpoint), as_usual():
             fitted = fit(self, X, checkpoint)
             self._take(fitted.codec)
             self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report

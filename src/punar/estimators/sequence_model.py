@@ -299,7 +299,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         assemble.part(self, "cell", "cells", Cell).check()
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
-        with jobs.all_or_nothing(self, time_limit), as_usual():
+        with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
             self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self

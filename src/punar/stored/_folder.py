@@ -11,9 +11,11 @@ import torch
 
 from punar import errors
 from punar.core import plugins
+from punar.core.weights import refuse_not_finite
 from punar.errors import DamagedModelError, ParameterTypeError, shown
-from punar.stored._model_folder import read_folder, write_folder
+from punar.stored._model_folder import write_folder
 from punar.stored._preparation import estimator_parts
+from punar.stored._reading import read_folder
 from punar.texts import card
 
 
@@ -49,7 +51,7 @@ def save(model: Any, folder: str | Path) -> Path:
     punar.errors.NotFittedError
         The model is not fitted.
     punar.errors.ModelFolderError
-        The folder holds something else, or a parameter cannot be written down.
+        The folder holds something else, a parameter cannot be written down, or a weight is not finite.
 
     Examples
     --------
@@ -64,6 +66,8 @@ def save(model: Any, folder: str | Path) -> Path:
         raise ParameterTypeError(f"punar.save: model must be a punar estimator, got {shown(model)}.")
     if not model.__sklearn_is_fitted__():
         raise errors.NotFittedError(f"This {type(model).__name__} is not fitted yet. Call 'fit' before punar.save.")
+    if (module := getattr(model, "module_", None)) is not None:
+        refuse_not_finite(module, f"punar.save: this {type(model).__name__}")
     facts, tensors = model.to_stored()
     config = {"estimator": plugins.to_dict(describable(model, model.seed_)), "fitted": facts}
     text = card.README.format(
@@ -109,4 +113,9 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     if not hasattr(model, "from_stored"):
         raise DamagedModelError(f"{where}: {type(model).__name__} is a part, not an estimator.")
     model.from_stored(config["fitted"], tensors, where, own)
+    if others := sorted(tensors.keys() - model.to_stored()[1].keys()):
+        raise DamagedModelError(
+            f"{where}: model.safetensors must hold this model's tensors and no others, found {shown(others[0])}. "
+            "Get the folder again from where it came."
+        )
     return model

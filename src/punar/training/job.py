@@ -180,7 +180,9 @@ def content(preparation: Preparation, items: Sequence[Any], targets: Targets, we
 
 
 @contextlib.contextmanager
-def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) -> Iterator[None]:
+def all_or_nothing(
+    estimator: BaseEstimator, time_limit: float | None = None, checkpoint: str | Path | None = None
+) -> Iterator[None]:
     """Put the estimator back as it was where the block raises: an earlier fit survives a failed one.
 
     Parameters
@@ -188,8 +190,12 @@ def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) ->
     estimator : object
     time_limit : float or None
         Seconds within which the block is to end; see :mod:`punar.core.deadline`.
+    checkpoint : path or None
+        Checked before the block is begun.
     """
-    check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, f"{type(estimator).__name__}.fit")
+    where = f"{type(estimator).__name__}.fit"
+    check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, where)
+    checkpoints.check_folder(checkpoint, where)
     before = dict(vars(estimator))
     try:
         with deadline.within(None if time_limit is None else float(time_limit)):

@@ -25,6 +25,7 @@ from punar.texts import progress as progress_texts
 from punar.training import optimisers, sweep
 from punar.training.best import BESTS, Best, Between
 from punar.training.checkpoint import Checkpoint
+from punar.training.restoring import checked_parts
 from punar.training.terms import Term, accumulate, means, summed, write_means
 
 Losses = Callable[..., Mapping[str, Term]]
@@ -380,11 +381,8 @@ class Loop:
 
     def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Continue from what :meth:`state` returned."""
-        parts: dict[str, dict[str, Tensor]] = {n: {} for n in ("module", "total", "optimizer", *BESTS)}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            if part in parts:
-                parts[part][rest] = value
+        limits, trained = (self.epochs, self._steps, len(self._bests)), self._trained_state().keys()
+        parts = checked_parts(facts, tensors, self.module, trained, self._parameters, limits, self._folder)
         self.module.load_state_dict(parts["module"])
         device = self._parameters[0].device
         for name, best, loss in zip(BESTS, self._bests, facts["best_loss"], strict=False):

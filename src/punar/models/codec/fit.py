@@ -21,18 +21,19 @@ from punar.data.rows import DatasetRows, TensorRows
 from punar.data.splits import halves as split_halves
 from punar.data.splits import split, two_folds
 from punar.data.steps import lengths
-from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
 from punar.networks import Network
 from punar.objectives import Objective
-from punar.stored import own_tensors, scaler_tensors, stored_scaler
+from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING, FitReport
+from punar.training.restoring import check_like
 from punar.training.settings import resolve
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
@@ -79,11 +80,15 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
             scaler = dataclasses.replace(scaler, mean=step_means)
         wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
         codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
-        if stored is not None:
+        if store is not None and stored is not None:
+            kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
+            check_like(scaler_tensors(scaler), kept, store.folder)
             codec.scaler = stored_scaler(stored[1], scaler.mode)
         codec.module = codec.build(seed).to(device)
-        if stored is not None and stored[0].get("finished"):
+        if store is not None and stored is not None and stored[0].get("finished"):
             facts, tensors = stored
+            kept = {name: value for name, value in tensors.items() if name.startswith(MODULE)}
+            check_like(module_tensors(codec.module), kept, store.folder)
             codec.module.load_state_dict(own_tensors(tensors))
             codec.module.eval()
             return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
@@ -263,8 +268,6 @@ def open_checkpoint(
     if folder is None:
         return None
     # A dataset may be larger than memory: its moments and first row stand for its content.
-    if not isinstance(folder, (str, Path)):
-        raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))

@@ -31,7 +31,8 @@ from punar.preparations.histories import Histories
 from punar.tasks import Task
 from punar.tasks.forecasting import Forecasting
 from punar.training import job as _fitting
-from punar.training.checkpoint import Checkpoint
+from punar.training.checkpoint import FILE, Checkpoint
+from punar.training.checkpoint_file import damaged
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import FitReport
@@ -147,7 +148,10 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
             store.tensors[_CALIBRATION] = torch.from_numpy(forecaster.calibration)
         _fitting.keep_report(store, loop, report)
     elif store is not None:
-        forecaster.calibration = store.tensors[_CALIBRATION].numpy()
+        errors = store.tensors.get(_CALIBRATION)
+        if errors is None or errors.dim() != 4 or errors.shape[1:] != forecaster.calibration.shape[1:]:
+            raise damaged(store.folder / FILE, "the errors that intervals are made of are missing")
+        forecaster.calibration = errors.numpy()
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
