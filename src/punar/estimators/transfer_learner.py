@@ -254,7 +254,7 @@ class TransferLearner(BaseEstimator):
             raise ParameterError(
                 f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
             )
-        with jobs.all_or_nothing(self, time_limit), as_usual():
+        with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
             self._take(fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self

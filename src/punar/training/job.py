@@ -19,6 +19,7 @@ from torch import Tensor, nn
 import punar
 from punar.core import deadline, plugins
 from punar.core.params import Rule, boolean, check_params, either, instance, integer, none, number, one_of, random_state
+from punar.core.paths import folder_of
 from punar.core.progress import Progress
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
 from punar.data.rows import DatasetRows, TensorRows
@@ -180,7 +181,7 @@ def content(preparation: Preparation, items: Sequence[Any], targets: Targets, we
 
 
 @contextlib.contextmanager
-def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) -> Iterator[None]:
+def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None, checkpoint: Any = None) -> Iterator[None]:
     """Put the estimator back as it was where the block raises: an earlier fit survives a failed one.
 
     Parameters
@@ -188,7 +189,10 @@ def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) ->
     estimator : object
     time_limit : float or None
         Seconds within which the block is to end; see :mod:`punar.core.deadline`.
+    checkpoint : path or None
+        Checked before the block begins.
     """
+    folder_of(checkpoint, "checkpoint", f"{type(estimator).__name__}.fit")
     check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, f"{type(estimator).__name__}.fit")
     before = dict(vars(estimator))
     try:

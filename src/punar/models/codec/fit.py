@@ -21,7 +21,7 @@ from punar.data.rows import DatasetRows, TensorRows
 from punar.data.splits import halves as split_halves
 from punar.data.splits import split, two_folds
 from punar.data.steps import lengths
-from punar.errors import DataError, ParameterError, ParameterTypeError, shown
+from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
@@ -263,8 +263,6 @@ def open_checkpoint(
     if folder is None:
         return None
     # A dataset may be larger than memory: its moments and first row stand for its content.
-    if not isinstance(folder, (str, Path)):
-        raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
