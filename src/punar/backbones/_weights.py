@@ -86,9 +86,9 @@ def stored_names(path: Path) -> set[str]:
 
 def _file(path: Path) -> Path:
     file = path
-    if file.is_dir():
+    if os.path.isdir(file):
         file = next((file / name for name in IN_FOLDER if (file / name).is_file()), file / IN_FOLDER[0])
-    if not file.is_file():
+    if not os.path.isfile(file):  # False, too, where a name is longer than the system takes
         raise WeightsNotFoundError(
             f"weights must be 'default', None or an existing file, and there is none at {shown(str(file), 200)}."
         )

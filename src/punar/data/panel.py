@@ -19,6 +19,7 @@ from punar.errors import DataError, DataTypeError, ParameterError, PunarWarning,
 from punar.texts import forecasting as texts
 
 _ONE, _TIME = "series", "time"
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,7 @@ def read_panel(
     for i, item in enumerate(panel.items):
         if not np.isfinite(item).all():
             _refuse(item, panel, i, where, missing)
+        _refuse_sizes(item, panel, i, where)
     uneven = [i for i, c in enumerate(panel.clocks or []) if c is not None and not c.regular]
     if uneven:
         message = texts.IRREGULAR.format(where=where, named=panel.named(uneven[0]), count=len(uneven), n=len(panel))
@@ -149,6 +151,24 @@ def _refuse(item: np.ndarray, panel: Panel, i: int, where: str, missing: str) ->
     unseen = np.isnan(item).all(0)
     if unseen.any():
         raise DataError(f"{where}: {panel.named(i)} has no value at all in channel {label(int(unseen.argmax()))}.")
+
+
+def _refuse_sizes(item: np.ndarray, panel: Panel, i: int, where: str) -> None:
+    """Raise for values, and differences of values, whose squares leave the range of floats."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a channel without any value
+        low, high = np.nanmin(item, axis=0), np.nanmax(item, axis=0)
+    size, spread = max(abs(np.nanmin(low)), abs(np.nanmax(high))), high - low
+    if size > _LARGEST:
+        raise DataError(
+            f"{where}: {panel.named(i)} has values up to {size:g}, whose squares overflow; at most {_LARGEST:g} can be "
+            "forecast. Divide the series by a constant first."
+        )
+    if ((spread > 0) & (spread < 1 / _LARGEST)).any():
+        raise DataError(
+            f"{where}: {panel.named(i)} moves by {spread[spread > 0].min():g} at most, whose square vanishes; it must "
+            f"be {1 / _LARGEST:g} at least. Multiply the series by a constant first."
+        )
 
 
 def _read(X: Any, where: str, names: tuple[str, ...], id_column: str | None, time_column: str | None) -> Panel:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from punar.core.params import Rule, either, instance, none, number
-from punar.errors import NotSupportedError, ParameterError
+from punar.core.params import Rule, check_params, either, instance, none, number
+from punar.errors import NotSupportedError, ParameterError, shown
 from punar.estimators._tasked import task_class
 from punar.models.forecaster.carrier import Forecasts
 from punar.models.recurrent.carrier import Recurrent
@@ -70,13 +70,41 @@ def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
 
 
 CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
-# Settings that only forecasts have, and their rules.
-ONLY_FORECASTS: dict[str, Rule] = {
+# Rules of settings that only forecasts have; those of the others stand where they are used.
+_RULES: dict[str, Rule] = {
     "target": CHANNEL,
     "known_ahead": CHANNEL,
     "lower": either(none(), number()),
     "upper": either(none(), number()),
 }
+
+
+# All settings that say something to a forecaster alone, and what they are where nobody sets them.
+_UNSET: dict[str, Any] = {
+    **dict.fromkeys(["horizon", "context", "quantiles", "target", "known_ahead", "lower", "upper"]),
+    "season": "auto",
+    "relative_to": "linear",
+}
+
+
+def check_forecast_settings(estimator: Any) -> None:
+    """Raise where a setting of forecasts breaks its rule, or is given and the task is another one.
+
+    Raises
+    ------
+    ParameterError
+        Also where it would change nothing, and so is meant for another task.
+    """
+    if hasattr(carrier(estimator), "predict_interval"):
+        check_params(estimator, _RULES)
+        return
+    for name, unset in _UNSET.items():
+        value = getattr(estimator, name)
+        if not (value is None if unset is None else isinstance(value, str) and value == unset):
+            raise ParameterError(
+                f"{type(estimator).__name__}: {name}={shown(value)} is for task='forecasting', not "
+                f"task={shown(estimator.task)}. Leave it out, or set task='forecasting'."
+            )
 
 
 class ForecastMethods:

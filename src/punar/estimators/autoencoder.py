@@ -236,14 +236,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self._check_fitted()
         where = f"{type(self).__name__}.inverse_transform"
-        with inputs.as_data_error(where):
+        with inputs.as_data_error(where), np.errstate(over="ignore"):
             codes = check_array(inputs.to_numpy(X, where), dtype=np.float32, copy=True)
         if codes.shape[1] != self._codec.latent_dim:
             raise DataError(
                 f"{where}: codes must have latent_dim={self._codec.latent_dim} columns, got {codes.shape[1]}."
             )
         with as_usual(), self._codec.in_threads(len(codes)):
-            return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
+            return self._codec.written(torch.from_numpy(codes), where)
 
     def reconstruct(self, X: Any) -> Any:
         """Return encoded and decoded rows, in the input's units and shape; for a list of sequences a list."""

@@ -18,7 +18,7 @@ from punar.core.params import boolean, check_params, either, instance, integer, 
 from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.errors import DamagedModelError
-from punar.estimators._forecasting import ONLY_FORECASTS, ForecastMethods, carrier, given_ahead
+from punar.estimators._forecasting import ForecastMethods, carrier, check_forecast_settings, given_ahead
 from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
@@ -166,7 +166,6 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "embedding_dim": integer(1),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
-        **ONLY_FORECASTS,
     }
 
     def __init__(
@@ -299,6 +298,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         assemble.part(self, "cell", "cells", Cell).check()
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
+        check_forecast_settings(self)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
             self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)

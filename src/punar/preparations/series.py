@@ -14,7 +14,7 @@ from torch import Tensor
 
 from punar.data import levels, sequences
 from punar.data.decode import BadItem
-from punar.data.scaling import Moments, learn_scaler, shares_one_unit
+from punar.data.scaling import SMALLEST, Moments, learn_scaler, shares_one_unit
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Count, Finite, Positive, Size
@@ -241,6 +241,14 @@ def _moments(items: Sequence[np.ndarray]) -> Moments:
             "constant first."
         )
     never = count == 0
+    vanish = (high > low) & (high - low < SMALLEST) & ~never
+    if vanish.any():
+        channel = int(vanish.argmax())
+        spread = high[channel] - low[channel]
+        raise DataError(
+            f"X has values whose squares vanish, in channel {channel}: they differ by {spread:g} at most. Multiply "
+            "the data by a constant first, or drop the channel."
+        )
     low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
     variance = squares / np.maximum(count, 1)
     one, two, three, four = (torch.from_numpy(v) for v in (mean, variance, low, high))

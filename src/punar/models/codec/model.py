@@ -155,6 +155,25 @@ class Codec:
         net = module or self.module
         return torch.cat([self.objective.decode(net, b) for b in codes.split(self.block())])
 
+    def written(self, codes: Tensor, where: str) -> np.ndarray:
+        """Return the rows that codes stand for, in the input's units and shape.
+
+        Raises
+        ------
+        DataError
+            Codes so far from those of the training rows that the decoder overflows.
+        """
+        with np.errstate(over="ignore"):
+            found = self.to_user(self.decode(codes.to(self.device)))
+        finite = np.isfinite(found).reshape(len(found), -1).all(axis=1)
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            raise DataError(
+                f"{where}: {int((~finite).sum())} of {len(found)} codes give rows that overflow, first code {bad} with "
+                f"numbers up to {float(codes[bad].abs().max()):g}. Pass codes near those that transform gives."
+            )
+        return found
+
     def reconstruct(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
         """Return scaled rows, encoded and decoded; sequences have as many steps as ``rows``."""
         found = self.decode(self.encode(rows, module), module)
