@@ -32,6 +32,8 @@ class Asked:
     parts : Parts
     reading, transfer, sequences, autoencoder, training : dict
         The options of each panel, by name.
+    validation : str or None
+        The part of a split folder to validate on.
     """
 
     data: str
@@ -43,6 +45,7 @@ class Asked:
     sequences: Given
     autoencoder: Given
     training: Given
+    validation: str | None = None
 
     @property
     def task_class(self) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._asked import Asked
+from punar.cli._splits import held_out
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
@@ -30,13 +33,17 @@ def fit_sequence(asked: Asked) -> None:
         raise ParameterError(texts.ONLY_FORECASTS)
     ahead = list(sequences["known_ahead"] or ())
     target = reading["target"] if ahead else None
-    found = _sequences.read(
-        asked.data,
-        form=asked.form,
-        parts=asked.parts.classes,
-        channels=None if target is None else [target, *(name for name in ahead if name != target)],
-        **_sequences.columns(reading),
-    )
+
+    def read(data: str) -> Any:
+        return _sequences.read(
+            data,
+            form=asked.form,
+            parts=asked.parts.classes,
+            channels=None if target is None else [target, *(name for name in ahead if name != target)],
+            **_sequences.columns(reading),
+        )
+
+    found = read(asked.data)
     if not forecasts and found.y is None:
         raise _items.no_labels(found, asked.data)
     branch = sequences["branch"]
@@ -57,6 +64,6 @@ def fit_sequence(asked: Asked) -> None:
         coming = ["--future", "future.csv"] if ahead else []
         command = ["predict", str(asked.out), *coming, "--out", "forecast.csv"]
     else:
-        model.fit(found.items, found.y, **asked.of_fit())
+        model.fit(found.items, found.y, **asked.of_fit(), **held_out(model.fit, asked.validation, read))
         command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]
     asked.finish(model, [], command)

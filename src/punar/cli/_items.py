@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from punar.cli._panels import Given
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from punar.sources import UserItems
 
 USUAL = {"vision": "starter", "text": "minilm"}
+
+
+def columns(reading: Given) -> Given:
+    """Return the options of the data panel that :func:`read` takes."""
+    names = ("target", "text", "path", "root", "suffix", "keep", "header", "skip_bad")
+    found = {name: reading[name] for name in names if name in reading}
+    return found | {"keep": reading.get("keep") or ()}
 
 
 def read_labelled(source: str, **options: Any) -> UserItems:

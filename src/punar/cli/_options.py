@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from punar.cli._panels import Option, Panel
+from punar.texts import layouts
 from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
@@ -17,9 +18,11 @@ Parts = Annotated[list[Path] | None, typer.Option("--parts", metavar="FILE", hel
 
 DATA = Panel(
     texts.PANEL_DATA,
-    target=Option("--target", texts.TARGET, "COLUMN"),
+    target=Option("--target", texts.TARGET, "COLUMN", list[str], fold=True),
     text=Option("--text", texts.TEXT, "COLUMN"),
     path=Option("--path", texts.PATH, "COLUMN"),
+    root=Option("--root", layouts.ROOT, "FOLDER"),
+    suffix=Option("--suffix", layouts.SUFFIX, "SUFFIX"),
     id_column=Option("--id", texts.ID_COLUMN, "COLUMN"),
     time_column=Option("--time", texts.TIME_COLUMN, "COLUMN"),
     drop=Option("--drop", texts.DROP, "COLUMN", list[str]),
@@ -29,6 +32,7 @@ DATA = Panel(
     kind=Option("--kind", texts.KIND, "KIND"),
     skip_bad=Option("--skip-bad", texts.SKIP_BAD, kind=bool, default=False),
 )
+KEEP = Panel(texts.PANEL_DATA, keep=Option("--keep", layouts.KEEP, "COLUMN", list[str]))
 TRANSFER = Panel(
     texts.PANEL_TRANSFER,
     backbone=Option("--backbone", texts.BACKBONE, "NAME"),

@@ -13,18 +13,22 @@ from punar.cli._panels import Given
 from punar.cli._writing import write_rows
 from punar.errors import ParameterError
 from punar.texts import cli as texts
+from punar.texts import layouts
 
 if TYPE_CHECKING:
     from punar.sources import UserSequences
 
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
-_COLUMNS = ("target", "text", "path", "id_column", "time_column", "drop", "key", "header", "kind", "skip_bad")
+_COLUMNS = (
+    *("target", "text", "path", "root", "suffix", "id_column", "time_column", "drop", "key", "header", "kind"),
+    *("skip_bad", "keep"),
+)
 
 
 def columns(reading: Given) -> Given:
     """Return the options of the data panel that :func:`read` takes, as it takes them."""
     found = {name: reading[name] for name in _COLUMNS if name in reading}
-    return found | {"drop": reading.get("drop") or ()}
+    return found | {"drop": reading.get("drop") or (), "keep": reading.get("keep") or ()}
 
 
 def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequences:
@@ -101,6 +105,8 @@ def predict(
 ) -> None:
     """Write predictions, or the steps to come."""
     if hasattr(fitted, "predict_table"):
+        if reading.get("keep"):
+            raise ParameterError(layouts.KEEP_NOT_STEPS)
         found = None if data is None else read_for(fitted, data, reading, parts)
         forecast(fitted, found, None if future is None else read_future(fitted, future, parts), out)
         return
@@ -117,5 +123,6 @@ def transform(fitted: Any, data: str, out: Path, reading: Given, parts: tuple[ty
     rows = fitted.transform(found.items)
     if not hasattr(rows, "shape"):
         raise ParameterError(texts.TRANSFORM_NOT_STEPS)
-    write_rows(out, rows, [f"feature{i}" for i in range(rows.shape[1])], found.row_names, found.row_title)
+    names = [f"feature{i}" for i in range(rows.shape[1])]
+    write_rows(out, rows, names, found.row_names, found.row_title, found.kept)
     typer.echo(texts.WRITTEN.format(path=out, what=texts.FEATURES_SHAPE.format(n=rows.shape[0], d=rows.shape[1])))

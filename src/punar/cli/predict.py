@@ -16,10 +16,13 @@ from punar.errors import ParameterError
 from punar.texts import cli as texts
 
 
-@takes(reading=o.DATA.only("target", "text", "path", "key", "header", "skip_bad"))
+@takes(
+    reading=o.DATA.only("target", "text", "path", "root", "suffix", "drop", "key", "header", "skip_bad"), kept=o.KEEP
+)
 def predict(
     model: o.Model,
     reading: Given,
+    kept: Given,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=texts.PREDICT_OUT, show_default=False)
     ] = None,
@@ -36,6 +39,7 @@ def predict(
     import punar
 
     own = load_parts(parts)
+    reading = reading | kept
     fitted = own.load(model)
     if isinstance(fitted, punar.SequenceModel):
         _sequences.predict(fitted, model, data, future, out, reading, own.classes)
@@ -58,6 +62,6 @@ def predict(
         form=task.target_form if learned else None,
         open_each=True,
         parts=own.classes,
-        **{name: value for name, value in reading.items() if name != "key"},
+        **_items.columns(reading),
     )
     _answers.write_answers(fitted, found, out)

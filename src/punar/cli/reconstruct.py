@@ -10,12 +10,14 @@ import typer
 from punar.cli import _options as o
 from punar.cli import _series_autoencoders
 from punar.cli._items import refuse
+from punar.cli._keeping import kept_columns
 from punar.cli._panels import Given, takes
 from punar.cli._parts import load_parts
 from punar.cli._reading import read_for
 from punar.cli._writing import ROWS, check_file, check_new_folder, write_arrays, write_pictures, write_rows
 from punar.errors import ParameterError
 from punar.texts import cli as texts
+from punar.texts import layouts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
 _ARRAYS = (".npy", ".npz")
 
 
-@takes(reading=o.DATA.only("id_column", "time_column", "drop", "key", "header", "skip_bad"))
+@takes(reading=o.DATA.only("id_column", "time_column", "drop", "key", "header", "skip_bad"), kept=o.KEEP)
 def reconstruct(
     model: o.Model,
     data: o.Data,
     reading: Given,
+    kept: Given,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="PATH", help=texts.RECONSTRUCT_OUT, show_default=False)
     ] = None,
@@ -40,6 +43,7 @@ def reconstruct(
     if out is not None:
         _check_out(out, may_replace=force)
     own = load_parts(parts)
+    reading = reading | kept
     fitted = own.load(model)
     if _series_autoencoders.reads_series(fitted):
         _series_autoencoders.reconstruct(fitted, data, out, reading, own)
@@ -58,7 +62,10 @@ def reconstruct(
     typer.echo(texts.WORST_ROW.format(error=float(errors[worst]), name=name))
     typer.echo(texts.EXPLAINED.format(score=fitted.score(X)))
     if out is not None:
-        what = _write(out, fitted.reconstruct(X), errors, found)
+        beside = kept_columns(data, found, reading, own.classes)
+        if beside and out.suffix.lower() not in (".csv", ".tsv", ".parquet"):
+            raise ParameterError(layouts.KEEP_TABLES.format(out=out))
+        what = _write(out, fitted.reconstruct(X), errors, found, beside)
         typer.echo(texts.WRITTEN.format(path=out, what=what))
 
 
@@ -69,7 +76,7 @@ def _check_out(out: Path, *, may_replace: bool) -> None:
         check_new_folder(out, "--out")
 
 
-def _write(out: Path, again: np.ndarray, errors: np.ndarray, found: UserData) -> str:
+def _write(out: Path, again: np.ndarray, errors: np.ndarray, found: UserData, beside: Given) -> str:
     """Write the rows in the form that the suffix asks for, and return what was written in words."""
     suffix = out.suffix.lower()
     if suffix == ".npz":
@@ -80,7 +87,7 @@ def _write(out: Path, again: np.ndarray, errors: np.ndarray, found: UserData) ->
         write_pictures(out, again, found.row_names, top=255 if found.X.dtype.kind == "u" else 1)
     else:
         columns = found.columns or [f"column {i}" for i in range(1, again.shape[1] + 1)]
-        write_rows(out, again, columns, found.row_names, "row")
+        write_rows(out, again, columns, found.row_names, "row", beside)
     if found.kind == "images":
         return texts.PICTURES_SHAPE.format(n=len(again), shape=" × ".join(map(str, again.shape[1:])))
     return texts.ROWS_SHAPE.format(n=len(again), d=again.shape[1])

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from punar.sources._sequences import rows_are_series as rows_are_series
     from punar.sources._source import Request as Request
     from punar.sources._source import Source as Source
+    from punar.sources._splits import splits_of as splits_of
     from punar.sources._userdata import UserData as UserData
     from punar.sources._userdata import UserItems as UserItems
     from punar.sources._userdata import UserSequences as UserSequences
@@ -62,6 +63,7 @@ _HOME = {
     "rows_are_series": "_sequences",
     "said": "_readable",
     "size_text": "_memory",
+    "splits_of": "_splits",
     "unreadable": "_readable",
 }
 __all__ = sorted(_HOME)

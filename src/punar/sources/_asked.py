@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from punar.core.plugins import member, members
+from punar.data.decode import kind_of_file
 from punar.errors import DataError, ParameterError, ParameterTypeError, PunarError, shown, suggest
 from punar.sources._found import Found, FoundItems
 from punar.sources._source import Request, Source
@@ -148,7 +149,8 @@ def _look_up(source: str | os.PathLike[str], text: str, sources: Sequence[Source
         if each.takes(path):
             return Asked(each, path, str(path))
     if not path.is_file():
-        raise DataError(f"{path}: it is neither a file nor a folder.")
+        what = kind_of_file(path.stat().st_mode)
+        raise DataError(f"{path}: it is {what}, neither a file nor a folder. Save what comes from it to a file first.")
     suffix = path.suffix.lower()
     known = dict.fromkeys(s for each in sources for s in each.suffixes)
     raise DataError(

@@ -89,6 +89,10 @@ def read_data(
         raise ParameterError(
             f"kind must be 'table', 'images' or None, got {shown(kind)}.{suggest(kind, ['table', 'images'])}"
         )
+    if target is not None and not isinstance(target, str):
+        raise ParameterError(
+            f"target must be one column of {source}, got {shown(target)}. Name one, and drop the others."
+        )
     options = {
         "target": target,
         "drop": list(drop) or None,

@@ -19,8 +19,8 @@ import numpy as np
 from punar.errors import DataError, ParameterError
 from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
-from punar.sources._item_table import Wanted, candidates
-from punar.sources._items import advice_for, as_items, labels_of
+from punar.sources._item_table import Wanted, all_of, candidates
+from punar.sources._items import advice_for, as_items, labels_of, one_or_all
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
 from punar.sources._steps import Columns, series_of
@@ -57,9 +57,12 @@ class _Asking:
 def read_sequences(
     source: str | os.PathLike[str],
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     text: str | None = None,
     path: str | None = None,
+    root: str | None = None,
+    suffix: str | None = None,
+    keep: Sequence[str] = (),
     id_column: str | None = None,
     time_column: str | None = None,
     channels: Sequence[str] | None = None,
@@ -76,11 +79,15 @@ def read_sequences(
     Parameters
     ----------
     source : str or path
-    target : str or None
-        The column with the labels: one per text, file or id, or per step with ``form="sequences"``. With
-        ``form="none"`` the column that is forecast.
+    target : str, sequence of str or None
+        The column with the labels: one per text, file, row or id, or per step with ``form="sequences"``. With
+        ``form="none"`` the column that is forecast. Several columns are labels of 0 and 1 each, or amounts.
     text, path : str or None
         The column of texts, or of paths of recordings; None looks for one.
+    root, suffix : str or None
+        The folder that paths begin in, and what they lack at their end, such as ".wav".
+    keep : sequence of str
+        Columns of a table to keep beside the sequences; of a long table with one value for each id.
     id_column, time_column : str or None
         Of a long table.
     channels : sequence of str or None
@@ -110,8 +117,10 @@ def read_sequences(
     check_one_of("kind", kind, SEQUENCE_KINDS)
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
-    steps = Columns(target, id_column, time_column, channels, drop, form)
-    asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID + advice_for(form)), steps)
+    named = one_or_all(all_of(target))
+    steps = Columns(named, id_column, time_column, channels, drop, form, tuple(keep))
+    advice = _SAY_ID + advice_for(form)
+    asking = _Asking(Wanted(item_kind, named, text, path, form, on_error, advice, root, suffix, tuple(keep)), steps)
     of_steps = kind == "series" or asking.of_steps
     asked = look_up(source, parts)
     with asked.naming_files():
@@ -119,7 +128,7 @@ def read_sequences(
         if of_steps and folder and asked.source.fallback:
             raise _no_series(asked)
         request = Request(
-            target=target if steps.labelled else None,
+            target=named if steps.labelled and isinstance(named, str) else None,
             key=key,
             header=header,
             kind=item_kind or ("audio" if folder else None),
@@ -138,6 +147,7 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         given = {"--id": steps.id_column, "--time": steps.time_column, **columns}
         refuse(given, asked.where, "read as arrays")
         refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
+        refuse({"--keep": steps.keep}, asked.where, "arrays without column names")
         return _from_arrays(found, asked, steps.form)
     wide = _wide(found, asking) if isinstance(found, FoundTable) else None
     if isinstance(found, FoundTable) and wide is not None:
@@ -149,6 +159,7 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         return series_of(found, asked.where, asked.name, steps)
     refuse({"--time": steps.time_column}, asked.where, "read as data without --id")
     if isinstance(found, FoundItems) and found.kind == "series":
+        refuse({"--target": steps.target, "--keep": steps.keep}, asked.where, "a format that knows its own labels")
         return _from_ready(found, asked, steps.form)
     if of_steps:
         raise _no_series(asked)
@@ -208,6 +219,7 @@ def _from_items(found: UserItems, asked: Asked) -> UserSequences:
         notes=found.notes,
         row_names=found.row_names or tuple(str(i) for i in range(len(found))),
         row_title=found.row_title,
+        kept=found.kept,
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from punar.core.words import counted, listed
 from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
-from punar.sources._labels import TASK_OF, Labels, as_form
+from punar.sources._labels import TASK_OF, Labels, as_columns, as_form
 from punar.sources._names import check_known
 from punar.sources._steps import TIMES, Columns
 from punar.sources._userdata import UserSequences
@@ -120,7 +120,7 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
         Unknown columns, no rows, steps that are no numbers, a row without any value, or missing labels.
     """
     frame = table.frame
-    asked = [c for c in (wanted.target, *wanted.drop) if c is not None]
+    asked = [*wanted.targets, *wanted.drop, *wanted.keep]
     check_known(asked, [str(c) for c in frame.columns], "as asked", where)
     if not len(frame):
         raise DataError(f"{where}: there are column names but no rows.")
@@ -128,16 +128,16 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
     channels = {
         channel: kept
         for channel, names in wide.channels.items()
-        if (kept := [n for n in names if n != wanted.target and n not in wanted.drop])
+        if (kept := [n for n in names if n not in (*wanted.targets, *wanted.drop, *wanted.keep)])
     }
-    target = wanted.target if wanted.labelled else _label(frame, wide, others, wanted)
-    if wide.unnamed and target is None:
+    targets = wanted.targets if wanted.labelled else _label(frame, wide, others, wanted)
+    if wide.unnamed and not targets:
         channels, others = {VALUE: [*others, *channels[VALUE]]}, []
     items = _items(table, channels, where)
-    labels = None if target is None else _labels(frame, table, target, where, wanted.form)
-    title, names = _names(frame, [n for n in others if n != target])
-    unused = [n for n in others if n not in (target, title)]
-    notes = [*table.notes, _said(channels, wide, target)]
+    labels = _labels(table, targets, where, wanted.form) if targets else None
+    title, names = _names(frame, [n for n in others if n not in targets])
+    unused = [n for n in others if n not in (*targets, title, *wanted.keep)]
+    notes = [*table.notes, _said(channels, wide, bool(targets))]
     notes += [f"columns that are not used: {listed(unused)}"] if unused else []
     return UserSequences(
         items=items,
@@ -149,16 +149,17 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
         notes=[*notes, *([labels.note] if labels is not None else [])],
         row_names=names,
         row_title=title,
+        kept={column: frame[column].to_numpy() for column in wanted.keep},
     )
 
 
-def _said(channels: dict[str, list[str]], wide: Wide, target: str | None) -> str:
+def _said(channels: dict[str, list[str]], wide: Wide, labelled: bool) -> str:
     steps = len(next(iter(channels.values())))
     first = next(iter(channels.values()))
     of = f"{counted(len(channels), 'channel')}, " if len(channels) > 1 else ""
     said = f"each row is one series of {of}{steps:,} steps (columns {shown(first[0], 30)} to {shown(first[-1], 30)})"
     if wide.unnamed:
-        said += "; column 1 is the label" if target else "; column 1 is a step too, as it holds no classes"
+        said += "; column 1 is the label" if labelled else "; column 1 is a step too, as it holds no classes"
     return said
 
 
@@ -187,16 +188,16 @@ def _items(table: FoundTable, channels: dict[str, list[str]], where: str) -> Any
     return X if min(ends) == width else [x[:end] for x, end in zip(X, ends, strict=True)]
 
 
-def _label(frame: pd.DataFrame, wide: Wide, others: Sequence[str], wanted: Columns) -> str | None:
+def _label(frame: pd.DataFrame, wide: Wide, others: Sequence[str], wanted: Columns) -> tuple[str, ...]:
     """Return the column that is plainly the label, where nobody has named one."""
     if wanted.form == "none" or not others:
-        return None
+        return ()
     if wide.unnamed:
         whole = frame[others[0]].dropna().astype("float64") if _numeric(frame[others[0]]) else None
         few = whole is None or (whole == whole.round()).all()
-        return others[0] if few or wanted.form == "amounts" else None
+        return (others[0],) if few or wanted.form == "amounts" else ()
     called = [n for n in others if n.lower() in (*_LABELS, "0")]
-    return called[0] if len(called) == 1 else None
+    return tuple(called) if len(called) == 1 else ()
 
 
 def _numeric(column: pd.Series) -> bool:
@@ -205,12 +206,14 @@ def _numeric(column: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column.dtype))
 
 
-def _labels(frame: pd.DataFrame, table: FoundTable, target: str, where: str, form: str | None) -> Labels:
-    column = frame[target]
-    missing = column.isna().to_numpy()
+def _labels(table: FoundTable, targets: Sequence[str], where: str, form: str | None) -> Labels:
+    columns = table.frame[list(targets)]
+    missing = columns.isna().any(axis=1).to_numpy()
     if missing.any():
         raise DataError(f"{where}, {table.line_of(int(missing.argmax()))}: the series has no label. Fill it.")
-    return as_form(column, f"{where}, column {shown(target)}", form)
+    if len(targets) > 1:
+        return as_columns(columns, where, form)
+    return as_form(columns[targets[0]], f"{where}, column {shown(targets[0])}", form)
 
 
 def _for_estimator(labels: Labels | None) -> Any:
@@ -218,6 +221,10 @@ def _for_estimator(labels: Labels | None) -> Any:
         return None
     if labels.kind == TASK_OF["classes"] and labels.classes:
         return np.array([labels.classes[i] for i in np.asarray(labels.y)], dtype=str)
+    if labels.kind == TASK_OF["sets"]:
+        import pandas as pd
+
+        return pd.DataFrame(labels.y, columns=list(labels.classes))
     return labels.y
 
 

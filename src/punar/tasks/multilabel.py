@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score
 from torch import Tensor
 from torch.nn import functional as F
 
+from punar.core.words import listed
 from punar.errors import DataError, shown
 from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
@@ -20,8 +21,19 @@ from punar.tasks._vector import VectorTask
 from punar.texts import predictions as texts
 
 
+def _names_of(y: Any) -> list[str] | None:
+    """Return the names of a table's columns; None where there are none, or only their numbers."""
+    columns = getattr(y, "columns", None)
+    if columns is None or all(isinstance(c, (int, np.integer)) for c in columns):
+        return None
+    return [str(c) for c in columns]
+
+
 class Multilabel(VectorTask):
-    """Which labels does an item carry? Targets are an indicator matrix (n, labels) of 0 and 1."""
+    """Which labels does an item carry? Targets are an indicator matrix (n, labels) of 0 and 1.
+
+    A DataFrame's columns are the names of the labels: answers have them, and later targets are matched by them.
+    """
 
     estimator_type: ClassVar[str | None] = "classifier"
     loss_name: ClassVar[str] = "binary_cross_entropy"
@@ -31,6 +43,7 @@ class Multilabel(VectorTask):
 
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return the indicators, float32 (n, labels)."""
+        names = _names_of(y)
         values = as_array(y, where)
         if values.ndim != 2 or values.shape[1] == 0:
             raise DataError(
@@ -42,26 +55,44 @@ class Multilabel(VectorTask):
         if len(wrong):
             raise DataError(f"{where}: y must hold 0 and 1 only for task='multilabel', got {shown(float(wrong[0]))}.")
         self.labels_ = values.shape[1]
-        self.classes_ = np.arange(self.labels_)
+        self.classes_ = np.arange(self.labels_) if names is None else np.array(names, dtype=str)
         return torch.from_numpy(values).float()
 
     def encode_rows(self, y: Any, where: str) -> Tensor:
-        """Return the indicators, of as many labels as in the fit."""
-        found = clone(self).learn_rows(y, where)
+        """Return the indicators, of as many labels as in the fit; a table's columns are matched by name."""
+        found = clone(self).learn_rows(self._in_order(y, where), where)
         if found.shape[1] != self.labels_:
             raise DataError(f"{where}: y must have {self.labels_} columns, got {found.shape[1]}.")
         return found
 
+    def _in_order(self, y: Any, where: str) -> Any:
+        """Return a table with its columns as in the fit, and anything else as it is."""
+        names = _names_of(y)
+        if names is None or self.classes_.dtype.kind != "U":
+            return y
+        known = self.classes_.tolist()
+        if sorted(names) != sorted(known):
+            raise DataError(f"{where}: y must have the labels {listed(known)}, got {listed(names)}.")
+        frame = y.to_pandas() if hasattr(y, "to_pandas") else y
+        return frame.set_axis(names, axis=1)[known]
+
     def state(self) -> dict[str, Any]:
-        """Return the number of labels."""
-        return {"labels": self.labels_}
+        """Return the number of labels, and their names where they have some."""
+        named = {"names": self.classes_.tolist()} if self.classes_.dtype.kind == "U" else {}
+        return {"labels": self.labels_} | named
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
         if type(state["labels"]) is not int or state["labels"] < 1:
             raise ValueError("labels must be a whole number >= 1")
         self.labels_ = state["labels"]
-        self.classes_ = np.arange(self.labels_)
+        names = state.get("names")  # older folders have none
+        if names is None:
+            self.classes_ = np.arange(self.labels_)
+            return
+        if not isinstance(names, list) or len(names) != self.labels_ or not all(isinstance(n, str) for n in names):
+            raise ValueError("names must be a text for each label")
+        self.classes_ = np.array(names, dtype=str)
 
     @property
     def outputs(self) -> int:
@@ -142,4 +173,5 @@ class Multilabel(VectorTask):
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the share of items whose labels are all right."""
-        return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))
+        y = plain(self._in_order(y, "score"))
+        return float(accuracy_score(y, predictions, sample_weight=sample_weight))

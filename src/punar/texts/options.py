@@ -14,7 +14,7 @@ PARTS = (
 # -- how DATA is read
 
 PANEL_DATA = "Data"
-TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
+TARGET = "The column of a table, or array (npz), with the labels. Several columns: labels of 0 and 1 each, or amounts."
 TEXT = "The column of texts. Without it punar looks for one."
 PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
 ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."

@@ -1,0 +1,15 @@
+"""What is said of the layouts that people bring: folders that are split, columns that are kept."""
+
+from __future__ import annotations
+
+ROOT = "The folder that the paths of --path begin in. Without it: the folder of DATA, or this one."
+SUFFIX = "What the paths of --path lack at their end, such as .png."
+KEEP = "A column of DATA that stands first in what is written, such as a key. May be given several times."
+KEEP_TABLES = "--keep is for tables that are written with names; --out must end in .csv, .tsv or .parquet, got '{out}'."
+KEEP_NOT_STEPS = "--keep is not for forecasts, whose rows are no rows of DATA: they begin with the id of the series."
+ALL_RIGHT = "Items whose labels are all right, on the labels of DATA: {score:.4f}"
+
+SPLIT_TRAIN = "{data}: it is split; {train} is learned from"
+SPLIT_TEST = "{data}: {test} is left aside, to be measured on: punar predict MODEL {test}"
+SPLIT_VAL = "{val}: {n:,} items to validate on"
+SPLIT_NO_VAL = "{val}: left aside; a part of the training items is held out to validate on"
