@@ -84,8 +84,7 @@ def refuse_larger(module_factory: Callable[[], nn.Module], tensors: Mapping[str,
 
     For a caller that will build it in memory next, before its tensors are compared by name.
     """
-    with torch.device("meta"):
-        needed = sum(p.numel() for p in module_factory().parameters())
+    needed = sum(p.numel() for p in _build(module_factory, where, torch.device("meta")).parameters())
     if needed > sum(t.numel() for t in tensors.values()):
         raise DamagedModelError(f"{where}: config.json describes a larger network than the folder holds.")
 

@@ -12,14 +12,13 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from punar import errors
 from punar.cells import Cell
 from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.errors import DamagedModelError
 from punar.estimators._forecasting import ForecastMethods, carrier, check_forecast_settings, given_ahead
-from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
+from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, known, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
 from punar.preparations.series import MISSING, SCALINGS
@@ -352,12 +351,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         return carrier(self).transform(self, fitted, X)
 
     def _known(self) -> Any:
-        if not self.__sklearn_is_fitted__():
-            raise errors.NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
-                "using this estimator."
-            )
-        return self.fitted_
+        return known(self)
 
     # -- stored ------------------------------------------------------------------------------------------------
 

@@ -12,12 +12,11 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from punar import errors
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.errors import ParameterError
-from punar.estimators._tasked import estimator_type, gives_probabilities, tagged
+from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.models import assemble
 from punar.models.transfer import store
 from punar.models.transfer.answer import answers, features
@@ -308,12 +307,8 @@ class TransferLearner(BaseEstimator):
         return found.numpy() if isinstance(found, torch.Tensor) else [each.numpy() for each in found]
 
     def _known(self) -> Fitted:
-        if not self.__sklearn_is_fitted__():
-            raise errors.NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
-                "using this estimator."
-            )
-        return self.fitted_
+        found: Fitted = known(self)
+        return found
 
     @property
     def preparation_(self) -> Preparation:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from punar import errors
 from punar.core import plugins
@@ -63,7 +64,10 @@ def save(model: Any, folder: str | Path) -> Path:
     True
     """
     if isinstance(model, type) or not hasattr(model, "to_stored"):
-        raise ParameterTypeError(f"punar.save: model must be a punar estimator, got {shown(model)}.")
+        raise ParameterTypeError(
+            f"punar.save: model must be a fitted Autoencoder, SequenceModel or TransferLearner, got {shown(model)}. "
+            f"{_instead(model)}".rstrip()
+        )
     if not model.__sklearn_is_fitted__():
         raise errors.NotFittedError(f"This {type(model).__name__} is not fitted yet. Call 'fit' before punar.save.")
     if (module := getattr(model, "module_", None)) is not None:
@@ -77,6 +81,22 @@ def save(model: Any, folder: str | Path) -> Path:
         holds=facts.get("holds", ""),
     )
     return write_folder(folder, config, tensors, text)
+
+
+def _instead(model: Any) -> str:
+    """Return what to do with something that cannot be saved."""
+    if isinstance(model, type):
+        return f"Pass an object: {model.__name__}(...).fit(...)."
+    if isinstance(model, nn.Module):
+        return "Pass the estimator that holds this module, or keep it with safetensors.torch.save_model."
+    if hasattr(model, "steps"):
+        return "Save the step that is punar's, such as punar.save(pipeline[-1], folder), and keep the others yourself."
+    if hasattr(model, "backbone"):
+        return (
+            f"A {type(model).__name__} learns nothing: make it again with the same settings, which give the same "
+            "features. What is learned on them, punar.TransferLearner(strategy='feature_extraction') keeps."
+        )
+    return "Models of other libraries are kept by their own means." if hasattr(model, "fit") else ""
 
 
 def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:

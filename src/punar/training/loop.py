@@ -124,6 +124,7 @@ class Loop:
         self._batch_size = batch_size
         self._schedule = schedule
         self._learning_rate = learning_rate
+        self._advice = optimisers.advice(learning_rate, weight_decay)
         self._clip = gradient_clip
         self._patience = patience
         self._seed = seed
@@ -356,10 +357,7 @@ class Loop:
                 self._diverged(name, f"{entry[name]} in epoch {self.epoch + 1}")
 
     def _diverged(self, what: str, how: str) -> None:
-        raise TrainingDivergedError(
-            f"{what} became {how} at learning_rate={self._learning_rate:g}. Lower learning_rate (a tenth is a good "
-            "next try), or set gradient_clip=1.0."
-        )
+        raise TrainingDivergedError(f"{what} became {how} at learning_rate={self._learning_rate:g}. {self._advice}")
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return everything that a resumed loop needs, as JSON-able facts and named tensors."""
