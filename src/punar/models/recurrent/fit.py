@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from punar.cells import Cell
-from punar.core.runtime import drawing_from, pick_device
+from punar.core.draws import drawing_from
+from punar.core.runtime import pick_device
 from punar.data import sequences
 from punar.data.splits import split
 from punar.errors import DataError, ParameterError
@@ -238,7 +239,7 @@ def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
     """Return the loss that the loop minimises."""
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return task.losses(module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator)
 
     return losses

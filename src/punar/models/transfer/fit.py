@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones import Body
-from punar.core.runtime import drawing_from, mix, seeded
+from punar.core.draws import drawing_from, seeded
+from punar.core.runtime import mix
 from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models import evidence
@@ -308,7 +309,7 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
             with torch.autocast(job.device.type, torch.bfloat16, enabled=mixed):
                 return module(batch, mini.value)
 
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return job.task.losses(
                 net, batch_of(job, mini), mini.target, mini.weight, progress=progress, generator=generator
             )
