@@ -15,7 +15,8 @@ from torch import nn
 
 from punar.backbones._backbone import Backbone, Plan, weight_hash, weight_state
 from punar.core import plugins
-from punar.core.runtime import as_usual, seeded
+from punar.core.draws import seeded
+from punar.core.runtime import as_usual
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
 _PACKAGES = {"torchvision": "vision", "timm": "vision", "transformers": "text"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from punar.core.shared import threads
 from punar.data.windows import Windows
 
 # Strengths of the penalty on windows that hold numbers of about 1; the last leaves the naive forecast and its drift.
@@ -56,7 +56,7 @@ def fit_linear(windows: Windows, train: Tensor, inner: Tensor, check: Tensor) ->
     """
     channels, known = windows.past(train[:1]).shape[2], windows.ahead(train[:1]).shape[2]
     alone = windows.context * channels + windows.horizon * known > _WIDEST
-    with threadpool_limits(1):  # matrices of this size lose more by waiting than a second core gives
+    with threads(1):  # matrices of this size lose more by waiting than a second core gives
         penalty = 1.0
         if len(check) and len(inner):
             moments = _moments(windows, inner, alone)

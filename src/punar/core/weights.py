@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from punar.core.draws import seeded
 from punar.errors import DamagedModelError, MissingExtraError, ModelFolderError, shown
 
 # Buffers that a module computes instead of storing them: tables of positions and the like.
@@ -92,23 +96,42 @@ def refuse_larger(module_factory: Callable[[], nn.Module], tensors: Mapping[str,
 @contextlib.contextmanager
 def at_most(parameters: int, where: str) -> Iterator[None]:
     """Refuse to build networks of more parameters: a stored number of layers may be any number."""
-    left = [parameters]
-
-    def count(*_: object) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise DamagedModelError(f"{where}: config.json describes a far larger network than its weights.")
-
-    handle = register_module_parameter_registration_hook(count)
+    _watch_parameters()
+    left = _Left(parameters, where)
+    token = _LEFT.set((*_LEFT.get(), left))
     try:
         yield
     finally:
-        handle.remove()
+        _LEFT.reset(token)
+
+
+@dataclass
+class _Left:
+    """How many parameters a thread may still register, and for which folder."""
+
+    count: int
+    where: str
+
+
+_LEFT: ContextVar[tuple[_Left, ...]] = ContextVar("punar_parameters_left", default=())
+
+
+def _count(*_: object) -> None:
+    for left in _LEFT.get():
+        left.count -= 1
+        if left.count < 0:
+            raise DamagedModelError(f"{left.where}: config.json describes a far larger network than its weights.")
+
+
+@functools.cache
+def _watch_parameters() -> None:
+    """Count parameters from now on: a hook that came and went would disturb networks that other threads build."""
+    register_module_parameter_registration_hook(_count)
 
 
 def _build(module_factory: Callable[[], nn.Module], where: str, device: torch.device) -> nn.Module:
     try:
-        with torch.random.fork_rng(devices=[]), device:
+        with seeded(0), device:
             return module_factory()
     except (ModelFolderError, MissingExtraError):
         raise

@@ -50,6 +50,10 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.items)
 
+    def joined(self, other: Sequences) -> Sequences:
+        """Return these items and then others of the same kind."""
+        return Sequences(self.kind, [*self.items, *other.items], self.names)
+
 
 def kind_of(X: Any, where: str) -> str:
     """Return what X holds: "series", "texts" or "sounds".

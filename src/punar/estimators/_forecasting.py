@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
+from torch import Tensor
 
 from punar.core.params import Rule, check_params, either, instance, none, number
-from punar.errors import NotSupportedError, ParameterError, shown
+from punar.errors import DamagedModelError, NotSupportedError, ParameterError, shown
 from punar.estimators._tasked import task_class
+from punar.models import assemble
 from punar.models.forecaster.carrier import Forecasts
 from punar.models.recurrent.carrier import Recurrent
+from punar.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +108,29 @@ def check_forecast_settings(estimator: Any) -> None:
                 f"{type(estimator).__name__}: {name}={shown(value)} is for task='forecasting', not "
                 f"task={shown(estimator.task)}. Leave it out, or set task='forecasting'."
             )
+
+
+class StoredByCarrier:
+    """How a sequence model becomes facts and tensors and comes back: as what carries its task says."""
+
+    _known: Callable[[], Any]
+    _take: Callable[[Any], None]
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return facts and tensors for :func:`punar.save`."""
+        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
+        return found
+
+    def from_stored(
+        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
+    ) -> None:
+        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
+        fitted = carrier(self).from_stored(facts, tensors, where, parts)
+        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
+            raise DamagedModelError(
+                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
+            )
+        self._take(fitted)
 
 
 class ForecastMethods:

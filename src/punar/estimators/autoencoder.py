@@ -21,6 +21,7 @@ from punar.models import assemble
 from punar.models.codec import store
 from punar.models.codec.fit import Fitted, fit, read
 from punar.models.codec.model import BLOCK, Codec
+from punar.models.division import Wanted
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.training import job as _fitting
@@ -174,7 +175,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # -- fitting ------------------------------------------------------------------------------------------------
 
     def fit(
-        self, X: Any, y: Any = None, *, checkpoint: str | Path | None = None, time_limit: float | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> Autoencoder:
         """Learn the code.
 
@@ -190,6 +198,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : rows as X, or a tuple of these and anything, optional
+            Held out in place of a share of X, and read with the scaling learned from X: its loss chooses the best
+            epoch, and ``fit_report_`` rests on it (from 20 rows on each half is answered by weights that the other
+            half chose).
+        groups : array-like of shape (n,), optional
+            Which rows belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -207,8 +221,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With ``strict=True``.
         """
         check_params(self, self._RULES)
+        wanted = Wanted.of(self, validation_data, groups, targets=False)
         with _fitting.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            fitted = fit(self, X, checkpoint)
+            fitted = fit(self, X, checkpoint, wanted)
             self._take(fitted.codec)
             self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report
         self.fit_report_.answer(strict=self.strict)

@@ -10,16 +10,21 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
-from torch import Tensor
 
 from punar.cells import Cell
 from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.errors import DamagedModelError
-from punar.estimators._forecasting import ForecastMethods, carrier, check_forecast_settings, given_ahead
+from punar.estimators._forecasting import (
+    ForecastMethods,
+    StoredByCarrier,
+    carrier,
+    check_forecast_settings,
+    given_ahead,
+)
 from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, known, tagged, task_class
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.recurrent.module import POOLINGS
 from punar.preparations.series import MISSING, SCALINGS
 from punar.tasks import Task
@@ -27,7 +32,7 @@ from punar.texts import sequences as texts
 from punar.training import job as jobs
 
 
-class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
+class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator):
     """Classify, predict numbers from or forecast sequences of unequal length with a recurrent network.
 
     Sequences are series of numbers, texts (words become vectors that are learned) or recordings (log-mel frames).
@@ -266,6 +271,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         *,
         checkpoint: str | Path | None = None,
         time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> SequenceModel:
         """Fit the network.
 
@@ -284,6 +291,12 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : tuple (X, y), optional
+            Held out in place of a share of X, and read with the scaling learned from X: its loss chooses the best
+            epoch, and ``fit_report_`` rests on it (from 20 items on each half is answered by weights that the other
+            half chose). Not for forecasts.
+        groups : array-like of shape (n,), optional
+            Which items belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -298,8 +311,9 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
         check_forecast_settings(self)
+        wanted = Wanted.of(self, validation_data, groups, targets=task.takes_targets)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
+            self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint, wanted))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self
 
@@ -352,24 +366,6 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
 
     def _known(self) -> Any:
         return known(self)
-
-    # -- stored ------------------------------------------------------------------------------------------------
-
-    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return facts and tensors for :func:`punar.save`."""
-        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
-        return found
-
-    def from_stored(
-        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
-    ) -> None:
-        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        fitted = carrier(self).from_stored(facts, tensors, where, parts)
-        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
-            raise DamagedModelError(
-                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
-            )
-        self._take(fitted)
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 

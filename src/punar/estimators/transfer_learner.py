@@ -18,6 +18,7 @@ from punar.core.runtime import as_usual
 from punar.errors import ParameterError
 from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.transfer import store
 from punar.models.transfer.answer import answers, features
 from punar.models.transfer.fit import Fitted, fit
@@ -218,6 +219,8 @@ class TransferLearner(BaseEstimator):
         *,
         checkpoint: str | Path | None = None,
         time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> TransferLearner:
         """Fit head, and what ``strategy`` asks for beyond it.
 
@@ -235,6 +238,12 @@ class TransferLearner(BaseEstimator):
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : tuple (X, y), optional
+            Held out in place of a share of X, and read with the scaling learned from X: in fine-tuning it chooses
+            the weights, and ``fit_report_`` rests on it (from 20 items on each half is answered by weights that the
+            other half chose).
+        groups : array-like of shape (n,), optional
+            Which items belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -253,8 +262,9 @@ class TransferLearner(BaseEstimator):
             raise ParameterError(
                 f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
             )
+        wanted = Wanted.of(self, validation_data, groups)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            self._take(fit(self, task, X, y, sample_weight, checkpoint))
+            self._take(fit(self, task, X, y, sample_weight, checkpoint, wanted))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self
 

@@ -21,6 +21,7 @@ from punar.core import deadline, plugins
 from punar.core.params import Rule, boolean, check_params, either, instance, integer, none, number, one_of, random_state
 from punar.core.progress import Progress
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
+from punar.core.shared import one_blas_thread
 from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import CheckpointError, ModelFolderError
 from punar.preparations import Preparation
@@ -112,7 +113,7 @@ def run(
     elif device.type == "cpu":
         typical = getattr(rows, "typical", None)  # of rows that differ in length
         row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
-        work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
+        work = count_work(module, lambda net: losses(net, row, progress=1.0, generator=generator))
         count = choose_threads(3 * min(size, len(train)) * work // meetings)
     if store is not None:
         store.facts |= {"seed": seed, "threads": count, "lanes": side_by_side}
@@ -198,7 +199,8 @@ def all_or_nothing(
     checkpoints.check_folder(checkpoint, where)
     before = dict(vars(estimator))
     try:
-        with deadline.within(None if time_limit is None else float(time_limit)):
+        # NumPy's number of threads is the process's: with one in every fit, fits side by side round alike.
+        with deadline.within(None if time_limit is None else float(time_limit)), one_blas_thread():
             yield
     except BaseException:
         vars(estimator).clear()

@@ -18,19 +18,18 @@ from torch import Tensor, nn
 from punar.core.runtime import pick_device, threads
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
-from punar.data.splits import halves as split_halves
-from punar.data.splits import split, two_folds
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
+from punar.models.codec.given import joined
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
+from punar.models.division import Division, Wanted
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
-from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING, FitReport
 from punar.training.restoring import check_like
@@ -51,7 +50,7 @@ class Fitted:
     report: FitReport
 
 
-def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
+def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fitted:
     """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
 
     Parameters
@@ -60,6 +59,8 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
     X : array-like, pictures or Dataset
     folder : path or None
         Of the checkpoint.
+    wanted : Wanted
+        What the call says of the division.
     """
     objective = assemble.part(estimator, "objective", "objectives", Objective)
     network = assemble.part(estimator, "network", "networks", Network)
@@ -70,9 +71,12 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
         rows, layout = read(estimator, X, "fit", wants=wants)
         _check_together(estimator, network, layout)
-        index = split(len(rows), float(estimator.validation_fraction), seed)
+        groups = wanted.numbered(len(rows))
+        rows, own = joined(estimator, wanted, rows, layout)
+        division = Division(len(rows), float(estimator.validation_fraction), seed, groups=groups, given=own)
+        index = division.split()
         found, step_means = learn_moments(estimator, rows, layout, index[0])
-        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed)
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division)
         stored = store.load() if store is not None else None
         unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
         scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
@@ -121,12 +125,11 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         )
 
     def refit(learn: Tensor) -> tuple[Loop, Tensor]:
-        train, valid = split(len(learn), float(estimator.validation_fraction), seed)
+        index = division.split(learn)
         longer = evidence.as_long(settings, len(rows), len(learn))
-        return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])), learn[train]
+        return trained(longer, codec.build(seed).to(device), index), index[0]
 
-    folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
-    halves = None if len(index[1]) < FEWEST else split_halves(index[1])
+    folds, halves = division.folds(estimator), division.parts(index[1])
     loop = trained(settings, codec.module, index, halves, store)
     judges = _crossed(estimator, folds, refit) if folds and evidence.affordable(loop) else None
     judges = judges or _held_out(loop, index, halves)
@@ -263,6 +266,7 @@ def open_checkpoint(
     layout: inputs.Layout,
     found: scaling.Moments,
     seed: int | None,
+    division: Division,
 ) -> Checkpoint | None:
     """Return the checkpoint of this job, or None where no folder is given."""
     if folder is None:
@@ -270,6 +274,7 @@ def open_checkpoint(
     # A dataset may be larger than memory: its moments and first row stand for its content.
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
+    data |= division.facts()
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
 
 

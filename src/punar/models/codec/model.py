@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
+from punar.core.draws import seeded
+from punar.core.runtime import choose_threads, count_work, mix, threads
 from punar.data.inputs import Layout
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
@@ -106,7 +107,7 @@ class Codec:
         """Return the multiply-adds of one row's reconstruction."""
         if self._work is None:
             row = torch.zeros(1, *self.layout.shape, device=self.device)
-            self._work = count_work(self.module, lambda: self.reconstruct(row))
+            self._work = count_work(self.module, lambda net: self.reconstruct(row, net))
         return self._work
 
     def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:

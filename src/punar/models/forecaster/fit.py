@@ -18,6 +18,7 @@ from punar.data.season import find_season
 from punar.data.windows import default_context, filled
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.evidence import MANY, affordable, say_repeated
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.channels import check_bounds, with_roles
@@ -191,6 +192,19 @@ def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
         raise DataError(f"{where}: task='forecasting' takes no y: what is to be forecast are the series themselves.")
     if sample_weight is not None:
         raise ParameterError(f"{where}: sample_weight is not for task='forecasting'.")
+
+
+def refuse_division(wanted: Wanted) -> None:
+    """Raise where a call says how to divide windows, which time divides."""
+    if wanted.given:
+        raise ParameterError(
+            f"{wanted.where}: validation_data= is not for task='forecasting', which holds out the last windows of each "
+            "series: set validation_fraction= to their share. For later values: backtest(X) of the fitted model."
+        )
+    if wanted.groups is not None:
+        raise ParameterError(
+            f"{wanted.where}: groups= is not for task='forecasting', where time divides each series and not the items."
+        )
 
 
 def _task(estimator: Any, given: Task) -> Forecasting:

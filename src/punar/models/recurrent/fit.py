@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from punar.cells import Cell
-from punar.core.runtime import drawing_from, pick_device
+from punar.core.draws import drawing_from
+from punar.core.runtime import pick_device
 from punar.data import levels, sequences
 from punar.data.channels import say_if_first
-from punar.data.splits import split
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
+from punar.models.division import Division, Wanted
 from punar.models.recurrent import report as reports
 from punar.models.recurrent import small
 from punar.models.recurrent.module import Design, SequenceModule
@@ -28,7 +29,7 @@ from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
-from punar.tasks import Task, Term
+from punar.tasks import Targets, Task, Term
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
@@ -78,7 +79,9 @@ class Fitted:
     seed: int
 
 
-def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+def fit(
+    estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted | None = None
+) -> Fitted:
     """Fit a sequence model.
 
     Parameters
@@ -90,22 +93,15 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     X, y, sample_weight
         As the user passed them.
     checkpoint : path or None
+    wanted : Wanted, optional
+        What the call says of the division.
     """
     where, device = f"{type(estimator).__name__}.fit", pick_device(estimator.device)
     cell = assemble.part(estimator, "cell", "cells", Cell)
     seed, seed_to_write = jobs.resolve_seed(estimator.random_state, checkpoint)
-    found = read(estimator, task, X, where)
-    y = sequences.matched(y, found, where)
-    targets = task.learn(sequences.without_ends(y, found) if task.view != "vector" else y, where, found.items)
-    if len(targets) != len(found):
-        raise DataError(
-            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
-            f"y {len(targets)}."
-        )
-    weight = item_weights(task, targets, estimator.class_weight, sample_weight, where)
-    train, valid = split(
-        len(targets), float(estimator.validation_fraction), seed, strata=task.strata(targets), weight=weight
-    )
+    found, targets, division = _divided(estimator, task, X, y, sample_weight, wanted or Wanted(where=where), seed)
+    weight = division.weight
+    train, valid = division.split()
     preparation, samples, prepared = prepare(estimator, task, found, train, where)
     rows = SequenceRows(
         prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
@@ -114,7 +110,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     design = design_of(estimator, task, chosen, preparation)
     store = None
     if checkpoint is not None:
-        data = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
+        data: dict[str, Any] = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
+        data |= division.facts()
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
 
     def trained(
@@ -137,16 +134,14 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     cut_short: list[bool] = []
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
-        some = None if weight is None else weight[learn]
-        own = task.strata(targets.take(learn))
-        train, valid = split(len(learn), float(estimator.validation_fraction), seed, strata=own, weight=some)
+        train, valid = division.split(learn)
         longer = evidence.as_long(chosen, len(learn) + len(ask), len(learn))
-        loop, answer = trained(longer, learn[train], learn[valid])
+        loop, answer = trained(longer, train, valid)
         cut_short.append(loop.out_of_time)
-        return learn[train], answer(ask)
+        return train, answer(ask)
 
-    repeated = evidence.folds(estimator, task, targets, weight, seed)
-    parts = evidence.parts_of(valid, task, targets)
+    repeated = division.folds(estimator)
+    parts = division.parts(valid)
     loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
@@ -155,6 +150,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
             judged = evidence.crossed(repeated, refit)
         if not cut_short or any(cut_short):
             judged = evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
+        judged = division.judged(judged)
         report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
@@ -163,8 +159,58 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     return Fitted(cell, design, module, preparation, task, loop.history, report, seed)
 
 
-def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
-    """Return what X holds, by the estimator's ``kind`` or by content."""
+def _divided(
+    estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, wanted: Wanted, seed: int
+) -> tuple[sequences.Sequences, Targets, Division]:
+    """Return all items, their targets as the task learned them, and how they are divided."""
+    where = wanted.where
+    found = read(estimator, task, X, where)
+    y = sequences.matched(y, found, where)
+    targets = task.learn(sequences.without_ends(y, found) if task.view != "vector" else y, where, found.items)
+    if len(targets) != len(found):
+        raise DataError(
+            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
+            f"y {len(targets)}."
+        )
+    weight = item_weights(task, targets, estimator.class_weight, sample_weight, where)
+    groups, own = wanted.numbered(len(found)), len(found)
+    if wanted.given:
+        found, targets, weight = _with_given(estimator, task, wanted, found, targets, weight)
+    return (
+        found,
+        targets,
+        Division(
+            len(targets),
+            float(estimator.validation_fraction),
+            seed,
+            strata=task.strata(targets),
+            weight=weight,
+            groups=groups,
+            given=len(found) - own,
+        ),
+    )
+
+
+def _with_given(
+    estimator: Any, task: Task, wanted: Wanted, found: sequences.Sequences, targets: Targets, weight: Tensor | None
+) -> tuple[sequences.Sequences, Targets, Tensor | None]:
+    """Return items, targets and weights with those to validate on behind them; each of these weighs 1."""
+    other = read(estimator, task, wanted.X, wanted.at, names=found.names)
+    if other.kind != found.kind:
+        raise DataError(f"{wanted.at} holds {other.kind}, X holds {found.kind}. Pass items of one kind.")
+    if found.kind == "series":
+        channels = found.items[0].shape[1]
+        sequences.check_values(other, wanted.at, channels=channels, missing=estimator.missing)
+    y = sequences.matched(wanted.y, other, wanted.at)
+    y = sequences.without_ends(y, other) if task.view != "vector" else y
+    theirs = task.encode(y, wanted.at, other.items)
+    wanted.check_length(len(other), len(theirs))
+    weights = None if weight is None else torch.cat([weight, torch.ones(len(theirs))])
+    return found.joined(other), targets.joined(theirs), weights
+
+
+def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] = ()) -> sequences.Sequences:
+    """Return what X holds, by the estimator's ``kind`` or by content; of a table the channels ``names``, if given."""
     X = levels.series_of(X, where)
     kind = estimator.kind or sequences.kind_of(X, where)
     domain = {"texts": "text", "sounds": "audio", "series": "series"}[kind]
@@ -178,7 +224,9 @@ def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
         return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
-    found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
+    found = sequences.read_series(
+        X, where, names=names, id_column=estimator.id_column, time_column=estimator.time_column
+    )
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
     if not found.names:
         say_if_first(found.items, where)
@@ -243,7 +291,7 @@ def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
     """Return the loss that the loop minimises."""
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return task.losses(module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator)
 
     return losses

@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones import Body
-from punar.core.runtime import drawing_from, mix, seeded
+from punar.core.draws import drawing_from, seeded
+from punar.core.runtime import mix
 from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models import evidence
+from punar.models.division import Wanted
 from punar.models.measure import Measured
 from punar.models.transfer import report as reports
 from punar.models.transfer.freezing import stage_parameters
@@ -66,9 +68,9 @@ class Fitted:
     rates: dict[str, float]
 
 
-def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Fit by the estimator's strategy."""
-    job = Job(estimator, task, X, y, sample_weight, checkpoint)
+    job = Job(estimator, task, X, y, sample_weight, checkpoint, wanted)
     trained = job.stages
     if not trained and estimator.strategy != "scratch":
         return _feature_extraction(job)
@@ -82,7 +84,9 @@ def _feature_extraction(job: Job) -> Fitted:
     rows = job.remembered(None)
     features = rows.tensor() if job.task.view == "vector" else [rows.row(i) for i in range(len(rows))]
     placed = job.placed()
-    head = job.fit_head(features, torch.arange(len(job.samples)), placed)
+    # All items that were given to learn from: nothing is held out for a head.
+    learn = torch.arange(job.learned_from)
+    head = job.fit_head(features, job.samples.index(learn), placed)
     judged = judged_head(job, features, placed, head)
     report = reports.of_head(job.task, head, judged, job.targets, job.items)
     return _fitted(job, _module(job, job.body.module, frozenset(), head), [], report)
@@ -94,16 +98,18 @@ def _feature_extraction(job: Job) -> Fitted:
 def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     settings = _settings(job)
     frozen, features = _remembered(job, min(trained))
-    train, valid = job.split()
+    division = job.division
+    train, valid = division.split()
     run = _Run(job, settings, trained, frozen, features, _variants(job, min(trained), frozen))
-    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
+    repeated = division.folds(job.estimator)
     start = copy.deepcopy(job.body.module) if repeated else None
-    parts = evidence.parts_of(valid, job.task, job.targets)
+    parts = division.parts(valid)
     store = job.checkpoint(checkpoint)
     done = run(job.body.module, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
         judged, before = _judged(job, run, done, repeated, start, train, valid, parts)
+        judged = division.judged(judged)
         report = reports.of_training(job.task, judged, job.targets, job.items, before=before)
         if done.loop.kept_share is not None:
             report["interpolation"] = done.loop.kept_share
@@ -129,7 +135,7 @@ def _judged(
     cut_short: list[bool] = []
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
-        kept, held = job.split(learn)
+        kept, held = job.division.split(learn)
         longer = replace(run, settings=evidence.as_long(run.settings, len(learn) + len(ask), len(learn)))
         again = longer(copy.deepcopy(start or job.body.module), kept, held)
         cut_short.append(again.loop.out_of_time)
@@ -308,7 +314,7 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
             with torch.autocast(job.device.type, torch.bfloat16, enabled=mixed):
                 return module(batch, mini.value)
 
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return job.task.losses(
                 net, batch_of(job, mini), mini.target, mini.weight, progress=progress, generator=generator
             )
