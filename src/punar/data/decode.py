@@ -161,6 +161,25 @@ def read_rate(path: Path) -> int:
         raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
 
 
+def read_seconds(path: Path) -> float:
+    """Return how long a recording is; of what it holds nothing is decoded where soundfile is installed.
+
+    Raises
+    ------
+    BadItem, MissingExtraError
+        As :func:`read_audio`.
+    """
+    if find_spec("soundfile") is None:
+        samples, rate = read_audio(path)
+        return len(samples) / rate
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
+        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+
+
 def _with_soundfile(source: str | BytesIO) -> tuple[np.ndarray, int]:
     import soundfile
 

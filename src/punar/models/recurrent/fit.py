@@ -21,10 +21,11 @@ from punar.models.recurrent import report as reports
 from punar.models.recurrent import small
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
+from punar.models.recurrent.reading import read_texts
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
 from punar.models.weights import item_weights
-from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
+from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
@@ -194,13 +195,14 @@ def prepare(
     if found.kind == "sounds":
         plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
         frames = prepare_all(plain, found.items, where)
+        say_unread(plain, found.items, where)
         facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
         return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
         size = _sized(estimator.vocabulary_size, _SIZES[task.view])
         # Where each word has an answer, its spelling tells what a word that was never seen may be.
-        preparation = learn_vocabulary(some, size, cut) if task.view == "vector" else Words(size)
+        preparation = read_texts(some, size, cut) if task.view == "vector" else Words(size)
     else:
         preparation = Series.learn(
             some,
@@ -211,6 +213,8 @@ def prepare(
             id_column=estimator.id_column,
             time_column=estimator.time_column,
         )
+    if task.view == "vector":
+        say_unread(preparation, found.items, where)
     samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
         return preparation, samples, [sample.tensor for sample in samples.known]
