@@ -303,7 +303,7 @@ def test_an_empty_text_has_one_token(vocabulary, text):
 
 def test_words_are_counted_as_python_counts_them(vocabulary):
     draw = np.random.default_rng(3)
-    words = [*"abcdefghij", "पुणे", "नमस्ते", "é", "日本"]
+    words = [*"abcdefghij", "पुणे", "नमस्ते", "é", "日"]
     texts = [" ".join(draw.choice(words, 6, p=draw.dirichlet(np.ones(len(words))))) for _ in range(40)]
     counts = collections.Counter(" ".join(texts).split())
     for size in (5, 50, 1000):

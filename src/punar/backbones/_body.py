@@ -17,6 +17,7 @@ from punar.backbones._backbone import Backbone, Plan, weight_hash, weight_state
 from punar.core import plugins
 from punar.core.draws import seeded
 from punar.core.runtime import as_usual
+from punar.core.synonyms import advice
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
 _PACKAGES = {"torchvision": "vision", "timm": "vision", "transformers": "text"}
@@ -208,10 +209,10 @@ def _find(name: object) -> tuple[type[Backbone], str]:
         for package, extra in _PACKAGES.items()
         if importlib.util.find_spec(package) is None
     ]
+    hint = advice("backbones", name) or suggest(name, known)
     raise ParameterError(
         f"backbone: no source knows {shown(name)}; sources are {', '.join(sources)} (write 'timm:NAME' for one of "
-        f"them), and a folder is read as one.{suggest(name, known)} punar.list_backbones() lists the known ones."
-        + "".join(absent)
+        f"them), and a folder is read as one.{hint} punar.list_backbones() lists the known ones." + "".join(absent)
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 import punar
+from punar.core.synonyms import advice
 from punar.errors import (
     DamagedModelError,
     ModelFolderError,
@@ -92,7 +93,7 @@ def member(folder: str, name: str, *, further: Sequence[str] = ()) -> type:
     if not isinstance(name, str) or name not in known:
         raise ParameterError(
             f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
-            f"{suggest(name, [*known, *further])}"
+            f"{advice(folder, name) or suggest(name, [*known, *further])}"
         )
     module = import_module(f"punar.{folder}.{name}")
     cls = getattr(module, _camel(name), None)

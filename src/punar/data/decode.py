@@ -229,6 +229,25 @@ def _no_sound(name: Path, error: Exception) -> BadItem:
     return BadItem(f"it cannot be decoded as audio ({_reason(error)})")
 
 
+def read_seconds(path: Path) -> float:
+    """Return how long a recording is; of what it holds nothing is decoded where soundfile is installed.
+
+    Raises
+    ------
+    BadItem, MissingExtraError
+        As :func:`read_audio`.
+    """
+    if find_spec("soundfile") is None:
+        samples, rate = read_audio(path)
+        return len(samples) / rate
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
+        raise _no_sound(path, error) from None
+
+
 def _with_soundfile(source: str | BytesIO, name: Path) -> tuple[np.ndarray, int]:
     import soundfile
 

@@ -15,7 +15,7 @@ from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.features import cache as caches
 from punar.features import frozen as _frozen
-from punar.preparations import Preparation
+from punar.preparations import Preparation, say_unread
 from punar.texts import fit as texts
 
 
@@ -134,6 +134,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         where = f"{type(self).__name__}.transform"
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
+        say_unread(body.plan.preparation, items, where)
         with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(self.verbose)) as count:
             rows = _frozen.extract(
                 body,

@@ -87,7 +87,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     n_mels : int, default=40
         Bands of the frames of recordings, one frame every 10 ms.
     max_length : int, optional
-        Most steps, words or frames of an item; what follows is cut off.
+        Most steps, words (None: 8 times as many as is usual, at least 256) or frames; the rest is cut off, and said.
     class_weight : None, "balanced" or dict, default=None
     epochs : int or "auto", default="auto"
         "auto" is 100, with ``branch`` 25, and in both cases, for series, so many that 300 steps are made.

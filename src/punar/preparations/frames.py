@@ -129,6 +129,12 @@ class Frames(Preparation):
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
         return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
 
+    def cuts(self, item: Any) -> bool:
+        """Return whether the recording has more than ``max_length`` frames."""
+        if self.max_length is None:
+            return False
+        return self._sounds.duration(item) * self.rate / _spectrum.step_of(self.rate) >= self.max_length
+
     def samples(self, item: Any) -> list[Sample]:
         """Return the recording with its seconds per frame."""
         step = _spectrum.step_of(self.rate) / self.rate

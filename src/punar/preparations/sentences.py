@@ -26,6 +26,8 @@ from punar.preparations._windows import overlap
 _STEP = 8
 _WORDS = (list, tuple)
 _LONGEST = 10_000_000
+_PER_TOKEN = 20  # characters: far more than a token has
+_SPECIAL = 8  # special tokens at most
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,13 @@ class Sentences(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return int64 token ids (t,), 1 <= t <= ``max_length``."""
-        return self._ids(self._encoded(item))
+        return self._ids(self._beginning(item))
+
+    def cuts(self, item: Any) -> bool:
+        """Return whether the item has more than ``max_length`` tokens."""
+        if len(self.content(item)) + _SPECIAL <= self.max_length:
+            return False  # no token has less than a byte
+        return bool(self._beginning(item).overflowing)
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the item in windows of ``max_length`` tokens, each with its special tokens.
@@ -137,6 +145,16 @@ class Sentences(Preparation):
         except (UnicodeEncodeError, TypeError):
             raise BadItem("it holds half of a character (a lone surrogate), which is not text") from None
 
+    def _beginning(self, item: Any) -> Any:
+        """Return the first window of an item; of one that is far longer, little more is read."""
+        most = _PER_TOKEN * self.max_length
+        while len(item) > most:
+            found = self._encoded(_first(item, most))
+            if found.overflowing:
+                return found
+            most *= 4  # white space, of which there may be any amount
+        return self._encoded(item)
+
     def _windows(self, item: Any) -> list[Any]:
         encoded = self._encoded(item)
         if not encoded.overflowing:
@@ -155,7 +173,7 @@ class Sentences(Preparation):
 
         Special tokens, which stand for no text, have their name; an empty text has one piece, which is empty.
         """
-        found = self._encoded(item)
+        found = self._beginning(item)
         unknown = getattr(_built(self.tokenizer, self.max_length, False).model, "unk_token", None)
         words = item if isinstance(item, _WORDS) else None
         pieces = []
@@ -181,6 +199,15 @@ class Sentences(Preparation):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         return {"input_ids": ids, "attention_mask": mask}
+
+
+def _first(item: Any, most: int) -> Any:
+    """Return the first characters of a text, up to the end of a word where that is not far, or a list's first words."""
+    some = item[:most]
+    if isinstance(item, _WORDS) or item[most].isspace():
+        return some
+    whole = some.rstrip() if some[-1:].isspace() else some[: -len(some.split()[-1])] if some.split() else some
+    return whole if 2 * len(whole) > most else some
 
 
 def _utf8(text: str) -> bytes:

@@ -143,6 +143,10 @@ class Series(Preparation):
         """Return float32 (t, ``width``): scaled values, then under "mask" the flags of observed ones."""
         return self._scaled(np.asarray(item)[: self.max_length])
 
+    def cuts(self, item: Any) -> bool:
+        """Return whether the item has more than ``max_length`` steps."""
+        return self.max_length is not None and len(item) > self.max_length
+
     def samples(self, item: Any) -> list[Sample]:
         """Return the item in windows of ``max_length`` steps; each step belongs to one of them, a missing one too."""
         steps = self._scaled(item)

@@ -15,7 +15,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
-from punar.data.decode import MOST_SECONDS, RATES, BadItem, LoadedFile, loaded, read_audio
+from punar.data.decode import MOST_SECONDS, RATES, BadItem, LoadedFile, loaded, read_audio, read_seconds
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation
@@ -115,6 +115,23 @@ class Sounds(Preparation):
         if self.normalise:
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         return torch.from_numpy(np.array(wave, dtype=np.float32))
+
+    def cuts(self, item: Any) -> bool:
+        """Return whether the recording is longer than ``seconds``."""
+        return self.seconds is not None and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+
+    def duration(self, item: Any) -> float:
+        """Return the seconds of a recording.
+
+        Raises
+        ------
+        BadItem
+            The file cannot be read.
+        """
+        if isinstance(item, (str, os.PathLike)):
+            return read_seconds(Path(item))
+        samples, rate = self._parts(item)
+        return len(samples) / rate
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the recording with its seconds per sample."""

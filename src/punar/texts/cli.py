@@ -299,7 +299,7 @@ Examples:
   punar models --details vgg16
 """
 MODELS_DOMAIN = "What they read: vision, text or audio."
-MODELS_TASK = "What they are used for, such as 'object detection'."
+MODELS_TASK = "What they are used for, such as 'sentiment' or 'named entities'."
 MODELS_NAME = "A pattern such as '*resnet*'."
 MODELS_DETAILS = "Print all that is known about one of them, a fact on each line."
 MODELS_JSON = "Print JSON instead of a table."

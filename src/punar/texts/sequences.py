@@ -10,6 +10,7 @@ BEATS_NEAREST = " The nearest training series gives {nearest:.3f}: the network i
 LOSES_TO_NEAREST = " The nearest training series gives {nearest:.3f}: it is better than the network, and costs nothing."
 EQUALS_NEAREST = " The nearest training series gives {nearest:.3f}: no clear difference."
 BAG = "the words without their order"
+LETTERS = "letters and pairs of neighbouring letters, without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."
 RIVALS: dict[str, str] = {}  # by the name of a rival in the report, for tasks that have rivals of their own
 PREDICTING = "predictions"

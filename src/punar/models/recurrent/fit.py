@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from punar.cells import Cell
 from punar.core.draws import drawing_from
 from punar.core.runtime import pick_device
+from punar.core.scripts import mostly_unspaced
 from punar.data import levels, sequences
 from punar.data.channels import say_if_first
 from punar.errors import DataError, ParameterError
@@ -22,10 +23,11 @@ from punar.models.recurrent import report as reports
 from punar.models.recurrent import small
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
+from punar.models.recurrent.reading import read_texts
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
 from punar.models.weights import item_weights
-from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
+from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
@@ -46,6 +48,9 @@ _AUTO: dict[str, dict[str, Any]] = {
 }
 # What is read with a label for each step, where that asks for something else.
 _AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rate": 8e-3}}
+# Most words of Chinese have two letters: as many are whole then as of words at 0.6. At 0.6 one of four fits on 200
+# texts whose class hangs on a negation did not begin to learn.
+_AUTO_LETTERS = {"dropout": 0.35}
 _SIZES = {"vector": 10_000, "tokens": 8_192}  # of a vocabulary: words, buckets of pieces of words
 _AUTO_WIDTH = 64  # for which these learning rates are
 # Without gates a step of the weights acts on the state at every step of the sequence, and the largest rates of gated
@@ -106,7 +111,8 @@ def fit(
     rows = SequenceRows(
         prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
     )
-    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)])
+    letters = found.kind == "texts" and mostly_unspaced(found.items)
+    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = design_of(estimator, task, chosen, preparation)
     store = None
     if checkpoint is not None:
@@ -242,13 +248,14 @@ def prepare(
     if found.kind == "sounds":
         plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
         frames = prepare_all(plain, found.items, where)
+        say_unread(plain, found.items, where)
         facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
         return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
         size = _sized(estimator.vocabulary_size, _SIZES[task.view])
         # Where each word has an answer, its spelling tells what a word that was never seen may be.
-        preparation = learn_vocabulary(some, size, cut) if task.view == "vector" else Words(size)
+        preparation = read_texts(some, size, cut) if task.view == "vector" else Words(size)
     else:
         preparation = Series.learn(
             some,
@@ -259,6 +266,8 @@ def prepare(
             id_column=estimator.id_column,
             time_column=estimator.time_column,
         )
+    if task.view == "vector":
+        say_unread(preparation, found.items, where)
     samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
         return preparation, samples, [sample.tensor for sample in samples.known]
@@ -343,7 +352,9 @@ def train_module(
     )
 
 
-def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tensor | None = None) -> SimpleNamespace:
+def settings(
+    estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tensor | None = None, *, letters: bool = False
+) -> SimpleNamespace:
     """Return the estimator's training parameters, dropout, pooling and direction, with "auto" made a value.
 
     Parameters
@@ -355,9 +366,11 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tenso
     cell : Cell
     lengths : Tensor of shape (n,), optional
         Of the rows that are trained on, where these may be few.
+    letters : bool, default=False
+        Whether tokens are letters, of a script without spaces.
     """
     steps = task.view != "vector"
-    auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else {})
+    auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else _AUTO_LETTERS if letters else {})
     rate = auto["learning_rate"] if cell.gates else _AUTO_UNGATED.get(domain, auto["learning_rate"])
     # Wider states move more for the same change of each weight.
     auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)

@@ -21,7 +21,7 @@ from punar.models.division import Division, Wanted
 from punar.models.samples import Placed, Samples
 from punar.models.transfer.freezing import trainable_stages
 from punar.models.weights import item_weights
-from punar.preparations import Preparation
+from punar.preparations import Preparation, say_unread
 from punar.tasks import LinearHead, Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
@@ -67,6 +67,8 @@ class Job:
         self.preparation = self.body.plan.preparation
         self._check_together()
         self.items = self.preparation.check(X, self.where)
+        if task.view == "vector":  # tokens are read in windows, to the end
+            say_unread(self.preparation, self.items, self.where)
         self.targets = task.learn(self.preparation.targets(X, y, self.where), self.where, self.items)
         if len(self.targets) != len(self.items):
             raise DataError(
