@@ -20,3 +20,20 @@ FILLED = "missing values are filled with the column's mean and marked by an indi
 NOT_NUMBERS = "read as missing: {count} of {rows} values of {name} that are not numbers, such as {value}"
 NOT_DATES = "read as missing: {count} of {rows} values of {name} that are not dates, such as {value}"
 AMBIGUOUS = "{name} is read as day, month, year, which its values do not decide; write dates as 2024-01-31 to be sure"
+
+SCORES = "How each column comes back:"
+SCORE = "  {name}  {measure} {score:.3f} ({what} {baseline:.3f})"
+MEASURES = {
+    "accuracy": ("accuracy", "the most frequent value"),
+    "variance explained": ("variance explained", "the mean"),
+}
+MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, of the scaled columns)"
+EXPLAINED = (
+    "Share of variance explained: {score:.4f}, each column counting alike (1 is perfect, 0 is the training mean)"
+)
+ONLY_TEXT = "--out must end in {suffixes} for a table whose columns are not all numbers, got '{out}'."
+READ_MIXED = "{name}: read as a table of {n} rows and {d} columns, not all of them numbers"
+HOW_MIXED = (
+    "Columns that are not numbers are made numbers in every fold by its training rows, the same for all candidates: "
+    "every column counts alike, whatever it holds."
+)

@@ -16,7 +16,7 @@ from punar.preparations.mixed.table import Column, MixedTable
 ACCURACY, VARIANCE = "accuracy", "variance explained"
 
 
-def column_scores(table: MixedTable, X: Any, again: pd.DataFrame, rows: np.ndarray) -> list[dict[str, Any]]:
+def column_scores(table: MixedTable, X: Any, again: Any) -> list[dict[str, Any]]:
     """Return for each column how well it came back.
 
     Parameters
@@ -24,10 +24,8 @@ def column_scores(table: MixedTable, X: Any, again: pd.DataFrame, rows: np.ndarr
     table : MixedTable
     X : data frame
         The truth.
-    again : DataFrame
+    again : data frame
         Its reconstruction.
-    rows : ndarray of shape (n, width)
-        The reconstruction as numbers.
 
     Returns
     -------
@@ -36,13 +34,14 @@ def column_scores(table: MixedTable, X: Any, again: pd.DataFrame, rows: np.ndarr
         of the most frequent value of ``X``; of numbers and dates the share of variance explained, beside 0, that of
         their mean in ``X``. Missing values count as a value of a category, and are passed over in a number.
     """
-    frame = checked(X, "column_scores")
-    truth = table.encode(frame[table.needed], "column_scores").astype(np.float64)
+    where, needed = "column_scores", [str(name) for name in table.needed]
+    frame, back = (checked(each, where).rename(columns=str)[needed] for each in (X, again))
+    truth, rows = (table.encode(each, where).astype(np.float64) for each in (frame, back))
     found, at = [], 0
     for column in table.columns:
         if not isinstance(column.kind, LeftOut):
             measure = _accuracy if _is_labels(column) else _variance
-            found.append(measure(column, frame[column.name], again[column.name], truth[:, at], rows[:, at]))
+            found.append(measure(column, frame[str(column.name)], back[str(column.name)], truth[:, at], rows[:, at]))
         at += column.kind.width
     return found
 

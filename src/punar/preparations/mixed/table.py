@@ -82,14 +82,14 @@ class MixedTable(msgspec.Struct, frozen=True):
         DataTypeError
             A value is of another kind than in training.
         """
-        frame = checked(X, where)
+        frame = checked(X, where).rename(columns=str)
         self._check_names(list(frame.columns), where)
         out = np.empty((len(frame), self.width), dtype=np.float32)
         at = 0
         for column in self.columns:
             width = column.kind.width
             if width:
-                block = column.kind.encode(frame[column.name], where)
+                block = column.kind.encode(frame[str(column.name)], where)
                 out[:, at : at + width] = _centred(block, np.array(column.centre), column.weight)
             at += width
         return out
@@ -108,16 +108,16 @@ class MixedTable(msgspec.Struct, frozen=True):
             at += column.kind.width
         return pd.DataFrame(found)
 
-    def _check_names(self, given: list[Any], where: str) -> None:
-        missing = [str(name) for name in self.needed if name not in set(given)]
+    def _check_names(self, given: list[str], where: str) -> None:
+        missing = sorted({str(name) for name in self.needed} - set(given))
         if missing:
-            hint = suggest(missing[0], [str(name) for name in given])
+            hint = suggest(missing[0], given)
             raise DataError(
                 f"{where}: X must have the columns that were fitted on; missing: {listed(missing)}.{hint} Columns are "
                 "found by their names, in any order."
             )
-        known = set(self.names)
-        extra = [str(name) for name in given if name not in known]
+        known = {str(name) for name in self.names}
+        extra = [name for name in given if name not in known]
         if extra:
             raise DataError(
                 f"{where}: X has columns that were not fitted on: {listed(extra)}. Leave them out: X.drop(columns=...)."
