@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from punar.preparations._reading import Count, Finite, Positive
+from punar.preparations.mixed.forms import as_type
 from punar.preparations.mixed.frames import unique_of
 
 Scalar = str | int | float | bool
@@ -94,11 +95,7 @@ class Category(msgspec.Struct, frozen=True, tag="category"):
             levels = list(self.levels) or [v for v in labels if v is not None]
             levels += [self.other] if self.other is not None and self.other not in levels else []
             return pd.Series(pd.Categorical(objects[best], categories=levels, ordered=self.ordered))
-        found = pd.Series(objects[best], dtype=object)
-        try:
-            return found.astype(self.dtype) if self.dtype != "object" else found
-        except (TypeError, ValueError, ImportError):
-            return found
+        return as_type(pd.Series(objects[best], dtype=object), self.dtype)
 
 
 def key_of(value: object) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from punar.errors import DataTypeError, shown
 from punar.preparations._reading import Finite, Positive
+from punar.preparations.mixed.forms import as_type
 from punar.preparations.mixed.frames import refuse_others, unique_of
 
 Part = Literal["year", "week", "day"]
@@ -19,6 +20,7 @@ Step = Literal["Y", "M", "D", "h", "m", "s", "ms", "us"]
 Form = Literal["datetime", "date", "period", "text"]
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?")
+QUARTERS, WEEKS, DIGITS = "quarter", "%G-W%V", "%Y%m%d"
 _STEPS: tuple[Step, ...] = ("Y", "M", "D", "h", "m", "s", "ms")
 _DAY = 86_400_000_000  # microseconds
 _EARLIEST, _LATEST = np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us")  # what Python can write
@@ -87,15 +89,19 @@ class Date(msgspec.Struct, frozen=True, tag="date"):
             first = np.ones(len(times), dtype=bool)
             times = times.dt.tz_localize(self.zone, ambiguous=first, nonexistent="shift_forward")
         if self.form == "text":
-            return times.dt.strftime(self.dtype)
+            return _text_of(times, self.dtype)
         if self.form == "date":
             return times.astype(object).map(lambda t: t.date(), na_action="ignore")
-        try:
-            if self.form == "period":
-                return times.dt.to_period(self.dtype.removeprefix("period[").removesuffix("]"))
-            return times.astype(self.dtype)
-        except (TypeError, ValueError, ImportError, OverflowError):  # a type that is not here or cannot hold them
-            return times
+        if self.form == "period":
+            return times.dt.to_period(self.dtype.removeprefix("period[").removesuffix("]"))
+        return as_type(times, self.dtype)
+
+
+def _text_of(times: pd.Series, form: str) -> pd.Series:
+    if form == QUARTERS:
+        return times.map(lambda t: f"{t.year}Q{t.quarter}", na_action="ignore")
+    found = times.dt.strftime(form)
+    return found.astype("float64").astype("Int64") if form == DIGITS else found
 
 
 def read_dates(
@@ -131,7 +137,7 @@ def read_dates(
 
 def zone_of(column: pd.Series, dtype: str, where: str) -> str | None:
     """Return the name of a column's time zone, UTC for text and objects that have one, None without."""
-    zone = getattr(getattr(column, "dt", None), "tz", None)
+    zone = getattr(column.dtype, "tz", None) or getattr(getattr(column.dtype, "pyarrow_dtype", None), "tz", None)
     if zone is not None:
         try:
             _local(np.array(["2000-01-01"], dtype="datetime64[us]"), str(zone))
@@ -146,6 +152,8 @@ def zone_of(column: pd.Series, dtype: str, where: str) -> str | None:
 
 def instant_of(value: Any, form: str) -> datetime | None:
     """Return a cell as a date with microseconds; None where it is none."""
+    if isinstance(value, (int, float)) and form == DIGITS:
+        value = f"{value:.0f}"
     if isinstance(value, str):
         return _of_text(value.strip(), form)
     if isinstance(value, pd.Period):
@@ -163,6 +171,11 @@ def _of_text(text: str, form: str) -> datetime | None:
     try:
         if form.startswith("%Y-%m-%d"):
             return datetime.fromisoformat(text) if ISO.fullmatch(text) else None
+        if form == QUARTERS:
+            year, _, quarter = text.upper().partition("Q")
+            return datetime(int(year.rstrip("-")), 3 * int(quarter) - 2, 1) if quarter in "1234" else None
+        if form == WEEKS:
+            return datetime.strptime(f"{text}-1", f"{WEEKS}-%u")
         return datetime.strptime(text, form)
     except ValueError:
         return None
@@ -172,13 +185,11 @@ def _typed(column: pd.Series) -> tuple[np.ndarray, bool] | None:
     """Return the times of a column whose type says that it is dates, in UTC, and whether it has a time zone."""
     if isinstance(column.dtype, pd.PeriodDtype):
         return column.dt.to_timestamp().to_numpy(dtype="datetime64[us]"), False
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return None
-    has_zone = column.dt.tz is not None
-    plain = column.dt.tz_convert("UTC").dt.tz_localize(None) if has_zone else column
-    if plain.dtype.kind == "M" and isinstance(plain.dtype, np.dtype):
-        return plain.to_numpy().astype("datetime64[us]"), has_zone
-    return plain.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT")), has_zone
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]"), True
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
+        return column.to_numpy().astype("datetime64[us]"), False
+    return None
 
 
 def _utc(value: datetime | None) -> np.datetime64:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 MINUTES, SECONDS, DAYS, TIMES = "%H:%M", "%H:%M:%S", "days", "time"  # of text, and of Python's times of day
 _DAY = 86_400
-_SMALL = ("int8", "int16", "int32", "uint8", "uint16", "uint32")  # numpy would wrap around in silence
+_WHOLE = re.compile(r"u?int(8|16|32|64)")
 
 
 def cast(values: np.ndarray, dtype: str, form: str, *, whole: bool) -> pd.Series:
@@ -21,13 +22,14 @@ def cast(values: np.ndarray, dtype: str, form: str, *, whole: bool) -> pd.Series
     if form == "duration":
         return _durations(values, dtype)
     if form == "boolean":
-        return _kept(pd.Series(values).map({1.0: True, 0.0: False}).astype(object), dtype)
-    if dtype in _SMALL:
-        values = np.clip(values, np.iinfo(dtype).min, np.iinfo(dtype).max)
+        return as_type(pd.Series(values).map({1.0: True, 0.0: False}).astype(object), dtype)
+    if _WHOLE.fullmatch(dtype):  # numpy would wrap around in silence
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        values = np.clip(values, low, high if dtype[-2:] != "64" else np.nextafter(float(high), 0.0))
     if dtype in ("object", "str", "string"):  # numbers that stood there as text or objects come back as numbers
-        return pd.Series(values) if not whole else _kept(pd.Series(values), "Int64")
+        return pd.Series(values) if not whole else as_type(pd.Series(values), "Int64")
     found = pd.Series(values)
-    return _kept(found if dtype.startswith(("float", "int", "uint")) else found.astype("Float64"), dtype)
+    return as_type(found if dtype.startswith(("float", "int", "uint")) else found.astype("Float64"), dtype)
 
 
 def _durations(values: np.ndarray, dtype: str) -> pd.Series:
@@ -35,7 +37,7 @@ def _durations(values: np.ndarray, dtype: str) -> pd.Series:
     found = pd.Series(whole).mask(np.isnan(values))
     if dtype in (MINUTES, SECONDS, TIMES):
         return found.astype(object).map(lambda t: _clock(t.total_seconds(), dtype), na_action="ignore")
-    return found.astype(object).map(str, na_action="ignore") if dtype == DAYS else _kept(found, dtype)
+    return found.astype(object).map(str, na_action="ignore") if dtype == DAYS else as_type(found, dtype)
 
 
 def _clock(seconds: float, dtype: str) -> Any:
@@ -44,8 +46,9 @@ def _clock(seconds: float, dtype: str) -> Any:
     return found if dtype == TIMES else found.strftime(dtype)
 
 
-def _kept(found: pd.Series, dtype: str) -> pd.Series:
+def as_type(found: pd.Series, dtype: str) -> pd.Series:
+    """Return a column in this type; as it is where the type is not here, has no name or cannot hold the values."""
     try:
         return found.astype(dtype)
-    except (TypeError, ValueError, ImportError, OverflowError):
+    except (TypeError, ValueError, ImportError, OverflowError, NotImplementedError, AttributeError):
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ from punar.core.words import listed
 from punar.errors import DataError, DataTypeError, shown
 
 # What infer_dtype calls objects that numpy turns into numbers by itself.
-_SEVERAL = (list, tuple, dict, set, frozenset, bytes, complex, np.ndarray)
 _NUMBERS = ("integer", "floating", "decimal", "mixed-integer-float", "boolean")
 
 # What files hold where there is no number; they do not speak against a column of numbers.
@@ -50,8 +50,17 @@ def like(X: Any, found: pd.DataFrame) -> Any:
     if type(X).__module__.partition(".")[0] == "polars":
         import polars
 
-        return polars.DataFrame({name: _objects(found[name]) for name in found.columns}, strict=False)
+        back = polars.DataFrame({name: _objects(found[name]) for name in found.columns}, strict=False)
+        return back.cast({name: kind for name, kind in X.schema.items() if _castable(back[name], kind)})
     return found
+
+
+def _castable(column: Any, kind: Any) -> bool:
+    try:
+        column.cast(kind)
+    except Exception:  # of polars: the values do not fit, such as "other" in an enumeration
+        return False
+    return True
 
 
 def checked(X: Any, where: str) -> pd.DataFrame:
@@ -109,16 +118,21 @@ def unique_of(column: pd.Series, where: str, name: Any) -> tuple[np.ndarray, lis
     """
     try:
         codes, found = pd.factorize(column)
-    except TypeError:
+    except (TypeError, NotImplementedError):  # the latter is Arrow's, of lists
         found, codes = column.to_numpy(dtype=object), np.zeros(0, dtype=np.int64)
     values = list(found)
-    bad = next((v for v in values if isinstance(v, _SEVERAL)), None)
+    bad = next((v for v in values if _is_several(v)), None)
     if bad is not None or (not len(codes) and len(column)):
         raise DataTypeError(
             f"{where}: every cell must hold one number, text, date or truth value; column {shown(name, 40)} holds "
             f"{shown(bad, 60)}. Leave the column out, or make columns of its parts."
         )
     return codes, values
+
+
+def _is_several(value: Any) -> bool:
+    """Return whether a cell is something else than one number, text, date or truth value."""
+    return isinstance(value, (bytes, complex)) or not (pd.api.types.is_scalar(value) or isinstance(value, UUID))
 
 
 def is_nothing(value: Any) -> bool:
@@ -161,6 +175,6 @@ def refuse_others(
         return
     row = int(cells.argmax())
     raise DataTypeError(
-        f"{where}: column {shown(column.name, 40)} was fitted as {what}, but row {row} holds "
+        f"{where}: column {shown(column.name, 40)} is read as {what}, but row {row} holds "
         f"{shown(values[codes[row]], 40)}. Repair the value, or leave it empty."
     )

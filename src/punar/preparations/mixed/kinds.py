@@ -13,9 +13,20 @@ import pandas as pd
 
 from punar.errors import DataError, shown
 from punar.preparations.mixed.categories import Category, Frequency, Scalar, key_of, plain_value
-from punar.preparations.mixed.dates import ISO, Date, instant_of, parts_of, read_dates, step_of, zone_of
+from punar.preparations.mixed.dates import (
+    DIGITS,
+    ISO,
+    QUARTERS,
+    WEEKS,
+    Date,
+    instant_of,
+    parts_of,
+    read_dates,
+    step_of,
+    zone_of,
+)
 from punar.preparations.mixed.dates import Form as DateForm
-from punar.preparations.mixed.forms import DAYS, MINUTES, SECONDS, TIMES
+from punar.preparations.mixed.forms import DAYS, MINUTES, SECONDS, TIMES, as_type
 from punar.preparations.mixed.frames import is_nothing, unique_of
 from punar.preparations.mixed.numbers import Form, Number, is_duration, number_of, read_numbers
 from punar.texts import mixed as texts
@@ -35,9 +46,11 @@ _CAMEL_ID = re.compile(r"[a-z](Id|ID)$")
 _ISO_FORMATS = {10: "%Y-%m-%d", 16: "%Y-%m-%d{}%H:%M", 19: "%Y-%m-%d{}%H:%M:%S"}
 _DATES = (
     *("%Y/%m/%d", "%Y.%m.%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%m.%d.%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%Y", QUARTERS, WEEKS),
     *("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y"),
 )
-_FORMATS = tuple(day + time for day in _DATES for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p"))
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+_FORMATS = tuple(day + time for day in _DATES for time in (_TIMES if "%d" in day else ("",)))
 
 
 class LeftOut(msgspec.Struct, frozen=True, tag="left_out"):
@@ -66,11 +79,7 @@ class LeftOut(msgspec.Struct, frozen=True, tag="left_out"):
 
     def decode(self, block: np.ndarray) -> pd.Series:
         """Return the only value of a constant column, and missing values otherwise."""
-        found = pd.Series([self.value] * len(block), dtype=object)
-        try:
-            return found.astype(self.dtype)
-        except (TypeError, ValueError, ImportError):
-            return found
+        return as_type(pd.Series([self.value] * len(block), dtype=object), self.dtype)
 
 
 Kind = Number | Category | Date | LeftOut
@@ -204,13 +213,17 @@ def _number(column: pd.Series, where: str, form: Form, dtype: str | None = None,
     if not len(there):
         return _category(column, where)
     dtype = dtype or str(column.dtype)
+    if form == "number" and _is_day(there):
+        return _date(column, where, "text", DIGITS, lenient=lenient)
     if form == "number" and len(there) == len(column) and _is_id(column.name, there):
         return Decided(LeftOut("id", None, dtype), texts.IDENTIFIER)
-    with np.errstate(over="ignore"):
-        mean, scale = float(there.mean()), float(there.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(there.mean())
+        most = float(np.abs(there - mean).max())  # squares of very large and very small numbers are none
+        scale = most * float(((there - mean) / most).std()) if most > 0 else 0.0
     if not np.isfinite([mean, scale]).all():
         raise DataError(
-            f"{where}: column {shown(column.name, 40)} has values whose squares overflow, up to "
+            f"{where}: column {shown(column.name, 40)} has values whose sum overflows, up to "
             f"{np.abs(there).max():g}. Divide it by a constant first."
         )
     whole = bool((there == np.round(there)).all())
@@ -300,6 +313,14 @@ def _frequency(order: Sequence[str], counts: dict[str, int], kept: Sequence[str]
 def _constant(column: pd.Series, dtype: str) -> Decided:
     value = column.iloc[0]
     return Decided(LeftOut("constant", plain_value(value), dtype), texts.CONSTANT.format(value=shown(str(value), 40)))
+
+
+def _is_day(values: np.ndarray) -> bool:
+    """Return whether numbers are days such as 20240331: several, and every one is in the calendar."""
+    found = np.unique(values)
+    if len(found) < _FEWEST_IDS or found[0] < 19_000_101 or found[-1] > 20_991_231:
+        return False
+    return all(instant_of(float(v), DIGITS) is not None and v == np.round(v) for v in found)
 
 
 def _is_id(name: Any, values: np.ndarray) -> bool:
