@@ -9,7 +9,7 @@ from punar.cli import _series_autoencoders
 from punar.cli._asked import Asked
 from punar.cli._items import refuse
 from punar.cli._parts import Parts
-from punar.cli._reading import read_data
+from punar.cli._reading import read_data, say_notes
 from punar.errors import DataError
 from punar.texts import cli as texts
 from punar.texts import sequences as words
@@ -46,6 +46,7 @@ def _fit_rows(model: Any, asked: Asked) -> list[str]:
     found = read_data(asked.data, parts=asked.parts.classes, **{name: asked.reading[name] for name in names})
     model.set_params(kind=found.kind)
     model.fit(found.as_input(), **asked.of_fit())
+    say_notes(found.name, model.table_.notes if model.table_ is not None else ())
     key = asked.reading["key"]
     return ["--key", key] if key else []
 

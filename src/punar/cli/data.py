@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,7 @@ def data(
             drop=reading["drop"] or (),
             size=None if reading["size"] is None else parse_size(reading["size"]),
             on_error="skip" if reading["skip_bad"] else "raise",
+            mixed=None,
         )
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
@@ -83,13 +84,10 @@ def _target(found: UserData) -> str:
 
 
 def _describe(found: UserData) -> None:
-    X = found.X
-    span = texts.RANGE.format(low=float(X.min()), high=float(X.max()), mean=float(X.mean()))
     facts = [
         (texts.LABEL_NAME, found.name),
         (texts.LABEL_KIND, describe_shape(found)),
-        (texts.LABEL_TYPE, str(X.dtype)),
-        (texts.LABEL_RANGE, span),
+        *_numbers(found.X),
         (texts.LABEL_TARGET, _target(found)),
         *((texts.LABEL_NOTE, note) for note in found.notes),
     ]
@@ -97,6 +95,16 @@ def _describe(found: UserData) -> None:
         facts.append(("", found.description))
     for label, value in facts:
         typer.echo(texts.FACT.format(label=label, value=value))
+
+
+def _numbers(X: Any) -> list[tuple[str, str]]:
+    """Return type and range of rows of numbers, and how the columns of a table become numbers where they are none."""
+    if hasattr(X, "columns"):
+        from punar.preparations.mixed import learn_table
+
+        return [(texts.LABEL_NOTE, note) for note in learn_table(X, "punar data").notes]
+    span = texts.RANGE.format(low=float(X.min()), high=float(X.max()), mean=float(X.mean()))
+    return [(texts.LABEL_TYPE, str(X.dtype)), (texts.LABEL_RANGE, span)]
 
 
 def _columns(frame: pd.DataFrame) -> None:

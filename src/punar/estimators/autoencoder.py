@@ -15,12 +15,13 @@ from torch import Tensor
 from punar import errors
 from punar.core.params import check_params, either, integer, none, one_of
 from punar.core.runtime import as_usual
-from punar.data import inputs, padded, scaling
+from punar.data import inputs, scaling
 from punar.errors import DamagedModelError, DataError, shown
 from punar.models import assemble
 from punar.models.codec import store
 from punar.models.codec.fit import Fitted, fit, read
 from punar.models.codec.model import BLOCK, Codec
+from punar.models.codec.table import names_of
 from punar.models.division import Wanted
 from punar.networks import Network
 from punar.objectives import Objective
@@ -93,6 +94,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Did it learn? Explained variance beside the untrained network, the mean and PCA of the same width, of the
         scaled rows (``score`` is in the input's units); its text is the verdict.
     n_features_in_, feature_names_in_ : see scikit-learn
+    table_ : MixedTable or None
+        How the columns of a data frame become numbers, where they are not all numbers; ``table_.notes`` says it.
     scaling_ : str
         The scaling that was chosen.
     seed_ : int
@@ -235,6 +238,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.module_, self.objective_, self.network_ = codec.module, codec.objective, codec.network
         self.scaling_ = codec.scaler.mode
         self.n_features_in_ = codec.layout.shape[1] if codec.sequences else codec.layout.size
+        self.table_ = codec.table
+        if codec.table is not None:
+            self.n_features_in_ = len(codec.table.columns)
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
+            if (names := names_of(codec.table)) is not None:
+                self.feature_names_in_ = names
 
     # -- using --------------------------------------------------------------------------------------------------
 
@@ -258,13 +267,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"{where}: codes must have latent_dim={self._codec.latent_dim} columns, got {codes.shape[1]}."
             )
         with as_usual(), self._codec.in_threads(len(codes)):
-            return self._codec.written(torch.from_numpy(codes), where)
+            return self._codec.as_given(None, self._codec.written(torch.from_numpy(codes), where), where)
 
     def reconstruct(self, X: Any) -> Any:
         """Return encoded and decoded rows, in the input's units and shape; for a list of sequences a list."""
         codec = self._fitted_codec()
         found = np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
-        return padded.as_given(X, found, f"{type(self).__name__}.reconstruct") if codec.sequences else found
+        return codec.as_given(X, found, f"{type(self).__name__}.reconstruct")
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
         """Return the mean squared difference per row, (n,), in the input's units."""
@@ -314,7 +323,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
         with as_usual(), torch.no_grad():
             rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
-            return np.concatenate([codec.to_user(block) for block in rows])
+            return codec.as_given(None, np.concatenate([codec.to_user(block) for block in rows]), "sample")
 
     def _bound(self, name: str, X: Any, n_samples: int, random_state: int | None) -> np.ndarray:
         codec = self._fitted_codec()

@@ -18,8 +18,9 @@ class UserData:
 
     Attributes
     ----------
-    X : ndarray
-        (n, features) float64 for a table; (n, h, w) or (n, h, w, c) for pictures, uint8 or floats in [0, 1].
+    X : ndarray or DataFrame
+        (n, features) float64 for a table, or a DataFrame where its columns are not all numbers; (n, h, w) or (n, h, w,
+        c) for pictures, uint8 or floats in [0, 1].
     y : ndarray of shape (n,) or None
         int64 indices into ``classes`` for classification, float64 for regression.
     kind : {"table", "images"}
@@ -38,7 +39,7 @@ class UserData:
         File names of pictures, or the numbers (from 0) of the rows that were kept when some were left out.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray | None
     kind: str
     name: str
@@ -57,7 +58,7 @@ class UserData:
 
     def as_input(self) -> np.ndarray | pd.DataFrame:
         """Return X for an estimator: a DataFrame where columns have names, so that the model learns them."""
-        if not self.columns:
+        if not self.columns or not isinstance(self.X, np.ndarray):
             return self.X
         import pandas as pd
 

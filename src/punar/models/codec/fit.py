@@ -21,12 +21,14 @@ from punar.data.rows import DatasetRows, TensorRows
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
+from punar.models.codec import table as tables
 from punar.models.codec.given import joined
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
 from punar.models.division import Division, Wanted
 from punar.networks import Network
 from punar.objectives import Objective
+from punar.preparations.mixed import MixedTable
 from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
@@ -69,21 +71,24 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
     seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
     with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
-        rows, layout = read(estimator, X, "fit", wants=wants)
+        table = tables.learn(estimator, X, wants, seed)
+        rows, layout = read(estimator, X, "fit", wants=wants, table=table)
         _check_together(estimator, network, layout)
         groups = wanted.numbered(len(rows))
-        rows, own = joined(estimator, wanted, rows, layout)
+        rows, own = joined(estimator, wanted, rows, layout, table)
         division = Division(len(rows), float(estimator.validation_fraction), seed, groups=groups, given=own)
         index = division.split()
         found, step_means = learn_moments(estimator, rows, layout, index[0])
         store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division)
         stored = store.load() if store is not None else None
         unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
-        scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
+        # The columns of a mixed table count alike already.
+        mode = "none" if table is not None and estimator.scaling == "auto" else estimator.scaling
+        scaler = scaling.learn_scaler(found, mode, unit_range=unit_range, pictures=pictures)
         if step_means is not None:
             scaler = dataclasses.replace(scaler, mean=step_means)
         wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
+        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide, table)
         if store is not None and stored is not None:
             kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
             check_like(scaler_tensors(scaler), kept, store.folder)
@@ -136,6 +141,8 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
     _fitting.say_out_of_time(measured, loop)
+    if table is not None:
+        measured["columns"] = list(table.notes)
     if store is not None and not loop.out_of_time:
         facts = {"finished": True, "history": loop.history, "report": dict(measured)}
         store.save(facts, codec.tensors())
@@ -143,7 +150,13 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
 
 
 def read(
-    estimator: Any, X: Any, method: str, *, wants: str | None, fitted: Codec | None = None
+    estimator: Any,
+    X: Any,
+    method: str,
+    *,
+    wants: str | None,
+    fitted: Codec | None = None,
+    table: MixedTable | None = None,
 ) -> tuple[Tensor | DatasetRows, inputs.Layout]:
     """Return unscaled rows and their layout, which must be the one of ``fitted`` where that is given.
 
@@ -156,7 +169,18 @@ def read(
     wants : {None, "images", "sequences"}
         What the network takes and nothing else.
     fitted : Codec, optional
+    table : MixedTable, optional
+        How the columns of ``X`` become numbers, where they are mixed; that of ``fitted`` goes first.
     """
+    where = f"{type(estimator).__name__}.{method}"
+    table = fitted.table if fitted is not None else table
+    return _numbers(estimator, X, method, wants, fitted) if table is None else tables.rows_of(table, X, where)
+
+
+def _numbers(
+    estimator: Any, X: Any, method: str, wants: str | None, fitted: Codec | None
+) -> tuple[Tensor | DatasetRows, inputs.Layout]:
+    """Return the rows of what holds nothing but numbers, and their layout."""
     name = type(estimator).__name__
     where = f"{name}.{method}"
     rows, layout, names = _rows(estimator, X, where, wants, fitted)

@@ -11,11 +11,17 @@ from torch.utils.data import ConcatDataset
 from punar.data import inputs, padded
 from punar.data.rows import DatasetRows
 from punar.errors import DataError
+from punar.models.codec.table import rows_of
 from punar.models.division import Wanted
+from punar.preparations.mixed import MixedTable
 
 
 def joined(
-    estimator: Any, wanted: Wanted, rows: Tensor | DatasetRows, layout: inputs.Layout
+    estimator: Any,
+    wanted: Wanted,
+    rows: Tensor | DatasetRows,
+    layout: inputs.Layout,
+    table: MixedTable | None = None,
 ) -> tuple[Tensor | DatasetRows, int]:
     """Return all rows and how many of them, the last ones, are to validate on.
 
@@ -28,6 +34,8 @@ def joined(
         That are learned from.
     layout : Layout
         Of these.
+    table : MixedTable, optional
+        How mixed columns become numbers.
 
     Raises
     ------
@@ -42,7 +50,7 @@ def joined(
         _check_shape(wanted, inputs.dataset_layout(wanted.X, wanted.at), layout)
         both: Any = ConcatDataset([rows.dataset, wanted.X])
         return DatasetRows(both, None, torch.device("cpu")), len(wanted.X)
-    other, theirs = _read(estimator, wanted, layout)
+    other, theirs = _read(estimator, wanted, layout) if table is None else rows_of(table, wanted.X, wanted.at)
     _check_shape(wanted, theirs, layout)
     if layout.kind == "sequences":
         other = torch.nn.functional.pad(other, (0, 0, 0, layout.shape[0] - other.shape[1]), value=torch.nan)
@@ -51,8 +59,9 @@ def joined(
 
 def _read(estimator: Any, wanted: Wanted, layout: inputs.Layout) -> tuple[Tensor, inputs.Layout]:
     if layout.kind == "sequences":
-        channels = layout.shape[1]
-        return padded.read_padded(wanted.X, wanted.at, missing=estimator.missing, channels=channels)
+        channels, names = layout.shape[1], tuple(getattr(estimator, "feature_names_in_", ()))
+        read = padded.read_padded(wanted.X, wanted.at, missing=estimator.missing, channels=channels, names=names)
+        return read[:2]
     if layout.kind == "images":
         return inputs.read_pictures(wanted.X, wanted.at)
     return inputs.read_table(estimator, wanted.X, wanted.at, reset=False)

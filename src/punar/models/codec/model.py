@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from punar.core.draws import seeded
 from punar.core.runtime import choose_threads, count_work, mix, threads
+from punar.data import padded
 from punar.data.inputs import Layout
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
@@ -20,6 +21,8 @@ from punar.errors import DataError
 from punar.models.codec.rows import PaddedRows
 from punar.networks import AutoencoderModule, Centre, Network, ThenCentre
 from punar.objectives import Objective
+from punar.preparations import mixed
+from punar.preparations.mixed import MixedTable
 from punar.stored import module_tensors, scaler_tensors
 
 BLOCK = 4096  # rows per forward pass outside training
@@ -43,6 +46,8 @@ class Codec:
         The training data were all 0 and 1.
     float32 : bool
         Answers in the input's units are float32, else float64: as the training data were.
+    table : MixedTable, optional
+        How the columns of a data frame become the rows' numbers, where they are not all numbers.
     """
 
     network: Network
@@ -52,6 +57,7 @@ class Codec:
     scaler: Scaler
     binary: bool
     float32: bool
+    table: MixedTable | None = None
     module: AutoencoderModule = field(init=False, repr=False)
     _work: int | None = field(default=None, init=False, repr=False)  # multiply-adds per row
 
@@ -205,6 +211,20 @@ class Codec:
         """Return scaled rows in the input's units and shape."""
         out = self.scaler.to(rows.device).inverse(rows)
         return self.layout.to_user(out.to(torch.float32) if self.float32 else out)
+
+    def as_given(self, X: Any, found: np.ndarray, where: str) -> Any:
+        """Return what :meth:`to_user` gave in the form of ``X``: a list of sequences, or a table of mixed columns.
+
+        Parameters
+        ----------
+        X : Any
+            None where there is no such; a table of mixed columns is then one of pandas.
+        found : ndarray
+        where : str
+        """
+        if self.table is not None:
+            return mixed.like(X, self.table.decode(found))
+        return found if X is None or not self.sequences else padded.as_given(X, found, where)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the numbers by the names that they have in files: the module's state, and the scaler's."""

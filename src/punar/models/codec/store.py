@@ -46,6 +46,8 @@ def to_stored(fitted: Fitted, names: list[str]) -> tuple[dict[str, Any], dict[st
             "scaling": codec.scaler.mode,
         },
     }
+    if codec.table is not None:
+        described["table"] = msgspec.json.decode(msgspec.json.encode(codec.table))
     facts = stored.record_facts(fitted.history, fitted.report, fitted.seed) | {"names": names, "codec": described}
     return facts, codec.tensors()
 
@@ -78,7 +80,7 @@ def _codec(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str, 
     network.check(rows.shape)
     objective.check()
     scaler = stored.read_scaler(tensors, rows, where)
-    codec = Codec(network, objective, found.latent_dim, rows.layout, scaler, rows.binary, rows.float32)
+    codec = Codec(network, objective, found.latent_dim, rows.layout, scaler, rows.binary, rows.float32, found.table)
     module = load_weights(codec.build, stored.own_tensors(tensors), where)
     assert isinstance(module, AutoencoderModule)
     codec.module = module.eval()
