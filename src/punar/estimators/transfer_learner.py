@@ -22,6 +22,7 @@ from punar.models import assemble
 from punar.models.transfer import store
 from punar.models.transfer.answer import answers, features
 from punar.models.transfer.fit import Fitted, fit
+from punar.models.transfer.freezing import norms_learn
 from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
@@ -330,7 +331,8 @@ class TransferLearner(BaseEstimator):
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
         """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        self._take(store.from_stored(facts, tensors, where, parts))
+        batch_norm = norms_learn(self.strategy, self.batch_norm)
+        self._take(store.from_stored(facts, tensors, where, parts, batch_norm=batch_norm))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from punar.stored._kept import record_facts as record_facts
     from punar.stored._kept import task_facts as task_facts
     from punar.stored._model_folder import FORMAT as FORMAT
+    from punar.stored._model_folder import is_saved as is_saved
     from punar.stored._model_folder import read_folder as read_folder
     from punar.stored._model_folder import write_folder as write_folder
     from punar.stored._preparation import PART as PART
@@ -50,6 +51,7 @@ _HOME = {
     "convert": "_facts",
     "describable": "_folder",
     "is_own": "_preparation",
+    "is_saved": "_model_folder",
     "load": "_folder",
     "module_tensors": "_kept",
     "own_tensors": "_kept",

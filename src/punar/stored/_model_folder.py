@@ -26,6 +26,7 @@ FORMAT = 1
 CONFIG, WEIGHTS, README = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 16 * 2**20
 
+_BEGINNING = 4096  # bytes that hold the first key
 _ADVICE = "Get the folder again from where it came."
 
 
@@ -114,6 +115,18 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
         if len(data) != size or not data.startswith(start):
             raise ModelFolderError(f"{path} changed while it was read. Try again.")
     return config, tensor_file.load(data, str(path))
+
+
+def is_saved(folder: str | os.PathLike[str]) -> bool:
+    """Return whether ``folder`` looks like one that :func:`write_folder` wrote, from the first bytes of its facts."""
+    try:
+        path = Path(folder).expanduser() / CONFIG
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            return b'"punar_format"' in file.read(_BEGINNING)
+    except (OSError, ValueError, RuntimeError, TypeError):
+        return False
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

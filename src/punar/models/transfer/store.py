@@ -15,6 +15,7 @@ from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.transfer.fit import Fitted
+from punar.models.transfer.freezing import named_stages
 from punar.models.transfer.module import Transfer
 from punar.tasks import Task
 from punar.training.report import FitReport
@@ -55,8 +56,10 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return facts, stored.module_tensors(fitted.module) | text
 
 
-def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:
-    """Return what a fit left behind, from untrusted facts.
+def from_stored(
+    facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...], *, batch_norm: bool
+) -> Fitted:
+    """Return what a fit left behind, from untrusted facts; trained stages can be trained on, and are shown as such.
 
     Raises
     ------
@@ -91,7 +94,9 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
         plan = recipe.plan(shell.backbone, about)
         plan = plan if own is None else replace(plan, preparation=own)
         view = plan.view(task.view)
-        module = Transfer(shell.backbone, shell.head, plan, view, frozenset(), batch_norm=False).eval()
+        # What has a learning rate was trained.
+        trained = named_stages(plan.stages, found.rates)
+        module = Transfer(shell.backbone, shell.head, plan, view, trained, batch_norm=batch_norm).eval()
         body = Body(recipe, about, shell.backbone, plan, found.provenance)
     return Fitted(body, module, task, record.history, FitReport(record.report), record.seed, skipped, found.rates)
 
