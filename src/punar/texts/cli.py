@@ -274,6 +274,10 @@ DOCTOR_TROUBLE = "{n} of the checks failed; see the lines marked FAILED."
 # -- errors and warnings
 
 ERROR = "punar: {message}"
+# What a message says to who calls from Python -> what it says here.
+SPOKEN = {
+    "Repair or remove them.": "Repair or remove them, or leave them out (--skip-bad).",
+}
 WARNING = "punar: warning: {message}"
 INTERRUPTED = "punar: interrupted"
 UNEXPECTED = (
