@@ -20,7 +20,16 @@ ROOT = Path(punar.__file__).parent
 # What writes markup, or says nothing to a person.
 NO_MESSAGES = ("reporting", "core/lazy.py", "cli/_spoken.py")
 # Rooms whose words only the command line shows.
-TERMINAL = ("cli", "sources", "texts/cli.py", "texts/options.py", "texts/inspection.py", "texts/sequences.py")
+TERMINAL = (
+    "cli",
+    "sources",
+    "texts/app.py",
+    "texts/layers.py",
+    "texts/cli.py",
+    "texts/options.py",
+    "texts/inspection.py",
+    "texts/sequences.py",
+)
 # No option sets these: they are named as Python's, or are facts that were found.
 PYTHON_ONLY = {
     *("batch_first", "batch_norm", "cache", "class", "coverage", "distance", "evidence", "form", "gradient_clip"),

@@ -35,7 +35,7 @@ def fit_transfer(asked: Asked) -> None:
         parts=asked.parts.classes,
         **{name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")},
     )
-    own = {"strategy": transfer["strategy"]}
+    own = {"strategy": transfer["strategy"], "interpolation": transfer["interpolation"]}
     # "none" is a choice, and what was not given is none.
     augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
     model = punar.TransferLearner(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from punar.cli import _options as o
 from punar.cli._panels import Option
-from punar.texts import cli as texts
+from punar.texts import app as texts
 
 _PANELS = (o.DATA, o.TRANSFER, o.SEQUENCES, o.AUTOENCODER, o.TRAINING)
 # Parameters that no panel has under their own name, and what stands for their value.

@@ -10,7 +10,7 @@ import typer
 from punar.cli import _options as o
 from punar.cli._parts import load_parts
 from punar.cli._unfreeze import stages
-from punar.texts import cli as texts
+from punar.texts import layers as texts
 
 
 def layers(

@@ -74,7 +74,7 @@ def _codes(model: Any, data: str, out: Path, reading: Given, own: Parts) -> None
 
 def _features(model: Any, data: str, out: Path, reading: Given, own: Parts) -> None:
     given = {name: reading[name] for name in ("text", "path", "header", "skip_bad")}
-    found = _items.read(data, kind=_items.kind_for(model), open_each=True, parts=own.classes, **given)
+    found = _items.read_for(model, data, open_each=True, parts=own.classes, **given)
     rows = model.transform(found.items)
     if not hasattr(rows, "shape"):
         raise ParameterError(texts.TRANSFORM_NOT_STEPS)

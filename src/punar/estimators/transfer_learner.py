@@ -64,10 +64,11 @@ class TransferLearner(BaseEstimator):
         1,000 pictures; none for more), and None elsewhere.
     views : int, default=0
         How many augmented views of each picture are computed once and remembered; 0 draws new ones every time.
-    interpolation : "auto" or float in (0, 1], default="auto"
+    interpolation : "auto" or float in [0, 1], default="auto"
         How far from the start (frozen network, fitted head) to the trained weights the weights lie that fine-tuning
         keeps. "auto" is 0, 0.25, 0.5, 0.75 or 1, whichever scores best on the items that are held out, and 0.5 where
-        none are (1 where each token has a label). With 1 the best epoch is kept, the start among them.
+        none are (1 where each token has a label). With 1 the best epoch is kept, the start among them; with 0 it is the
+        start.
     class_weight : None, "balanced" or dict, default=None
     batch_norm : {"auto", "train", "frozen"}, default="auto"
         Whether trained stages use and update the statistics of batches. "auto" does so from scratch only: few pictures
@@ -141,7 +142,7 @@ class TransferLearner(BaseEstimator):
         "lora": either(none(), integer(1)),
         "augment": either(none(), one_of("auto", *AUGMENTATIONS)),
         "views": integer(0, 64),
-        "interpolation": either(one_of("auto"), number(0, 1, open_low=True)),
+        "interpolation": either(one_of("auto"), number(0, 1)),
         "validation_fraction": either(one_of("auto"), number(0, 1, open_high=True)),
         "batch_norm": one_of("auto", "train", "frozen"),
         "on_error": one_of("raise", "skip"),
