@@ -77,8 +77,8 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
         )
     if "class" not in found.network:
         raise BackboneError(
-            f"{folder} was saved with a torch module of somebody's own. Backbones are made of punar's own parts: load it "
-            "with punar.load(folder, parts=[its class]), and use its transform."
+            f"{folder} was saved with a torch module of somebody's own. Backbones are made of punar's own parts: load "
+            "it with punar.load(folder, parts=[its class]), and use its transform."
         )
     shape = found.input.shape
     if math.prod(shape) > _MOST_NUMBERS:

@@ -36,8 +36,9 @@ class TransferLearner(BaseEstimator):
 
     Parameters
     ----------
-    backbone : str or Backbone, default="starter"
-        See :func:`punar.list_backbones` and :func:`punar.backbone`.
+    backbone : str, Backbone or nn.Module, default="starter"
+        See :func:`punar.list_backbones` and :func:`punar.backbone`. A torch module of one's own that takes pictures
+        (n, 3, h, w) is copied; its children are the stages, and a linear layer at its end is left out.
     task : {"classification", "regression", "multilabel"} or Task, default="classification"
     strategy : {"feature_extraction", "fine_tuning", "scratch"}, default="feature_extraction"
         "feature_extraction" freezes the whole network (parameters, buffers, mode) and fits a linear head to

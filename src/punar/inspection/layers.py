@@ -12,7 +12,7 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.backbones import Backbone, Body, Plan, Stage, backbone, build, device_of, resolve
+from punar.backbones import Backbone, Body, Plan, Stage, backbone, build, children_as_stages, device_of, resolve
 from punar.core.runtime import as_usual
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError, shown
 from punar.inspection._blocks import Block, Planned, children, output_shapes, rows_of, split
@@ -211,7 +211,7 @@ def _of_module(
     if isinstance(module, Transfer):
         planned = (_trainable(module.backbone), module.modes()) if unfreeze is None else None
         return _of_body(module.backbone, module._plan, levels, unfreeze, module.head, rates, planned=planned)
-    planned = _planned(module, _child_stages(module), unfreeze)
+    planned = _planned(module, children_as_stages(module), unfreeze)
     blocks = list(children(module, "", levels)) or [Block(type(module).__name__, ("",))]
     shapes: dict[str, tuple[int, ...]] = {}
     if example is not None:
@@ -219,20 +219,6 @@ def _of_module(
         shapes = output_shapes(module, blocks, lambda: module(*inputs))
     rows = rows_of(module, blocks, planned, shapes)
     return LayerTable(rows, _totals(rows))
-
-
-def _child_stages(module: nn.Module) -> tuple[Stage, ...]:
-    """Return a module's children as stages; those without parameters go with the next that has some."""
-    stages: list[Stage] = []
-    waiting: tuple[str, ...] = ()
-    for name, child in module.named_children():
-        waiting += (name,)
-        if next(child.parameters(), None) is not None:
-            stages.append(Stage(name, waiting))
-            waiting = ()
-    if stages and waiting:
-        stages[-1] = Stage(stages[-1].name, stages[-1].modules + waiting)
-    return tuple(stages)
 
 
 def _trainable(module: nn.Module) -> set[int]:
