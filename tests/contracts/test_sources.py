@@ -100,6 +100,12 @@ def _folder(folder: Path, suffix: str) -> Example:
     return Example(root, "items", {}, [str(root / n) for n in ordered], [n.split("/")[0] for n in ordered])
 
 
+def _single(folder: Path, suffix: str) -> Example:
+    path = folder / "चित्र.png"
+    Image.new("L", (4, 4), 40).save(path)
+    return Example(path, "items", {}, [str(path)], None)
+
+
 def _tokens(folder: Path, suffix: str) -> Example:
     path = folder / f"शब्द{suffix}"
     path.write_text("राम\tB-PER\nघर\tO\nगया\tO\n\nPune\tB-LOC\n।\tO\n", encoding="utf-8")
@@ -134,6 +140,7 @@ WRITE: dict[str, Callable[[Path, str], Example]] = {
     "folder": _folder,
     "jsonl": _jsonl,
     "parquet": _table,
+    "single": _single,
     "ts": _ts,
     "txt": _lines,
 }

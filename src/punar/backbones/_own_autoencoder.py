@@ -76,6 +76,11 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
             "SequenceModel."
         )
+    if "class" not in found.network:
+        raise BackboneError(
+            f"{folder} was saved with a torch module of somebody's own. Backbones are made of punar's own parts: load "
+            "it with punar.load(folder, parts=[its class]), and use its transform."
+        )
     shape = found.input.shape
     if math.prod(shape) > _MOST_NUMBERS:
         raise DamagedModelError(f"{folder}: a row may have at most {_MOST_NUMBERS} numbers, found shape {shape}.")

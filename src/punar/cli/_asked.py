@@ -12,6 +12,7 @@ import typer
 
 from punar.cli._panels import Given
 from punar.cli._parts import Parts
+from punar.cli._spoken import spoken
 from punar.core import deadline
 from punar.texts import cli as texts
 
@@ -86,7 +87,7 @@ class Asked:
         import punar
 
         punar.save(model, self.out)
-        for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *lines]:
+        for line in [texts.FIT_REPORT.format(verdict=spoken(str(model.fit_report_))), *lines]:
             typer.echo(line)
         typer.echo(texts.FIT_SAVED.format(path=self.out))
         typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", *command, *self.parts.words()])))

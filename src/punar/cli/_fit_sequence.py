@@ -45,7 +45,7 @@ def fit_sequence(asked: Asked) -> None:
 
     found = read(asked.data)
     if not forecasts and found.y is None:
-        raise _items.no_labels(found, asked.data)
+        raise _items.no_labels(found)
     branch = sequences["branch"]
     own = {k: v for k, v in sequences.items() if k != "branch"}
     own |= {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}

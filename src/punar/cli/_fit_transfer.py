@@ -36,7 +36,7 @@ def fit_transfer(asked: Asked) -> None:
         )
 
     found = read(asked.data)
-    own = {"strategy": transfer["strategy"]}
+    own = {"strategy": transfer["strategy"], "interpolation": transfer["interpolation"]}
     # "none" is a choice, and what was not given is none.
     augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
     model = punar.TransferLearner(

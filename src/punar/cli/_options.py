@@ -40,6 +40,7 @@ TRANSFER = Panel(
     strategy=Option("--strategy", texts.STRATEGY, "NAME"),
     unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
     augment=Option("--augment", texts.AUGMENT, "NAME"),
+    interpolation=Option("--interpolation", texts.INTERPOLATION, "SHARE", float),
 )
 SEQUENCES = Panel(
     texts.PANEL_SEQUENCES,

@@ -94,7 +94,7 @@ def read_for(
             f"The model is a {type(model).__name__}, which cannot decode; use punar predict or punar transform with it."
         )
     # The decoder knows the shape of a row; asking it needs no knowledge of the model's inside.
-    shape = model.inverse_transform(np.zeros((1, model.latent_dim), dtype=np.float32)).shape[1:]
+    shape = model.inverse_transform(np.zeros((1, model.latent_dim_), dtype=np.float32)).shape[1:]
     pictures, path = len(shape) > 1, Path(source)
     table = getattr(model, "table_", None)
     names = getattr(model, "feature_names_in_", None) if table is None else table.needed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from punar.cli import _answers
+from punar.cli import _answers, _items, _typed
 from punar.cli._forecast import forecast
 from punar.cli._panels import Given
 from punar.cli._writing import write_rows
@@ -47,8 +47,7 @@ def read(source: str, *, skip_bad: bool = False, **options: Any) -> UserSequence
     found = read_sequences(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad:
         found = leave_out_unreadable(found)
-    what = texts.KIND_SERIES if found.kind == "series" else texts.KIND_ITEMS[found.kind]
-    for note in [what.format(n=len(found)), *found.notes]:
+    for note in [_items.how_many(len(found), found.kind), *found.notes]:
         typer.echo(texts.READ_NOTE.format(name=found.name, note=note), err=True)
     return found
 
@@ -65,18 +64,21 @@ def form_of(source: str, target: str | None, text: str | None, path: str | None,
 def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = ()) -> UserSequences:
     """Return sequences in the form that a fitted model takes: its columns, its kind."""
     facts, task = fitted.preparation_, fitted.fitted_.task
+    if _typed.is_typed(data, facts.domain):
+        return _typed.as_sequences(data)
     of_table: Given = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
     # A target is read as the model learned it.
     learned = reading.get("target") is not None or task.target_form == "none" or _answers.reads_tokens(task)
-    return read(
-        data,
-        kind=_DOMAINS[facts.domain],
-        channels=list(getattr(facts, "names", ())) or None,
-        form=task.target_form if learned else None,
-        parts=parts,
-        **of_table,
-        **{name: value for name, value in columns(reading).items() if name not in of_table and name != "kind"},
-    )
+    with _typed.advising(data, facts.domain):
+        return read(
+            data,
+            kind=_DOMAINS[facts.domain],
+            channels=list(getattr(facts, "names", ())) or None,
+            form=task.target_form if learned else None,
+            parts=parts,
+            **of_table,
+            **{name: value for name, value in columns(reading).items() if name not in of_table and name != "kind"},
+        )
 
 
 def read_future(fitted: Any, data: str, parts: tuple[type, ...]) -> UserSequences:

@@ -22,7 +22,7 @@ import typer
 import punar
 from punar import cli
 from punar.cli._panels import PanelCommand
-from punar.errors import PunarError
+from punar.errors import PunarError, PunarWarning
 from punar.texts import cli as texts
 
 _INTERRUPTED = 130
@@ -99,12 +99,21 @@ def _explain(error: Exception) -> int:
     """Print what went wrong in one line, and return the exit status."""
     message = " ".join(str(error).split())
     if isinstance(error, PunarError):
+        message = _spoken(message)
+    if isinstance(error, PunarError):
         return _say(texts.ERROR.format(message=message), 2)
     if isinstance(error, MemoryError):
         return _say(texts.NO_MEMORY, 1)
     if isinstance(error, OSError):
         return _say(texts.SYSTEM.format(message=message), 1)
     return _say(texts.UNEXPECTED.format(kind=type(error).__name__, message=message.rstrip(".")), 1)
+
+
+def _spoken(message: str) -> str:
+    # Only a message that is to be said needs the panels.
+    from punar.cli._spoken import spoken
+
+    return spoken(message)
 
 
 def _say(line: str, status: int) -> int:
@@ -120,4 +129,6 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(texts.WARNING.format(message=" ".join(str(message).split())), file=sys.stderr, flush=True)
+    said = " ".join(str(message).split())
+    said = _spoken(said) if issubclass(category, PunarWarning) else said
+    print(texts.WARNING.format(message=said), file=sys.stderr, flush=True)

@@ -56,9 +56,9 @@ def predict(
     task = fitted.fitted_.task
     # A target is read as the model learned it.
     learned = reading["target"] is not None or _answers.reads_tokens(task)
-    found = _items.read(
+    found = _items.read_for(
+        fitted,
         data,
-        kind=_items.kind_for(fitted),
         form=task.target_form if learned else None,
         open_each=True,
         parts=own.classes,

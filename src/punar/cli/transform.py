@@ -80,7 +80,7 @@ def _codes(model: Any, data: str, out: Path, reading: Given, own: Parts) -> None
 
 
 def _features(model: Any, data: str, out: Path, reading: Given, own: Parts) -> None:
-    found = _items.read(data, kind=_items.kind_for(model), open_each=True, parts=own.classes, **_items.columns(reading))
+    found = _items.read_for(model, data, open_each=True, parts=own.classes, **_items.columns(reading))
     rows = model.transform(found.items)
     if not hasattr(rows, "shape"):
         raise ParameterError(texts.TRANSFORM_NOT_STEPS)

@@ -40,11 +40,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     objective : {"reconstruction", "sparse", "denoising", "variational"} or Objective, default="reconstruction"
         What is learned; an object such as ``punar.objectives.sparse.Sparse(penalty="topk")`` takes settings.
-    network : {"dense", "conv", "lstm", "gru", "rnn", "min_gru", "min_lstm"} or Network, default="dense"
+    network : {"dense", "conv", "lstm", "gru", "rnn", "min_gru", "min_lstm"}, Network or nn.Module, default="dense"
         The shape of encoder and decoder. "conv" needs pictures. The name of a recurrent cell stands for
-        ``punar.networks.recurrent.Recurrent`` with that cell, which needs sequences.
+        ``punar.networks.recurrent.Recurrent`` with that cell, which needs sequences. A torch module of one's own has
+        the modules ``encoder`` and ``decoder``; a pair (encoder, decoder) does as well. A copy of it is trained, from
+        the weights that it has; to load, ``punar.load(folder, parts=[its class])``.
     latent_dim : int, default=2
-        Width of the code. More than the number of features is normal for sparse codes.
+        Width of the code. More than the number of features is normal for sparse codes. A module of one's own has a
+        width of its own, found by running it: ``latent_dim_``.
     scaling : {"auto", "standard", "global", "none"}, default="auto"
         "standard" divides each column by its own deviation, "global" all by one. "auto" is "global" for pictures and
         for columns that share one unit, else "standard". Objectives with a Bernoulli likelihood map to [0, 1]. Of
@@ -96,6 +99,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     n_features_in_, feature_names_in_ : see scikit-learn
     table_ : MixedTable or None
         How the columns of a data frame become numbers, where they are not all numbers; ``table_.notes`` says it.
+    latent_dim_ : int
+        The width of the code.
     scaling_ : str
         The scaling that was chosen.
     seed_ : int
@@ -236,7 +241,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Show a codec's parts under the names that users know."""
         self._codec = codec
         self.module_, self.objective_, self.network_ = codec.module, codec.objective, codec.network
-        self.scaling_ = codec.scaler.mode
+        self.scaling_, self.latent_dim_ = codec.scaler.mode, codec.latent_dim
         self.n_features_in_ = codec.layout.shape[1] if codec.sequences else codec.layout.size
         self.table_ = codec.table
         if codec.table is not None:

@@ -28,8 +28,9 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     Parameters
     ----------
-    backbone : str or Backbone, default="starter"
-        See :func:`punar.list_backbones`. "starter" travels with punar; others need their weights on this machine.
+    backbone : str, Backbone or nn.Module, default="starter"
+        See :func:`punar.list_backbones`. "starter" travels with punar; others need their weights on this machine. A
+        torch module of one's own that takes pictures (n, 3, h, w) is copied.
     layer : None, str, int or list of these, default=None
         None gives the features before the network's classifier. Otherwise stages by name or number (-1 is the last),
         pooled and put side by side: ``[-1, -2, -3, -4]`` is BERT's "concatenate the last four layers".

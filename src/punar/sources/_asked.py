@@ -27,9 +27,6 @@ _ELSEWHERE = {
     ".pkl": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
     ".pickle": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
     ".json": "Convert it to csv or parquet.",
-    ".png": "Pictures are given as the folder that holds them.",
-    ".jpg": "Pictures are given as the folder that holds them.",
-    ".jpeg": "Pictures are given as the folder that holds them.",
 }
 
 

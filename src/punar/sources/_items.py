@@ -179,7 +179,7 @@ def _from_files(found: FoundFiles, asked: Asked, form: str | None) -> UserItems:
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=[*found.notes, *([labels.note] if labels is not None else [])],
-        row_names=tuple(str(p.relative_to(asked.path)) for p in found.files),
+        row_names=tuple(p.name if p == asked.path else str(p.relative_to(asked.path)) for p in found.files),
         row_title="file",
     )
 

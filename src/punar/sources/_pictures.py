@@ -177,9 +177,7 @@ def _choose_size(sizes: Sequence[tuple[int, int]], wanted: tuple[int, int] | Non
     was = f"{smallest[0]} by {smallest[1]}"
     if not alike:
         was = f"of {len(set(sizes))} sizes, {was} to {largest[0]} by {largest[1]}"
-    notes.append(
-        f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size (size=)"
-    )
+    notes.append(f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size")
     return height, width
 
 

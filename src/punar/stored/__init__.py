@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from punar.stored._preparation import preparation_facts as preparation_facts
     from punar.stored._preparation import read_preparation as read_preparation
     from punar.stored._reading import FORMAT as FORMAT
+    from punar.stored._reading import is_saved as is_saved
     from punar.stored._reading import read_folder as read_folder
     from punar.stored._text import with_text as with_text
     from punar.stored._text import without_text as without_text
@@ -50,6 +51,7 @@ _HOME = {
     "convert": "_facts",
     "describable": "_folder",
     "is_own": "_preparation",
+    "is_saved": "_reading",
     "load": "_folder",
     "module_tensors": "_kept",
     "own_tensors": "_kept",

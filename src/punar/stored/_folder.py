@@ -106,7 +106,9 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     ----------
     folder : path
     parts : iterable of classes
-        Your own classes (objectives, networks, cells, tasks, preparations, ...) that the model was made with.
+        Your own classes (objectives, networks, cells, tasks, preparations, ...) that the model was made with. Of a
+        torch module of your own the class, where it can be made without settings, or a module like the fitted one,
+        whose weights are replaced by the stored ones.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     where = str(folder)
     config, tensors = read_folder(folder)
     own = tuple(parts) if isinstance(parts, Iterable) else (parts,)
-    if not all(isinstance(part, type) for part in own) or isinstance(parts, type):
+    if not all(isinstance(part, (type, torch.nn.Module)) for part in own) or isinstance(parts, type):
         raise ParameterTypeError(f"punar.load: parts must be a list of classes, got {shown(parts)}.")
     if not isinstance(config.get("estimator"), dict) or not isinstance(config.get("fitted"), dict):
         raise DamagedModelError(f"{where}: config.json must have the objects 'estimator' and 'fitted'.")

@@ -23,6 +23,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MAX_CONFIG_BYTES = 16 * 2**20
 
 _ADVICE = "Get the folder again from where it came."
+_BEGINNING = 4096  # bytes that hold the first key
 _TRIES = 50  # of a folder that is replaced while it is read
 
 
@@ -52,6 +53,18 @@ def read_folder(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[st
         A file is missing, truncated, inconsistent, too large, not what its name says or not as it was saved.
     """
     return steadily(as_path(folder), _read)
+
+
+def is_saved(folder: str | os.PathLike[str]) -> bool:
+    """Return whether ``folder`` looks like one that :func:`punar.save` wrote, from the first bytes of its facts."""
+    try:
+        path = Path(folder).expanduser() / CONFIG
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            return b'"punar_format"' in file.read(_BEGINNING)
+    except (OSError, ValueError, RuntimeError, TypeError):
+        return False
 
 
 def steadily(final: Path, read: Callable[[OpenFolder], T]) -> T:

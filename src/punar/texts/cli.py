@@ -4,22 +4,12 @@
 
 from __future__ import annotations
 
+from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
+from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
 
-__all__ = ["GATES_EXAMPLES", "GATES_HELP"]
+__all__ = ["APP_EPILOG", "APP_HELP", "GATES_EXAMPLES", "GATES_HELP", "LAYERS_EXAMPLES", "LAYERS_HELP"]
 
-APP_HELP = """punar (पुनर्, "again"): autoencoders that are measured against PCA on your own data.
-
-DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings
-with one subfolder per class. A table may also have a column of texts, or of paths.
-"""
-APP_EPILOG = """\b
-A first look, without any file of your own:
-  punar compare digits
-
-Exit status: 0 done; 1 something failed that is not your input's fault; 2 the input or an option has to be changed,
-and the message says how; 130 interrupted.
-"""
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
 
@@ -149,8 +139,13 @@ Examples:
   punar predict names-model new.txt
   punar predict names-model test.conll --out found.conll
   punar predict sales-model --out forecast.csv
+  punar predict photos-model one-photo.jpg
+  punar predict reviews-model "a slow start, but what an ending"
 """
-PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
+PREDICT_DATA = (
+    "Items, rows or series as the model was fitted on: a file or folder, one picture or recording, or a text in "
+    "quotation marks. May be left out for a forecasting model."
+)
 PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. Only forecasting models go without."
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
 FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
@@ -162,6 +157,7 @@ METRICS = {"accuracy": "Accuracy", "r2": "R²", "entity_f1": "Entity F1"}
 TRANSFORM_NOT_STEPS = "This model has features for each token or step, and a table has one row for each item."
 KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
+KIND_ITEM = {"vision": "one picture", "text": "one text", "audio": "one recording", "series": "one series"}
 
 TRANSFORM_HELP = """Write the codes or features of DATA.
 
@@ -331,28 +327,6 @@ MODELS_FACTS = {
     "here": "here",
 }
 MODELS_UNKNOWN = "not known"
-
-# -- layers
-
-LAYERS_HELP = """Show a network's blocks and what of them is trained.
-
-NAME is a pretrained network (see: punar models), a timm network as timm:NAME, or a folder. The network is built with
-random weights: nothing is fetched. Without --unfreeze nothing is frozen.
-"""
-LAYERS_EXAMPLES = """\b
-Examples:
-  punar layers resnet18
-  punar layers resnet18 --unfreeze layer4
-  punar layers resnet18 --unfreeze layer3 --unfreeze layer4 --depth 2
-  punar layers bert-base-uncased --unfreeze 2
-"""
-LAYERS_NAME = "A pretrained network, or a folder."
-LAYERS_DEPTH = "1 shows blocks, 2 what they consist of, and so on."
-LAYERS_UNFREEZE = (
-    "What to train: all, last, a number of last blocks (0: the head alone), or the name of a block. May be given "
-    "several times for several blocks."
-)
-LAYERS_JSON = "Print JSON instead of a table."
 
 # -- fetch
 

@@ -37,6 +37,10 @@ AUGMENT = (
     "Random changes of training pictures: auto (the default: light_no_mirror where fine-tuning classifies), light, "
     "strong, light_no_mirror, strong_no_mirror or none."
 )
+INTERPOLATION = (
+    "fine_tuning: how far from the frozen network (0) to the trained one (1) the weights lie that are kept. Without it "
+    "the best of five points is taken."
+)
 
 # -- recurrent networks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from punar.models.codec.given import joined
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
 from punar.models.division import Division, Wanted
-from punar.networks import Network
+from punar.networks import Network, OwnModules
 from punar.objectives import Objective
 from punar.preparations.mixed import MixedTable
 from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
@@ -39,6 +40,7 @@ from punar.training.settings import resolve
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _FEWEST_HELD_OUT = 10  # rows that say anything of reconstructions
+_SLACK = 1e-4  # of a last layer's limits
 _CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
@@ -88,7 +90,8 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         if step_means is not None:
             scaler = dataclasses.replace(scaler, mean=step_means)
         wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide, table)
+        size = _code_size(estimator, network, objective, layout)
+        codec = Codec(network, objective, size, layout, scaler, found.binary, not wide, table)
         if store is not None and stored is not None:
             kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
             check_like(scaler_tensors(scaler), kept, store.folder)
@@ -104,6 +107,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         if store is not None:
             store.tensors |= scaler_tensors(codec.scaler)
         scaled = codec.scaled(rows, device)
+        refuse_out_of_reach(codec, scaled, f"{type(estimator).__name__}.fit")
 
     settings = resolve(estimator, _fitting.TRAINING_RULES, {})
 
@@ -236,6 +240,43 @@ def _check_together(estimator: Any, network: Network, layout: inputs.Layout) -> 
             "(sklearn.impute.SimpleImputer), or pass sequences and network='lstm'."
         )
     network.check(layout.shape)
+
+
+def _code_size(estimator: Any, network: Network, objective: Objective, layout: inputs.Layout) -> int:
+    """Return how many numbers a code has: the estimator's, or what a module of one's own gives."""
+    given, name = int(estimator.latent_dim), type(estimator).__name__
+    if not isinstance(network, OwnModules):
+        return given
+    width = network.encoder_width(layout.shape)
+    size = next((k for k in (width, width // 2) if k and objective.code_width(k) == width), None)
+    if size is None:
+        raise ParameterError(
+            f"{name}: the encoder gives {width} numbers per row, and objective={type(objective).__name__} needs an "
+            "even number: a mean and a deviation for each number of the code. Change its last layer."
+        )
+    usual = inspect.signature(type(estimator)).parameters["latent_dim"].default
+    if given not in (usual, size):
+        raise ParameterError(
+            f"{name}: latent_dim={given}, but the encoder of this module gives codes of {size}. Leave latent_dim out."
+        )
+    return size
+
+
+def refuse_out_of_reach(codec: Codec, rows: TensorRows | DatasetRows, where: str) -> None:
+    """Raise where the last layer of a module of one's own cannot give the rows as they are scaled."""
+    reach = codec.network.reach() if isinstance(codec.network, OwnModules) else None
+    if reach is None or codec.objective.needs_unit_range(codec.binary):
+        return
+    some = rows.take(
+        torch.arange(min(BLOCK, len(rows)), device=codec.device if isinstance(rows, TensorRows) else "cpu")
+    )
+    low, high = float(some.min()), float(some.max())
+    if low < reach[0] - _SLACK or high > reach[1] + _SLACK:
+        raise ParameterError(
+            f"{where}: the decoder's last layer gives values from {reach[0]:g} to {reach[1]:g}, and the rows, scaled "
+            f"(scaling={codec.scaler.mode!r}), run from {low:.3g} to {high:.3g}. Leave that layer out: outputs are "
+            "brought back to the input's units by punar; or, for rows within these limits, pass scaling='none'."
+        )
 
 
 def _refuse_longer(where: str, method: str, rows: Any, fitted: Codec) -> None:

@@ -20,7 +20,7 @@ from punar.models import evidence
 from punar.models.division import Wanted
 from punar.models.measure import Measured
 from punar.models.transfer import report as reports
-from punar.models.transfer.freezing import stage_parameters
+from punar.models.transfer.freezing import norms_learn, stage_parameters
 from punar.models.transfer.heads import judged_head, said_by
 from punar.models.transfer.job import Job
 from punar.models.transfer.lora import add_lora, merge_lora
@@ -117,7 +117,9 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
         jobs.keep_report(store, done.loop, report)
     if job.estimator.lora is not None:
         merge_lora(done.module.backbone)
-    return _fitted(job, done.module, done.loop.history, report, _peaks(job, trained, settings))
+    reached = _open_at(job, trained, len(done.loop.history))
+    done.module.thaw(reached)
+    return _fitted(job, done.module, done.loop.history, report, _peaks(job, reached, settings))
 
 
 def _judged(
@@ -289,8 +291,7 @@ def _module(job: Job, backbone: nn.Module, trained: frozenset[int], head: Linear
         # Until it is fitted a linear head answers 0 to everything.
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
-    keeps = estimator.batch_norm
-    batch_norm = estimator.strategy == "scratch" if keeps == "auto" else keeps == "train"
+    batch_norm = norms_learn(estimator.strategy, estimator.batch_norm)
     module = Transfer(backbone, layer.to(job.device), job.body.plan, job.view, trained, batch_norm=batch_norm)
     if head is not None:
         _take_head(module, head)
@@ -323,15 +324,20 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
 
 
 def _epoch_begin(job: Job, rows: TransferRows, trained: frozenset[int]) -> Callable[[nn.Module, int], None]:
-    order, every = sorted(trained, reverse=True), job.estimator.gradual
-
     def begin(module: nn.Module, epoch: int) -> None:
         rows.epoch = epoch
-        if every:
-            # One stage more at each epoch, from the head down: a function of the epoch alone, so a resumed run agrees.
-            module.thaw(frozenset(order[: epoch + 1]))  # type: ignore[operator]
+        if job.estimator.gradual:
+            module.thaw(_open_at(job, trained, epoch + 1))  # type: ignore[operator]
 
     return begin
+
+
+def _open_at(job: Job, trained: frozenset[int], epochs: int) -> frozenset[int]:
+    """Return the stages that are trained in the last of so many epochs.
+
+    Gradually it is one stage more at each, from the head down: a function of the epoch alone, so a resumed run agrees.
+    """
+    return frozenset(sorted(trained, reverse=True)[: max(1, epochs)]) if job.estimator.gradual else trained
 
 
 def _settings(job: Job) -> SimpleNamespace:
