@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from punar.data import long_table as _long_table
@@ -89,6 +90,7 @@ def read_series(
     names: tuple[str, ...] = (),
     id_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
 ) -> Sequences:
     """Return series as a list of arrays (t, channels), their numbers as they are.
 
@@ -100,7 +102,7 @@ def read_series(
     where : str
     names : tuple of str
         The channels that are wanted of a table; empty takes every column but id and time.
-    id_column, time_column : str or None
+    id_column, time_column, time_format : str or None
 
     Raises
     ------
@@ -108,7 +110,7 @@ def read_series(
         Empty, a series of length 0, numbers of channels that differ, no numbers, and what a long table may have.
     """
     if hasattr(X, "columns"):
-        return Sequences("series", *_long_table.split(X, where, names, id_column, time_column))
+        return Sequences("series", *_long_table.split(X, where, names, id_column, time_column, time_format))
     if id_column is not None and isinstance(X, np.ndarray) and X.ndim == 2:
         raise ParameterError(f"{where}: id_column={shown(id_column)} needs a table (a DataFrame), got an array.")
     if torch.is_tensor(X):
@@ -142,6 +144,8 @@ def _listed(X: Any, where: str) -> list[Any]:
 
 
 def _item(item: Any, where: str) -> np.ndarray:
+    if isinstance(item, (pd.Series, pd.DataFrame)):
+        item = _long_table.by_time(item, where)
     if torch.is_tensor(item):
         item = item.numpy(force=True)
     try:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
+from torch import Tensor
 
 from punar.core.params import Rule, either, instance, none, number
-from punar.errors import NotSupportedError, ParameterError
+from punar.errors import DamagedModelError, NotSupportedError, ParameterError
 from punar.estimators._tasked import task_class
+from punar.models import assemble
 from punar.models.forecaster.carrier import Forecasts
 from punar.models.recurrent.carrier import Recurrent
+from punar.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,6 +80,38 @@ ONLY_FORECASTS: dict[str, Rule] = {
     "lower": either(none(), number()),
     "upper": either(none(), number()),
 }
+
+# Settings of tables and their times, and their rules.
+OF_TABLES: dict[str, Rule] = {
+    "id_column": either(none(), instance(str, text="a column's name")),
+    "time_column": either(none(), instance(str, text="a column's name")),
+    "time_format": either(none(), instance(str, text="a format as of strftime")),
+    "freq": either(none(), instance(str, text="a frequency"), number(0, open_low=True)),
+}
+
+
+def to_stored(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the facts and tensors of an estimator's fit."""
+    found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(estimator).to_stored(estimator._known())
+    return found
+
+
+def of_stored(
+    estimator: Any, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
+) -> Any:
+    """Return what a fit to the estimator's own task left behind, from untrusted facts.
+
+    Raises
+    ------
+    DamagedModelError
+        It was fitted to another task.
+    """
+    fitted = carrier(estimator).from_stored(facts, tensors, where, parts)
+    if type(fitted.task) is not type(assemble.part(estimator, "task", "tasks", Task)):
+        raise DamagedModelError(
+            f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
+        )
+    return fitted
 
 
 class ForecastMethods:
@@ -157,8 +192,9 @@ class ForecastMethods:
         Returns
         -------
         DataFrame
-            The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
-            (where several are forecast), ``forecast``, ``low`` and ``high``.
+            The id (where there are several series), ``step`` from 1, the time (where the times of the series go on by
+            a calendar: days and moments as timestamps in their zone, quarters and other periods in the form that they
+            came in), the channel (where several are forecast), ``forecast``, ``low`` and ``high``.
         """
         fitted = self._known()
         return carrier(self).predict_table(self, fitted, X, coverage, future)

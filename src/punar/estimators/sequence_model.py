@@ -14,11 +14,18 @@ from torch import Tensor
 
 from punar import errors
 from punar.cells import Cell
-from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
+from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.errors import DamagedModelError
-from punar.estimators._forecasting import ONLY_FORECASTS, ForecastMethods, carrier, given_ahead
+from punar.estimators._forecasting import (
+    OF_TABLES,
+    ONLY_FORECASTS,
+    ForecastMethods,
+    carrier,
+    given_ahead,
+    of_stored,
+    to_stored,
+)
 from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
@@ -69,7 +76,11 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     kind : {None, "series", "texts", "sounds"}, default=None
         What X holds; None tells it by content. Arrays of samples without a rate are sounds only where asked.
     id_column, time_column : str, optional
-        For long tables, a row per id and time, sorted by time where that is named. Other columns are channels.
+        For long tables, a row per id and time, sorted by time: columns or levels of the index. The rest are channels.
+    time_format : str, optional
+        Of times that are text, as "%d.%m.%Y"; by default found over all rows, or asked for where it may be two.
+    freq : str or float, optional
+        For forecasting: the step ("D", "B", "MS", "Mon Wed Fri", "auto") at which missing times are inserted, as NaN.
     missing : {"refuse", "mask"}, default="refuse"
         NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
     scaling : {"auto", "standard", "none"}, default="auto"
@@ -158,8 +169,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "epochs": either(one_of("auto"), integer(1)),
         "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
-        "id_column": either(none(), instance(str, text="a column's name")),
-        "time_column": either(none(), instance(str, text="a column's name")),
+        **OF_TABLES,
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
         "vocabulary_size": either(one_of("auto"), integer(1)),
@@ -193,6 +203,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         kind: str | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
+        time_format: str | None = None,
+        freq: Any = None,
         missing: str = "refuse",
         scaling: str = "auto",
         vocabulary_size: int | str = "auto",
@@ -237,6 +249,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         self.kind = kind
         self.id_column = id_column
         self.time_column = time_column
+        self.time_format = time_format
+        self.freq = freq
         self.missing = missing
         self.scaling = scaling
         self.vocabulary_size = vocabulary_size
@@ -363,19 +377,13 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
-        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
-        return found
+        return to_stored(self)
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
         """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        fitted = carrier(self).from_stored(facts, tensors, where, parts)
-        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
-            raise DamagedModelError(
-                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
-            )
-        self._take(fitted)
+        self._take(of_stored(self, facts, tensors, where, parts))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 

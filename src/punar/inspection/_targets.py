@@ -8,6 +8,8 @@ from punar.data import sequences
 from punar.errors import DataError
 from punar.models.samples import Placed, Samples
 
+_COLUMNS = ("names", "id_column", "time_column", "time_format")
+
 
 def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
     """Return the user's targets, encoded as the model learned them, in the samples' coordinates.
@@ -22,7 +24,7 @@ def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
     fitted = model.fitted_
     preparation = fitted.preparation
     if getattr(preparation, "id_column", None) is not None and hasattr(x, "columns"):
-        columns = {name: getattr(preparation, name) for name in ("names", "id_column", "time_column")}
+        columns = {name: getattr(preparation, name) for name in _COLUMNS}
         y = sequences.matched(y, sequences.read_series(x, where, **columns), where)
     items = preparation.check(x, where)
     targets = fitted.task.encode(y, where, items)

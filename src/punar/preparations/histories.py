@@ -12,7 +12,8 @@ from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import BadItem
-from punar.data.panel import Panel, read_panel
+from punar.data.panel import Panel, holds_tables, read_panel
+from punar.data.times import check_form
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
@@ -21,7 +22,8 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_LATER = {"aimed": (), "known_ahead": (), "one": False}  # fields that older folders do not have
+# Fields that older folders do not have.
+_LATER = {"aimed": (), "known_ahead": (), "one": False, "time_format": None, "freq": None}
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Histories(Preparation):
         The channels whose later values are known when one forecasts.
     one : bool, default=False
         Whether the target was named alone: answers have no axis for it.
+    time_format : str or None, default=None
+        How times were written; see :class:`punar.data.times.Times`.
+    freq : str or float or None, default=None
+        The step of times, at which those that are missing are inserted.
     """
 
     channels: _Steps
@@ -59,6 +65,8 @@ class Histories(Preparation):
     aimed: tuple[_Position, ...] = ()
     known_ahead: tuple[_Position, ...] = ()
     one: bool = False
+    time_format: str | None = None
+    freq: int | float | str | None = None
 
     domain: ClassVar[str] = "history"
 
@@ -75,6 +83,7 @@ class Histories(Preparation):
                 raise ValueError(f"{name} must be different channels of {made.channels}, found {list(found)}")
         if set(made.aimed) & set(made.known_ahead) or (made.known_ahead and not made.aimed):
             raise ValueError("aimed must be named where channels are known ahead, and be others")
+        check_form(made.time_format)
         if made.one and len(made.aimed) != 1:
             raise ValueError(f"one must be false with {len(made.aimed)} targets")
         return made
@@ -112,8 +121,11 @@ class Histories(Preparation):
             names=self.names,
             channels=self.channels,
             id_column=self.id_column if hasattr(X, "columns") else None,
-            time_column=self.time_column if hasattr(X, "columns") else None,
+            time_column=self.time_column if hasattr(X, "columns") or holds_tables(X) else None,
             missing=self.missing,
+            time_format=self.time_format,
+            strict=False,
+            freq=self.freq,
         )
         self.refuse_short(panel, self.context, f"context={self.context}", where)
         return panel

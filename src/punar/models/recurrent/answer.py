@@ -51,9 +51,8 @@ def matched(estimator: Any, fitted: Fitted, X: Any, y: Any, where: str) -> Any:
     preparation: Any = fitted.preparation
     if getattr(preparation, "id_column", None) is None or not hasattr(X, "columns"):
         return y
-    found = sequences.read_series(
-        X, where, names=preparation.names, id_column=preparation.id_column, time_column=preparation.time_column
-    )
+    columns = {name: getattr(preparation, name) for name in ("names", "id_column", "time_column", "time_format")}
+    found = sequences.read_series(X, where, **columns)
     return sequences.matched(y, found, where)
 
 

@@ -175,7 +175,8 @@ def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
         return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
-    found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
+    columns = {name: getattr(estimator, name) for name in ("id_column", "time_column", "time_format")}
+    found = sequences.read_series(X, where, **columns)
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
     return found
 
@@ -205,6 +206,7 @@ def prepare(
             max_length=cut,
             id_column=estimator.id_column,
             time_column=estimator.time_column,
+            time_format=estimator.time_format,
         )
     samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
