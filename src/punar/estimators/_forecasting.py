@@ -73,27 +73,17 @@ def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
 
 
 CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
-# Settings that only forecasts have, and their rules.
-ONLY_FORECASTS: dict[str, Rule] = {
+# Settings of forecasts, and of tables and their times, and their rules.
+OWN_RULES: dict[str, Rule] = {
     "target": CHANNEL,
     "known_ahead": CHANNEL,
     "lower": either(none(), number()),
     "upper": either(none(), number()),
-}
-
-# Settings of tables and their times, and their rules.
-OF_TABLES: dict[str, Rule] = {
     "id_column": either(none(), instance(str, text="a column's name")),
     "time_column": either(none(), instance(str, text="a column's name")),
     "time_format": either(none(), instance(str, text="a format as of strftime")),
     "freq": either(none(), instance(str, text="a frequency"), number(0, open_low=True)),
 }
-
-
-def to_stored(estimator: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the facts and tensors of an estimator's fit."""
-    found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(estimator).to_stored(estimator._known())
-    return found
 
 
 def of_stored(

@@ -17,15 +17,7 @@ from punar.cells import Cell
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.estimators._forecasting import (
-    OF_TABLES,
-    ONLY_FORECASTS,
-    ForecastMethods,
-    carrier,
-    given_ahead,
-    of_stored,
-    to_stored,
-)
+from punar.estimators._forecasting import OWN_RULES, ForecastMethods, carrier, given_ahead, of_stored
 from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.recurrent.module import POOLINGS
@@ -169,14 +161,13 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "epochs": either(one_of("auto"), integer(1)),
         "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
-        **OF_TABLES,
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
         "vocabulary_size": either(one_of("auto"), integer(1)),
         "embedding_dim": integer(1),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
-        **ONLY_FORECASTS,
+        **OWN_RULES,
     }
 
     def __init__(
@@ -377,7 +368,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
-        return to_stored(self)
+        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
+        return found
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
