@@ -15,8 +15,10 @@ from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
+_OF_SEQUENCES = ("time_format", "key")
 
-@takes(reading=o.DATA.only("target", "text", "path", "key", "header", "skip_bad"))
+
+@takes(reading=o.DATA.only("target", "text", "path", "time_format", "key", "header", "skip_bad"))
 def predict(
     model: o.Model,
     reading: Given,
@@ -27,6 +29,9 @@ def predict(
     future: Annotated[
         str | None, typer.Option("--future", metavar="FILE", help=texts.PREDICT_FUTURE, show_default=False)
     ] = None,
+    coverage: Annotated[
+        float | None, typer.Option("--coverage", metavar="SHARE", help=texts.PREDICT_COVERAGE, show_default=False)
+    ] = None,
     parts: o.Parts = None,
     force: o.Force = False,
 ) -> None:
@@ -36,13 +41,13 @@ def predict(
     import punar
 
     own = load_parts(parts)
+    ahead = {"future": future, "coverage": coverage}
     fitted = own.load(model)
     if isinstance(fitted, punar.SequenceModel):
-        _sequences.predict(fitted, model, data, future, out, reading, own.classes)
+        _sequences.predict(fitted, model, data, ahead, out, reading, own.classes)
         return
-    _items.refuse(o.DATA.given(reading, "key"), texts.ONLY_SEQUENCES)
-    if future is not None:
-        raise ParameterError(texts.ONLY_FORECASTS_FUTURE)
+    _items.refuse(o.DATA.given(reading, *_OF_SEQUENCES), texts.ONLY_SEQUENCES)
+    _sequences.refuse_ahead(ahead)
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     if not hasattr(fitted, "predict") or _items.domain_of(fitted) is None:
@@ -58,6 +63,6 @@ def predict(
         form=task.target_form if learned else None,
         open_each=True,
         parts=own.classes,
-        **{name: value for name, value in reading.items() if name != "key"},
+        **{name: value for name, value in reading.items() if name not in _OF_SEQUENCES},
     )
     _answers.write_answers(fitted, found, out)

@@ -53,6 +53,9 @@ def read_sequences(
     path: str | None = None,
     id_column: str | None = None,
     time_column: str | None = None,
+    usual_time: str | None = None,
+    time_format: str | None = None,
+    strict_format: bool = True,
     channels: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     key: str | None = None,
@@ -74,6 +77,12 @@ def read_sequences(
         The column of texts, or of paths of recordings; None looks for one.
     id_column, time_column : str or None
         Of a long table.
+    usual_time : str or None
+        What the column of times is called where it is there; without it another is looked for.
+    time_format : str or None
+        The format of times that are text; None finds it.
+    strict_format : bool
+        Whether another format than that is an error.
     channels : sequence of str or None
         The columns that a fitted model needs, in this order; None takes all that are left.
     drop : sequence of str
@@ -101,7 +110,7 @@ def read_sequences(
     check_one_of("kind", kind, SEQUENCE_KINDS)
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
-    steps = Columns(target, id_column, time_column, channels, drop, form)
+    steps = Columns(target, id_column, time_column, channels, drop, form, usual_time, time_format, strict=strict_format)
     asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID + advice_for(form)), steps)
     of_steps = kind == "series" or asking.of_steps
     asked = look_up(source, parts)
@@ -125,14 +134,14 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         what = "pictures" if found.kind == "images" else "rows of a table"
         raise DataError(f"{asked.where}: this built-in set holds {what}, not sequences.")
     if isinstance(found, FoundArrays):
-        given = {"--id": steps.id_column, "--time": steps.time_column, **columns}
+        given = {"--id": steps.id_column, **_of_times(steps), **columns}
         refuse(given, asked.where, "read as arrays")
         refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
         return _from_arrays(found, asked, steps.form)
     if isinstance(found, FoundTable) and of_steps:
         refuse(columns, asked.where, "read as a table of steps")
         return series_of(found, asked.where, asked.name, steps)
-    refuse({"--time": steps.time_column}, asked.where, "read as data without --id")
+    refuse(_of_times(steps), asked.where, "read as data without --id")
     if isinstance(found, FoundItems) and found.kind == "series":
         return _from_ready(found, asked, steps.form)
     if of_steps:
@@ -140,6 +149,10 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
     if isinstance(found, FoundFiles) and found.kind == "vision":
         raise _pictures(asked)
     return _from_items(as_items(found, asked, asking.items), asked)
+
+
+def _of_times(steps: Columns) -> dict[str, str | None]:
+    return {"--time": steps.time_column, "--time-format": steps.time_format if steps.strict else None}
 
 
 def _no_series(asked: Asked) -> DataError:

@@ -15,11 +15,12 @@ from punar.sources._found import FoundTable
 from punar.sources._labels import TASK_OF, as_form
 from punar.sources._names import check_known
 from punar.sources._userdata import UserSequences
+from punar.sources._when import likely_time, with_times
+from punar.texts import times
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
 _ONE = "\x00one"
 
 
@@ -30,6 +31,12 @@ class Columns:
     Attributes
     ----------
     target, id_column, time_column : str or None
+    usual_time : str or None
+        What the column of times is called where it is there; another may be in its place.
+    time_format : str or None
+        Of times that are text.
+    strict : bool
+        Whether another format than that is an error.
     channels : sequence of str or None
         Those that a fitted model needs, in this order; None takes all that are left.
     drop : sequence of str
@@ -43,6 +50,9 @@ class Columns:
     channels: Sequence[str] | None = None
     drop: Sequence[str] = ()
     form: str | None = None
+    usual_time: str | None = None
+    time_format: str | None = None
+    strict: bool = True
 
     @property
     def labelled(self) -> bool:
@@ -82,8 +92,21 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         raise DataError(f"{where}: there are column names but no rows.")
     notes = list(table.notes)
     if wanted.time_column is None:
-        wanted = replace(wanted, time_column=_likely_time(frame, wanted))
+        taken = (wanted.target, *wanted.drop, *(wanted.channels or ()))
+        usual = wanted.usual_time if wanted.usual_time in names else None
+        wanted = replace(wanted, time_column=usual or likely_time(frame, wanted.id_column, taken))
         notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []
+    time_format = None
+    if wanted.time_column is not None:
+        asked_format = wanted.time_format
+        table, time_format = with_times(
+            table, where, wanted.id_column, wanted.time_column, asked_format, strict=wanted.strict
+        )
+        frame = table.frame
+        if time_format not in (None, asked_format, "%Y-%m-%d"):
+            notes.append(times.READ_AS.format(form=time_format))
+    elif wanted.time_format is not None and wanted.strict:
+        raise ParameterError(f"{where}: --time-format needs a column of times: --time COLUMN.")
     labels = _labels(table, where, wanted) if wanted.labelled else None
     used = _channels(frame, where, wanted)
     notes += [labels.note] if labels is not None else []
@@ -97,20 +120,13 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         description=where,
         id_column=wanted.id_column,
         time_column=wanted.time_column if hasattr(items, "columns") else None,
+        time_format=time_format,
         channels=tuple(used),
         target_kind=None if labels is None else labels.kind,
         notes=notes,
         row_names=ids,
         row_title=title,
     )
-
-
-def _likely_time(frame: pd.DataFrame, wanted: Columns) -> str | None:
-    """Return the column that is called as times are, and has each value once per series."""
-    apart = [wanted.id_column] if wanted.id_column is not None else []
-    taken = (wanted.id_column, wanted.target, *wanted.drop)
-    likely = [c for c in map(str, frame.columns) if c.lower() in _TIMES and c not in taken]
-    return next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
 
 
 def _channels(frame: pd.DataFrame, where: str, wanted: Columns) -> list[str]:

@@ -75,3 +75,4 @@ UNKNOWN_IDS = (
     "{where}: future has series {ids}, which {count} not among those that are forecast. Leave out its rows, or pass "
     "the series in X."
 )
+READ_AS = "times are read as '{form}' (--time-format)"
