@@ -57,9 +57,7 @@ def forecast(
         typer.echo(frame_text(columns), nl=False)
         return
     write_frame(out, columns)
-    typer.echo(
-        texts.WRITTEN.format(path=out, what=texts.FORECASTED.format(n=len(table), coverage=share))
-    )
+    typer.echo(texts.WRITTEN.format(path=out, what=texts.FORECASTED.format(n=len(table), coverage=share)))
 
 
 def _timed(found: UserSequences, fitted: Any) -> Any:

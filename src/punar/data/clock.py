@@ -111,7 +111,9 @@ def clock_of(times: pd.Series) -> Clock | None:
     wall = index.tz_localize(None)
     named = _inferred(index) or (None if index.tz is None else _inferred(wall))
     if named is not None:
-        return Clock(last, named, zone=zone)
+        # The name of a week of months is given whatever months are left out.
+        whole = not named.startswith("WOM") or len(pd.date_range(wall[0], wall[-1], freq=named)) == len(wall)
+        return Clock(last, named, whole, zone)
     by_wall = np.diff(wall.to_numpy())
     in_days = bool((by_wall % _DAY == _NOTHING).all())
     found = _by_month(wall) or (_by_business_month(wall) or _by_week(wall) if in_days else None)

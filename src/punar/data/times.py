@@ -300,6 +300,10 @@ def _settled(fitting: list[str], reads: dict[str, _Read]) -> str | None:
         # Digits that begin with a plausible year, and points, which stand behind a day, are no other date's.
         years = first.dt.year
         return fitting[0] if years.between(1700, 2299).all() else None
+    if first.dt.time.nunique() > 1:
+        # Hours go on by hours under one reading, and leap by months at every midnight under the other.
+        steady = [f for f in fitting if len(first) >= _FEW and reads[f][0].sort_values().diff().iloc[1:].nunique() == 1]
+        return steady[0] if len(steady) == 1 else None
     if len(first) < _FEW or not any("%y" in form for form in fitting):
         return None
     # The wrong place of a year of two digits throws the order about.
