@@ -145,7 +145,7 @@ def test_text_times_are_dates_not_letters():
     frame = pd.DataFrame({"i": [1, 1, 1], "t": ["2024-10-01", "2024-09-30", "2023-12-31"], "v": [3.0, 2.0, 1.0]})
     found = sequences.read_series(frame, W, id_column="i", time_column="t")
     assert found.items[0][:, 0].tolist() == [1, 2, 3]
-    with pytest.raises(errors.DataTypeError, match="time_column='t' must hold numbers, dates or text like"):
+    with pytest.raises(errors.DataTypeError, match="time column 't' must hold numbers, dates or text like"):
         sequences.read_series(frame.assign(t=["10", "9", "x"]), W, id_column="i", time_column="t")
 
 

@@ -110,9 +110,11 @@ def _titled(found: UserItems | UserSequences, table: Any) -> dict[str, Any]:
 def _times(found: Any, time: str) -> Any:
     """Return the times of the steps of a long table, in the order of its series and steps."""
     from punar.data import long_table
+    from punar.data.times import as_text, given_back
 
     order, _, _ = long_table.in_order(found.items, found.name, found.id_column, time)
-    return found.items[time].to_numpy()[order]
+    times = found.items[time].iloc[order].tolist()
+    return as_text(given_back(times, found.time_format), found.time_format)
 
 
 def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) -> str:

@@ -23,7 +23,7 @@ def fit_autoencoder(asked: Asked) -> None:
     network, recurrent = _network(asked.autoencoder["network"], sequences["hidden_size"], asked.parts)
     used = ("hidden_size", "missing") if recurrent else ()
     others = {name: value for name, value in sequences.items() if name not in used}
-    columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column")
+    columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column", "time_format")
     refuse(o.SEQUENCES.given(others) | columns, texts.FIT_ONLY_WITH_CELL)
     refuse(o.TRANSFER.given(asked.transfer) | o.DATA.given(reading, "text", "path"), texts.FIT_ONLY_WITH)
     own = {name: asked.autoencoder[name] for name in ("latent_dim", "scaling")}
@@ -55,7 +55,7 @@ def _fit_series(model: Any, asked: Asked) -> list[str]:
     """Fit on series, and return the options that read the same again."""
     import numpy as np
 
-    names = ("target", "drop", "key", "header", "skip_bad", "id_column", "time_column")
+    names = ("target", "drop", "key", "header", "skip_bad", "id_column", "time_column", "time_format")
     reading = {name: asked.reading[name] for name in names} | {"drop": asked.reading["drop"] or ()}
     found, series = _series_autoencoders.read(asked.data, reading, parts=asked.parts)
     if len(series) == 1:

@@ -11,7 +11,7 @@ from punar.cli._splits import held_out
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
-_ONLY_FORECASTS = ("horizon", "context", "season", "known_ahead", "lower", "upper")
+_ONLY_FORECASTS = ("freq", "horizon", "context", "season", "known_ahead", "lower", "upper")
 
 
 def fit_sequence(asked: Asked) -> None:
@@ -54,6 +54,7 @@ def fit_sequence(asked: Asked) -> None:
         kind=SEQUENCE_KINDS[found.kind],
         id_column=found.id_column,
         time_column=found.time_column,
+        time_format=found.time_format,
         target=target,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )

@@ -18,7 +18,7 @@ def fit_transfer(asked: Asked) -> None:
 
     reading, transfer = asked.reading, asked.transfer
     _items.refuse(
-        o.SEQUENCES.given(asked.sequences) | o.DATA.given(reading, "id_column", "time_column"),
+        o.SEQUENCES.given(asked.sequences) | o.DATA.given(reading, "id_column", "time_column", "time_format"),
         texts.FIT_ONLY_WITH_CELL,
     )
     _items.refuse(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
 _COLUMNS = (
-    *("target", "text", "path", "root", "suffix", "id_column", "time_column", "drop", "key", "header", "kind"),
-    *("skip_bad", "keep"),
+    *("target", "text", "path", "root", "suffix", "id_column", "time_column", "time_format", "drop", "key", "header"),
+    *("kind", "skip_bad", "keep"),
 )
 
 
@@ -66,7 +66,9 @@ def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = (
     facts, task = fitted.preparation_, fitted.fitted_.task
     if _typed.is_typed(data, facts.domain):
         return _typed.as_sequences(data)
-    of_table: Given = {name: getattr(facts, name, None) for name in ("id_column", "time_column")}
+    of_table: Given = {name: getattr(facts, name, None) for name in ("id_column", "time_column", "time_format")}
+    said = reading.get("time_format")
+    of_table |= {"strict_format": said is not None} | ({} if said is None else {"time_format": said})
     # A target is read as the model learned it.
     learned = reading.get("target") is not None or task.target_form == "none" or _answers.reads_tokens(task)
     with _typed.advising(data, facts.domain):
@@ -92,28 +94,37 @@ def read_future(fitted: Any, data: str, parts: tuple[type, ...]) -> UserSequence
         form="none",
         parts=parts,
         id_column=facts.id_column,
-        time_column=facts.time_column,
+        usual_time=facts.time_column,
+        time_format=facts.time_format,
+        strict_format=False,
     )
+
+
+def refuse_ahead(ahead: Given) -> None:
+    """Raise for the first option of forecasts that was given to another model."""
+    for name, value in ahead.items():
+        if value is not None:
+            raise ParameterError(texts.ONLY_FORECASTS_AHEAD.format(name=name))
 
 
 def predict(
     fitted: Any,
     model: Path,
     data: str | None,
-    future: str | None,
+    ahead: Given,
     out: Path | None,
     reading: Given,
     parts: tuple[type, ...],
 ) -> None:
-    """Write predictions, or the steps to come."""
+    """Write predictions, or the steps to come; ``ahead`` has what is asked and known of these."""
     if hasattr(fitted, "predict_table"):
         if reading.get("keep"):
             raise ParameterError(layouts.KEEP_NOT_STEPS)
         found = None if data is None else read_for(fitted, data, reading, parts)
-        forecast(fitted, found, None if future is None else read_future(fitted, future, parts), out)
+        future = None if ahead["future"] is None else read_future(fitted, ahead["future"], parts)
+        forecast(fitted, found, future, out, ahead["coverage"])
         return
-    if future is not None:
-        raise ParameterError(texts.ONLY_FORECASTS_FUTURE)
+    refuse_ahead(ahead)
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     _answers.write_answers(fitted, read_for(fitted, data, reading, parts), out)

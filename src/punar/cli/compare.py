@@ -198,7 +198,7 @@ def _of_rows(asked: _Asked) -> tuple[Any, Any, Any, Given]:
 
 def _refuse_sequences(asked: _Asked) -> None:
     asked.refuse(**asked.sequences)
-    asked.refuse_columns("id_column", "time_column")
+    asked.refuse_columns("id_column", "time_column", "time_format")
 
 
 # By what the question reads; see ``Question.reads``.

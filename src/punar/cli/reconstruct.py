@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _ARRAYS = (".npy", ".npz")
 
 
-@takes(reading=o.DATA.only("id_column", "time_column", "drop", "key", "header", "skip_bad"), kept=o.KEEP)
+@takes(reading=o.DATA.only("id_column", "time_column", "time_format", "drop", "key", "header", "skip_bad"), kept=o.KEEP)
 def reconstruct(
     model: o.Model,
     data: o.Data,
@@ -49,7 +49,7 @@ def reconstruct(
     if _series_autoencoders.reads_series(fitted):
         _series_autoencoders.reconstruct(fitted, data, out, reading, own)
         return
-    refuse(o.DATA.given(reading, "id_column", "time_column"), texts.ONLY_FOR_SERIES)
+    refuse(o.DATA.given(reading, "id_column", "time_column", "time_format"), texts.ONLY_FOR_SERIES)
     given = {name: reading[name] for name in ("drop", "key", "header", "skip_bad")}
     found, X = read_for(fitted, data, parts=own.classes, **given)
     if out is not None and found.kind != "images" and not out.suffix:

@@ -21,7 +21,8 @@ from punar.texts import options
 
 @takes(
     reading=o.DATA.only(
-        *("text", "path", "root", "suffix", "id_column", "time_column", "drop", "key", "header", "skip_bad")
+        *("text", "path", "root", "suffix", "id_column", "time_column", "time_format", "drop", "key", "header"),
+        "skip_bad",
     ),
     kept=o.KEEP,
     network=o.TRANSFER.only("weights"),
@@ -59,7 +60,8 @@ def transform(
         _items.refuse(items, "{option} is for pretrained networks; this model takes series.")
         _series_autoencoders.transform(fitted, data, out, reading, own)
         return
-    _items.refuse(o.DATA.given(reading, "id_column", "time_column"), texts.ONLY_FOR_SERIES)
+    of_times = () if isinstance(fitted, punar.SequenceModel) else ("time_format",)
+    _items.refuse(o.DATA.given(reading, "id_column", "time_column", *of_times), texts.ONLY_FOR_SERIES)
     if isinstance(fitted, punar.SequenceModel):
         _sequences.transform(fitted, data, out, reading, own.classes)
     elif _items.domain_of(fitted) is not None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from punar.data import layouts
+from punar.data import labelled, layouts
 from punar.data.names import name_of
 
 _ID, _TIME = "series", "time"
@@ -55,26 +54,36 @@ def _values(cell: Any) -> Any:
     return cell.reset_index(drop=True) if isinstance(cell, pd.Series) else pd.Series(cell)
 
 
-def indexed(table: pd.DataFrame, id_column: str | None, time_column: str | None) -> Indexed:
-    """Return a table with the levels of a MultiIndex as columns, and which of them name series and times.
+def indexed(table: pd.DataFrame, where: str, id_column: str | None, time_column: str | None) -> Indexed:
+    """Return a table whose ids and times are columns, and what these are called.
 
-    The last level is the time where it holds times or numbers and no two rows share all levels, or where
-    ``time_column`` names it; the other levels name the series, together where they are several (an id is a tuple then).
-    Levels that are named as ``id_column`` or ``time_column`` are taken as such. A table with another index is returned
-    as it is.
+    Where no time is named, an index that holds times is taken; see :func:`punar.data.labelled.indexed`. Of several
+    levels the time is the one that ``time_column`` names, or the only one that holds times, or the last one where it
+    holds numbers and no two rows share all levels. The other levels name the series, together where they are several
+    (an id is a tuple then); ``id_column`` may name one.
 
+    Raises
+    ------
+    DataError
+        The labels show that rows are reversed or shuffled.
+
+    Examples
+    --------
     >>> index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["who", "day"])
-    >>> found = indexed(pd.DataFrame({"x": range(4)}, index=index), None, None)
+    >>> found = indexed(pd.DataFrame({"x": range(4)}, index=index), "fit", None, None)
     >>> found.id_column, found.time_column, list(found.table.columns)
     ('who', 'day', ['who', 'day', 'x'])
     """
     index = table.index
     if not isinstance(index, pd.MultiIndex):
-        return Indexed(table, id_column, time_column)
+        return Indexed(*labelled.indexed(table, where, id_column, time_column))
     names = _free_names(index, list(map(name_of, table.columns)))
     levels = dict(zip(names, (index.get_level_values(i) for i in range(index.nlevels)), strict=True))
-    if time_column is None and id_column != names[-1] and _are_times(levels[names[-1]], index):
-        time_column = names[-1]
+    if time_column is None:
+        left = [n for n in names if n != id_column]
+        timed = [n for n in left if labelled.is_timed(index.levels[names.index(n)], n)]
+        counted = left[-1:] if left and _counts(levels[left[-1]], index) else []
+        time_column = timed[0] if len(timed) == 1 else next(iter(counted or timed[-1:]), None)
     ids = [id_column] if id_column is not None else [n for n in names if n != time_column]
     added = {n: levels[n] for n in names if n in ids or n == time_column}
     found = table.reset_index(drop=True)
@@ -86,19 +95,8 @@ def indexed(table: pd.DataFrame, id_column: str | None, time_column: str | None)
     return Indexed(frame.drop(columns=ids).assign(**{one: together}), one, time_column, tuple(ids))
 
 
-def _are_times(level: pd.Index, index: pd.MultiIndex) -> bool:
-    if isinstance(level, (pd.DatetimeIndex, pd.PeriodIndex)):
-        return True
-    if pd.api.types.is_numeric_dtype(level.dtype):
-        return bool(index.is_unique)
-    first = level[0] if len(level) else None
-    if isinstance(first, str):
-        try:
-            pd.to_datetime(pd.Series([first]), format="ISO8601")
-        except (ValueError, TypeError):
-            return False
-        return True
-    return isinstance(first, datetime.date)
+def _counts(level: pd.Index, index: pd.MultiIndex) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(level.dtype) and index.is_unique)
 
 
 def _free_names(index: pd.MultiIndex, columns: list[str]) -> list[str]:

@@ -106,6 +106,7 @@ def read_series(
     names: tuple[str, ...] = (),
     id_column: str | None = None,
     time_column: str | None = None,
+    time_format: str | None = None,
 ) -> Sequences:
     """Return series as a list of arrays (t, channels), their numbers as they are.
 
@@ -119,7 +120,7 @@ def read_series(
     where : str
     names : tuple of str
         The channels that are wanted of a table; empty takes every column but id and time.
-    id_column, time_column : str or None
+    id_column, time_column, time_format : str or None
 
     Raises
     ------
@@ -129,8 +130,7 @@ def read_series(
     """
     X = levels.series_of(X, where)
     if isinstance(X, pd.DataFrame):
-        found = levels.indexed(X, id_column, time_column)
-        return Sequences("series", *_long_table.split(found.table, where, names, found.id_column, found.time_column))
+        return Sequences("series", *_long_table.split(X, where, names, id_column, time_column, time_format))
     if id_column is not None and isinstance(X, np.ndarray) and X.ndim == 2:
         raise ParameterError(f"{where}: id_column={shown(id_column)} needs a table (a DataFrame), got an array.")
     if isinstance(X, np.ndarray) and X.dtype != object:
@@ -168,6 +168,8 @@ def _of_list(X: list[Any], where: str, names: tuple[str, ...]) -> Sequences:
     items = []
     for i, each in enumerate(X):
         each = layouts.item(each, f"{where}: X[{i}]")
+        if isinstance(each, (pd.Series, pd.DataFrame)):
+            each = _long_table.by_time(each, f"{where}: X[{i}]")
         if isinstance(each, pd.DataFrame):
             each = with_names(each, f"{where}: X[{i}]")
             names = names or tuple(each.columns)  # the first table's hold for all

@@ -73,12 +73,16 @@ def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
 
 
 CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
-# Rules of settings that only forecasts have; those of the others stand where they are used.
-_RULES: dict[str, Rule] = {
+# Settings of forecasts, and of tables and their times, and their rules.
+OWN_RULES: dict[str, Rule] = {
     "target": CHANNEL,
     "known_ahead": CHANNEL,
     "lower": either(none(), number()),
     "upper": either(none(), number()),
+    "id_column": either(none(), instance(str, text="a column's name")),
+    "time_column": either(none(), instance(str, text="a column's name")),
+    "time_format": either(none(), instance(str, text="a format as of strftime")),
+    "freq": either(none(), instance(str, text="a frequency"), number(0, open_low=True)),
 }
 
 
@@ -99,7 +103,7 @@ def check_forecast_settings(estimator: Any) -> None:
         Also where it would change nothing, and so is meant for another task.
     """
     if hasattr(carrier(estimator), "predict_interval"):
-        check_params(estimator, _RULES)
+        check_params(estimator, OWN_RULES)
         return
     for name, unset in _UNSET.items():
         value = getattr(estimator, name)
@@ -211,8 +215,9 @@ class ForecastMethods:
         Returns
         -------
         DataFrame
-            The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
-            (where several are forecast), ``forecast``, ``low`` and ``high``.
+            The id (where there are several series), ``step`` from 1, the time (where the times of the series go on by
+            a calendar: days and moments as timestamps in their zone, quarters and other periods in the form that they
+            came in), the channel (where several are forecast), ``forecast``, ``low`` and ``high``.
         """
         fitted = self._known()
         return carrier(self).predict_table(self, fitted, X, coverage, future)

@@ -12,10 +12,11 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
 from punar.cells import Cell
-from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
+from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
 from punar.estimators._forecasting import (
+    OWN_RULES,
     ForecastMethods,
     StoredByCarrier,
     carrier,
@@ -73,7 +74,11 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     kind : {None, "series", "texts", "sounds"}, default=None
         What X holds; None tells it by content. Arrays of samples without a rate are sounds only where asked.
     id_column, time_column : str, optional
-        For long tables, a row per id and time, sorted by time where that is named. Other columns are channels.
+        For long tables, a row per id and time, sorted by time: columns or levels of the index. The rest are channels.
+    time_format : str, optional
+        Of times that are text, as "%d.%m.%Y"; by default found over all rows, or asked for where it may be two.
+    freq : str or float, optional
+        For forecasting: the step ("D", "B", "MS", "Mon Wed Fri", "auto") at which missing times are inserted, as NaN.
     missing : {"refuse", "mask"}, default="refuse"
         NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
     scaling : {"auto", "standard", "none"}, default="auto"
@@ -162,14 +167,13 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         "epochs": either(one_of("auto"), integer(1)),
         "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
-        "id_column": either(none(), instance(str, text="a column's name")),
-        "time_column": either(none(), instance(str, text="a column's name")),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
         "vocabulary_size": either(one_of("auto"), integer(1)),
         "embedding_dim": integer(1),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
+        **OWN_RULES,
     }
 
     def __init__(
@@ -196,6 +200,8 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         kind: str | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
+        time_format: str | None = None,
+        freq: Any = None,
         missing: str = "refuse",
         scaling: str = "auto",
         vocabulary_size: int | str = "auto",
@@ -240,6 +246,8 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         self.kind = kind
         self.id_column = id_column
         self.time_column = time_column
+        self.time_format = time_format
+        self.freq = freq
         self.missing = missing
         self.scaling = scaling
         self.vocabulary_size = vocabulary_size

@@ -7,6 +7,8 @@ from typing import Any
 from punar.errors import DataError
 from punar.models.samples import Placed, Samples
 
+_COLUMNS = ("names", "id_column", "time_column", "time_format")
+
 
 def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
     """Return the user's targets, encoded as the model learned them, in the samples' coordinates.

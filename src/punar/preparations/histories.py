@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from msgspec import Meta
 from torch import Tensor
 
 from punar.data import layouts
 from punar.data.decode import BadItem
-from punar.data.panel import Panel, read_panel
+from punar.data.panel import Panel, holds_tables, read_panel
+from punar.data.times import check_form
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
@@ -23,7 +23,8 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_LATER = {"aimed": (), "known_ahead": (), "one": False, "levels": ()}  # fields that older folders do not have
+# Fields that older folders do not have.
+_LATER = {"aimed": (), "known_ahead": (), "one": False, "levels": (), "time_format": None, "freq": None}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class Histories(Preparation):
         Whether the target was named alone: answers have no axis for it.
     levels : tuple of str, default=()
         Of the fitted table's MultiIndex, that together name a series.
+    time_format : str or None, default=None
+        How times were written; see :class:`punar.data.times.Times`.
+    freq : str or float or None, default=None
+        The step of times, at which those that are missing are inserted.
     """
 
     channels: _Steps
@@ -64,6 +69,8 @@ class Histories(Preparation):
     known_ahead: tuple[_Position, ...] = ()
     one: bool = False
     levels: tuple[str, ...] = ()
+    time_format: str | None = None
+    freq: int | float | str | None = None
 
     domain: ClassVar[str] = "history"
 
@@ -80,6 +87,7 @@ class Histories(Preparation):
                 raise ValueError(f"{name} must be different channels of {made.channels}, found {list(found)}")
         if set(made.aimed) & set(made.known_ahead) or (made.known_ahead and not made.aimed):
             raise ValueError("aimed must be named where channels are known ahead, and be others")
+        check_form(made.time_format)
         if made.one and len(made.aimed) != 1:
             raise ValueError(f"one must be false with {len(made.aimed)} targets")
         return made
@@ -132,9 +140,12 @@ class Histories(Preparation):
             where,
             names=self.names,
             channels=self.channels,
-            id_column=self.id_column if isinstance(X, pd.DataFrame) else None,
-            time_column=self.time_column if isinstance(X, pd.DataFrame) else None,
+            id_column=self.id_column if hasattr(X, "columns") else None,
+            time_column=self.time_column if hasattr(X, "columns") or holds_tables(X) else None,
             missing=self.missing,
+            time_format=self.time_format,
+            strict=False,
+            freq=self.freq,
         )
         self.refuse_short(panel, self.context, f"context={self.context}", where)
         return panel

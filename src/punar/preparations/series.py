@@ -50,7 +50,7 @@ class Series(Preparation):
     max_length : int or None
         Most steps that the network reads at once. :meth:`prepare` cuts off what follows, :meth:`samples` reads it in
         further windows.
-    id_column, time_column : str or None
+    id_column, time_column, time_format : str or None
         Of long tables.
 
     Examples
@@ -70,6 +70,7 @@ class Series(Preparation):
     max_length: Size | None = None
     id_column: str | None = None
     time_column: str | None = None
+    time_format: str | None = None
 
     domain: ClassVar[str] = "series"
     several: ClassVar[bool] = True
@@ -132,7 +133,8 @@ class Series(Preparation):
         return sequences.matched(y, self._read(X, where), where) if named else y
 
     def _read(self, X: Any, where: str) -> sequences.Sequences:
-        return sequences.read_series(X, where, names=self.names, id_column=self.id_column, time_column=self.time_column)
+        columns = {"id_column": self.id_column, "time_column": self.time_column, "time_format": self.time_format}
+        return sequences.read_series(X, where, names=self.names, **columns)
 
     def content(self, item: Any) -> bytes:
         """Return shape, type and numbers."""

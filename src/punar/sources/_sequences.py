@@ -65,6 +65,9 @@ def read_sequences(
     keep: Sequence[str] = (),
     id_column: str | None = None,
     time_column: str | None = None,
+    usual_time: str | None = None,
+    time_format: str | None = None,
+    strict_format: bool = True,
     channels: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     key: str | None = None,
@@ -90,6 +93,12 @@ def read_sequences(
         Columns of a table to keep beside the sequences; of a long table with one value for each id.
     id_column, time_column : str or None
         Of a long table.
+    usual_time : str or None
+        What the column of times is called where it is there; without it another is looked for.
+    time_format : str or None
+        The format of times that are text; None finds it.
+    strict_format : bool
+        Whether another format than that is an error.
     channels : sequence of str or None
         The columns that a fitted model needs, in this order; None takes all that are left.
     drop : sequence of str
@@ -118,7 +127,18 @@ def read_sequences(
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
     named = one_or_all(all_of(target))
-    steps = Columns(named, id_column, time_column, channels, drop, form, tuple(keep))
+    steps = Columns(
+        named,
+        id_column,
+        time_column,
+        channels,
+        drop,
+        form,
+        tuple(keep),
+        usual_time=usual_time,
+        time_format=time_format,
+        strict=strict_format,
+    )
     advice = _SAY_ID + advice_for(form)
     asking = _Asking(Wanted(item_kind, named, text, path, form, on_error, advice, root, suffix, tuple(keep)), steps)
     of_steps = kind == "series" or asking.of_steps
@@ -144,7 +164,7 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         what = "pictures" if found.kind == "images" else "rows of a table"
         raise DataError(f"{asked.where}: this built-in set holds {what}, not sequences.")
     if isinstance(found, FoundArrays):
-        given = {"--id": steps.id_column, "--time": steps.time_column, **columns}
+        given = {"--id": steps.id_column, **_of_times(steps), **columns}
         refuse(given, asked.where, "read as arrays")
         refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
         refuse({"--keep": steps.keep}, asked.where, "arrays without column names")
@@ -157,7 +177,7 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
     if isinstance(found, FoundTable) and of_steps:
         refuse(columns, asked.where, "read as a table of steps")
         return series_of(found, asked.where, asked.name, steps)
-    refuse({"--time": steps.time_column}, asked.where, "read as data without --id")
+    refuse(_of_times(steps), asked.where, "read as data without --id")
     if isinstance(found, FoundItems) and found.kind == "series":
         refuse({"--target": steps.target, "--keep": steps.keep}, asked.where, "a format that knows its own labels")
         return _from_ready(found, asked, steps.form)
@@ -196,6 +216,10 @@ def rows_are_series(source: str | os.PathLike[str], parts: Iterable[object] = ()
         return series_by_row(found, wide, asked.where, "", Columns()).y is not None
     except (DataError, ParameterError):
         return False  # whoever reads it says why
+
+
+def _of_times(steps: Columns) -> dict[str, str | None]:
+    return {"--time": steps.time_column, "--time-format": steps.time_format if steps.strict else None}
 
 
 def _no_series(asked: Asked) -> DataError:

@@ -16,11 +16,12 @@ from punar.sources._item_table import all_of
 from punar.sources._labels import TASK_OF, as_columns, as_form
 from punar.sources._names import check_known
 from punar.sources._userdata import UserSequences
+from punar.sources._when import likely_time, with_times
+from punar.texts import times
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMES = ("time", "date", "datetime", "timestamp", "month", "day", "year", "ds", "समय", "तारीख", "दिनांक")
 _ONE = "\x00one"
 
 
@@ -33,6 +34,12 @@ class Columns:
     target : str, tuple of str or None
         The column of the labels, or several.
     id_column, time_column : str or None
+    usual_time : str or None
+        What the column of times is called where it is there; another may be in its place.
+    time_format : str or None
+        Of times that are text.
+    strict : bool
+        Whether another format than that is an error.
     channels : sequence of str or None
         Those that a fitted model needs, in this order; None takes all that are left.
     drop : sequence of str
@@ -49,6 +56,9 @@ class Columns:
     drop: Sequence[str] = ()
     form: str | None = None
     keep: Sequence[str] = ()
+    usual_time: str | None = None
+    time_format: str | None = None
+    strict: bool = True
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -96,8 +106,21 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         raise DataError(f"{where}: there are column names but no rows.")
     notes = list(table.notes)
     if wanted.time_column is None:
-        wanted = replace(wanted, time_column=_likely_time(frame, wanted))
+        taken = (*wanted.targets, *wanted.drop, *wanted.keep, *(wanted.channels or ()))
+        usual = wanted.usual_time if wanted.usual_time in names else None
+        wanted = replace(wanted, time_column=usual or likely_time(frame, wanted.id_column, taken))
         notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []
+    time_format = None
+    if wanted.time_column is not None:
+        asked_format = wanted.time_format
+        table, time_format = with_times(
+            table, where, wanted.id_column, wanted.time_column, asked_format, strict=wanted.strict
+        )
+        frame = table.frame
+        if time_format not in (None, asked_format, "%Y-%m-%d"):
+            notes.append(times.READ_AS.format(form=time_format))
+    elif wanted.time_format is not None and wanted.strict:
+        raise ParameterError(f"{where}: --time-format needs a column of times: --time COLUMN.")
     labels = _labels(table, where, wanted) if wanted.labelled else None
     used = _channels(frame, where, wanted)
     notes += [labels.note] if labels is not None else []
@@ -111,6 +134,7 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         description=where,
         id_column=wanted.id_column,
         time_column=wanted.time_column if hasattr(items, "columns") else None,
+        time_format=time_format,
         channels=tuple(used),
         target_kind=None if labels is None else labels.kind,
         notes=notes,
@@ -135,14 +159,6 @@ def _kept(frame: pd.DataFrame, column: str, where: str, wanted: Columns) -> np.n
             "same in all rows of a series."
         )
     return frame.drop_duplicates(wanted.id_column)[column].to_numpy()
-
-
-def _likely_time(frame: pd.DataFrame, wanted: Columns) -> str | None:
-    """Return the column that is called as times are, and has each value once per series."""
-    apart = [wanted.id_column] if wanted.id_column is not None else []
-    taken = (wanted.id_column, *wanted.targets, *wanted.drop)
-    likely = [c for c in map(str, frame.columns) if c.lower() in TIMES and c not in taken]
-    return next((c for c in likely if not frame.duplicated([*apart, c]).any()), None)
 
 
 def _channels(frame: pd.DataFrame, where: str, wanted: Columns) -> list[str]:

@@ -139,6 +139,8 @@ class UserSequences:
     name, description : str
     id_column, time_column : str or None
         Of a long table.
+    time_format : str or None
+        How the times were written; ``items`` have them as numbers or timestamps.
     channels : tuple of str
         Names, where they came from a table.
     target_kind : {"classification", "regression", "multilabel", "tagging"} or None
@@ -159,6 +161,7 @@ class UserSequences:
     description: str
     id_column: str | None = None
     time_column: str | None = None
+    time_format: str | None = None
     channels: tuple[str, ...] = ()
     target_kind: str | None = None
     notes: list[str] = field(default_factory=list)

@@ -19,8 +19,9 @@ from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
 from punar.sources._labels import TASK_OF, Labels, as_columns, as_form
 from punar.sources._names import check_known
-from punar.sources._steps import TIMES, Columns
+from punar.sources._steps import Columns
 from punar.sources._userdata import UserSequences
+from punar.sources._when import is_called_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def layout_of(frame: pd.DataFrame) -> Wide | None:
     if names == [f"{_UNNAMED}{i}" for i in range(1, len(names) + 1)]:
         steps = names[1:]
         return Wide({VALUE: steps}, names[:1], unnamed=True) if len(steps) >= _FEWEST else None
-    if any(name.lower() in TIMES for name in names):
+    if any(map(is_called_time, names)):
         return None
     dates = [name for name in names if _DATE.fullmatch(name.strip())]
     if len(dates) >= _FEWEST:

@@ -102,7 +102,8 @@ FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or le
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
 ONLY_FORECASTS = "--horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
-ONLY_FORECASTS_FUTURE = "--future is for models that forecast."
+ONLY_FORECASTS_AHEAD = "--{name} is for models that forecast."
+PREDICT_COVERAGE = "Forecasting: the share of values that intervals shall hold. Default: 0.8."
 PREDICT_FUTURE = (
     "Forecasting: a table with the columns that are known ahead, a row for each step to come of each series."
 )

@@ -19,6 +19,10 @@ TEXT = "The column of texts. Without it punar looks for one."
 PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
 ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
 TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
+TIME_FORMAT = (
+    "How times are written, as %d.%m.%Y (%q: quarter). Without it punar finds out over all rows, and asks where it "
+    "cannot."
+)
 DROP = "Leave this column out. May be given several times."
 KEY = "npz: the array that holds the rows."
 HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
@@ -54,6 +58,10 @@ BRANCH = (
 )
 MISSING = (
     "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
+)
+FREQ = (
+    "Forecasting: the step of the times (D, B, h, W-SUN, MS, 'Mon Tue Wed Thu Fri Sat', auto): rows that are missing "
+    "are inserted, without values; see --missing."
 )
 HORIZON = "Forecasting: how many steps to forecast."
 CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."

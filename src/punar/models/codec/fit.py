@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +23,12 @@ from punar.errors import DataError, ParameterError
 from punar.models import assemble, evidence
 from punar.models.codec import table as tables
 from punar.models.codec.given import joined
-from punar.models.codec.model import BLOCK, Codec
+from punar.models.codec.model import Codec
+from punar.models.codec.moments import learn_moments, scaler_for
+from punar.models.codec.own import code_size, refuse_out_of_reach
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
 from punar.models.division import Division, Wanted
-from punar.networks import Network, OwnModules
+from punar.networks import Network
 from punar.objectives import Objective
 from punar.preparations.mixed import MixedTable
 from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
@@ -40,8 +41,6 @@ from punar.training.settings import resolve
 
 _ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _FEWEST_HELD_OUT = 10  # rows that say anything of reconstructions
-_SLACK = 1e-4  # of a last layer's limits
-_CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
 @dataclass
@@ -83,14 +82,11 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         found, step_means = learn_moments(estimator, rows, layout, index[0])
         store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division)
         stored = store.load() if store is not None else None
-        unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
-        # The columns of a mixed table count alike already.
-        mode = "none" if table is not None and estimator.scaling == "auto" else estimator.scaling
-        scaler = scaling.learn_scaler(found, mode, unit_range=unit_range, pictures=pictures)
+        scaler = scaler_for(estimator, objective, found, layout, mixed=table is not None)
         if step_means is not None:
             scaler = dataclasses.replace(scaler, mean=step_means)
         wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        size = _code_size(estimator, network, objective, layout)
+        size = code_size(estimator, network, objective, layout)
         codec = Codec(network, objective, size, layout, scaler, found.binary, not wide, table)
         if store is not None and stored is not None:
             kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
@@ -98,12 +94,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
             codec.scaler = stored_scaler(stored[1], scaler.mode)
         codec.module = codec.build(seed).to(device)
         if store is not None and stored is not None and stored[0].get("finished"):
-            facts, tensors = stored
-            kept = {name: value for name, value in tensors.items() if name.startswith(MODULE)}
-            check_like(module_tensors(codec.module), kept, store.folder)
-            codec.module.load_state_dict(own_tensors(tensors))
-            codec.module.eval()
-            return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
+            return _finished(codec, store, stored, seed)
         if store is not None:
             store.tensors |= scaler_tensors(codec.scaler)
         scaled = codec.scaled(rows, device)
@@ -148,9 +139,18 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
     if table is not None:
         measured["columns"] = list(table.notes)
     if store is not None and not loop.out_of_time:
-        facts = {"finished": True, "history": loop.history, "report": dict(measured)}
-        store.save(facts, codec.tensors())
+        store.save({"finished": True, "history": loop.history, "report": dict(measured)}, codec.tensors())
     return Fitted(codec, seed, loop.history, measured)
+
+
+def _finished(codec: Codec, store: Checkpoint, stored: tuple[dict[str, Any], dict[str, Tensor]], seed: int) -> Fitted:
+    """Return what an earlier call with this checkpoint had come to."""
+    facts, tensors = stored
+    kept = {name: value for name, value in tensors.items() if name.startswith(MODULE)}
+    check_like(module_tensors(codec.module), kept, store.folder)
+    codec.module.load_state_dict(own_tensors(tensors))
+    codec.module.eval()
+    return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
 
 
 def read(
@@ -242,43 +242,6 @@ def _check_together(estimator: Any, network: Network, layout: inputs.Layout) -> 
     network.check(layout.shape)
 
 
-def _code_size(estimator: Any, network: Network, objective: Objective, layout: inputs.Layout) -> int:
-    """Return how many numbers a code has: the estimator's, or what a module of one's own gives."""
-    given, name = int(estimator.latent_dim), type(estimator).__name__
-    if not isinstance(network, OwnModules):
-        return given
-    width = network.encoder_width(layout.shape)
-    size = next((k for k in (width, width // 2) if k and objective.code_width(k) == width), None)
-    if size is None:
-        raise ParameterError(
-            f"{name}: the encoder gives {width} numbers per row, and objective={type(objective).__name__} needs an "
-            "even number: a mean and a deviation for each number of the code. Change its last layer."
-        )
-    usual = inspect.signature(type(estimator)).parameters["latent_dim"].default
-    if given not in (usual, size):
-        raise ParameterError(
-            f"{name}: latent_dim={given}, but the encoder of this module gives codes of {size}. Leave latent_dim out."
-        )
-    return size
-
-
-def refuse_out_of_reach(codec: Codec, rows: TensorRows | DatasetRows, where: str) -> None:
-    """Raise where the last layer of a module of one's own cannot give the rows as they are scaled."""
-    reach = codec.network.reach() if isinstance(codec.network, OwnModules) else None
-    if reach is None or codec.objective.needs_unit_range(codec.binary):
-        return
-    some = rows.take(
-        torch.arange(min(BLOCK, len(rows)), device=codec.device if isinstance(rows, TensorRows) else "cpu")
-    )
-    low, high = float(some.min()), float(some.max())
-    if low < reach[0] - _SLACK or high > reach[1] + _SLACK:
-        raise ParameterError(
-            f"{where}: the decoder's last layer gives values from {reach[0]:g} to {reach[1]:g}, and the rows, scaled "
-            f"(scaling={codec.scaler.mode!r}), run from {low:.3g} to {high:.3g}. Leave that layer out: outputs are "
-            "brought back to the input's units by punar; or, for rows within these limits, pass scaling='none'."
-        )
-
-
 def _refuse_longer(where: str, method: str, rows: Any, fitted: Codec) -> None:
     """Raise where a method decodes, and a sequence is longer than any that the decoder was trained on."""
     most = fitted.layout.shape[0]
@@ -304,24 +267,6 @@ def _refuse_other_range(where: str, rows: Tensor, *, uint8: bool, fitted: Codec)
             f"{where}: X has floats up to {highest:g}, but the model was fitted on 0 to 255. Pass the uint8 pictures, "
             "or X * 255."
         )
-
-
-def learn_moments(
-    estimator: Any, rows: Tensor | DatasetRows, layout: inputs.Layout, index: Tensor
-) -> tuple[scaling.Moments, Tensor | None]:
-    """Return the moments of the training rows, and of sequences, whose moments are per channel, the mean by step."""
-    if layout.kind == "sequences" and isinstance(rows, Tensor):
-        return padded.moments(rows, index, f"{type(estimator).__name__}.fit")
-    return scaling.moments(training_blocks(rows, index)), None
-
-
-def training_blocks(rows: Tensor | DatasetRows, index: Tensor) -> Iterator[Tensor]:
-    """Yield unscaled training rows; without a copy where every row is one."""
-    if isinstance(rows, Tensor):
-        size = max(1, _CACHED // max(1, rows[0].numel()))
-        yield from rows.split(size) if len(index) == len(rows) else (rows[i] for i in index.split(size))
-    else:
-        yield from (rows.take(i) for i in index.split(BLOCK))
 
 
 def open_checkpoint(

@@ -172,6 +172,7 @@ def _refitted(
             random_state=estimator.seed_,
             id_column=None,
             time_column=None,
+            freq=None,
             target=list(forecaster.histories.aimed) or None,
             known_ahead=list(forecaster.histories.known_ahead) or None,
             strict=False,

@@ -31,6 +31,7 @@ from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations.histories import Histories
 from punar.tasks import Task
 from punar.tasks.forecasting import Forecasting
+from punar.texts.times import FREQ_NEEDS_TIMES
 from punar.training import job as _fitting
 from punar.training.checkpoint import FILE, Checkpoint
 from punar.training.checkpoint_file import damaged
@@ -101,7 +102,11 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         id_column=estimator.id_column,
         time_column=estimator.time_column,
         missing=estimator.missing,
+        time_format=estimator.time_format,
+        freq=estimator.freq,
     )
+    if estimator.freq is not None and panel.times is None:
+        raise ParameterError(FREQ_NEEDS_TIMES.format(where=where))
     horizon = int(task.horizon or 0)
     if not panel.names and not panel.single:
         say_if_first(panel.items, where)
@@ -238,6 +243,8 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         id_column=estimator.id_column,
         time_column=estimator.time_column,
         levels=panel.levels,
+        time_format=estimator.time_format or panel.time_format,
+        freq=estimator.freq,
     )
     facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
     facts = with_roles(facts, panel, estimator.target, estimator.known_ahead, where)

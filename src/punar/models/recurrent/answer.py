@@ -53,7 +53,8 @@ def matched(estimator: Any, fitted: Fitted, X: Any, y: Any, where: str) -> Any:
     if fitted.task.view == "vector" or not isinstance(fitted.preparation, Series):
         return y
     facts = fitted.preparation
-    found = sequences.read_series(X, where, names=facts.names, id_column=facts.id_column, time_column=facts.time_column)
+    columns = {name: getattr(facts, name) for name in ("names", "id_column", "time_column", "time_format")}
+    found = sequences.read_series(X, where, **columns)
     return sequences.without_ends(y, found)
 
 

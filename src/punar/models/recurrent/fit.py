@@ -230,9 +230,8 @@ def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] 
         return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
-    found = sequences.read_series(
-        X, where, names=names, id_column=estimator.id_column, time_column=estimator.time_column
-    )
+    columns = {name: getattr(estimator, name) for name in ("id_column", "time_column", "time_format")}
+    found = sequences.read_series(X, where, names=names, **columns)
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
     if not found.names:
         say_if_first(found.items, where)
@@ -265,6 +264,7 @@ def prepare(
             max_length=cut,
             id_column=estimator.id_column,
             time_column=estimator.time_column,
+            time_format=estimator.time_format,
         )
     if task.view == "vector":
         say_unread(preparation, found.items, where)
