@@ -149,6 +149,6 @@ def check_params(owner: object, rules: Mapping[str, Rule], where: str | None = N
             continue
         kind = ParameterError if rule.has_type(value) else ParameterTypeError
         hint = suggest(value, rule.names)
-        if _is_integer(value) and value > _MOST:  # type: ignore[operator]
+        if _is_integer(value) and value > _MOST:
             hint = " No machine holds so many."
         raise kind(f"{where or type(owner).__name__}: {name} must be {rule.text}, got {shown(value)}.{hint}")

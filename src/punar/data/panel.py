@@ -82,6 +82,13 @@ class Panel:
         return values[0] if self.single else values
 
 
+def are_tables(X: Any) -> bool:
+    """Return whether ``X`` is a table, a mapping, or a list of tables: what a column of times may be in."""
+    if isinstance(X, (list, tuple)) and len(X):
+        X = layouts.item(X[0], "X[0]")
+    return isinstance(X, (pd.DataFrame, Mapping))
+
+
 def read_panel(
     X: Any,
     where: str,
@@ -183,16 +190,16 @@ def _read(X: Any, where: str, names: tuple[str, ...], id_column: str | None, tim
         if isinstance(X.index, (pd.DatetimeIndex, pd.PeriodIndex)):
             return _table(X.to_frame(), where, (), None, None)
         X = X.to_numpy(dtype=np.float64, na_value=np.nan) if pd.api.types.is_numeric_dtype(X.dtype) else X.to_numpy()
-    elif given is not None and not isinstance(X, Mapping):
+    elif given is not None and not are_tables(X):
         raise ParameterError(f"{where}: {given} needs a table (a DataFrame), got {type(X).__name__}.")
     if isinstance(X, Mapping):
         if not X:
             raise DataError(f"{where}: Found X with 0 series while a minimum of 1 is required.")
-        return replace(_many(list(X.values()), where, names), ids=list(X.keys()))
-    return _unnamed(X, where, names)
+        return replace(_many(X, where, names, time_column), ids=list(X))
+    return _unnamed(X, where, names, time_column)
 
 
-def _unnamed(X: Any, where: str, names: tuple[str, ...]) -> Panel:
+def _unnamed(X: Any, where: str, names: tuple[str, ...], time_column: str | None) -> Panel:
     """Return what an array or a list holds: one series, or many."""
     if isinstance(X, np.ndarray) and X.dtype != object and X.ndim in (1, 2):
         return _one(X, where)
@@ -207,7 +214,7 @@ def _unnamed(X: Any, where: str, names: tuple[str, ...]) -> Panel:
     values = list(X)
     if values and all(np.ndim(v) == 0 and not isinstance(v, (str, bytes)) for v in values):
         return _one(_numbers(values, where), where)
-    return _many(values, where, names)
+    return _many(dict(enumerate(values)), where, names, time_column)
 
 
 def _one(values: np.ndarray, where: str) -> Panel:
@@ -224,14 +231,20 @@ def _numbers(values: list[Any], where: str) -> np.ndarray:
         raise DataTypeError(f"{where}: a series must hold numbers, got {shown(values[0])}.") from None
 
 
-def _many(values: list[Any], where: str, names: tuple[str, ...]) -> Panel:
-    values = [layouts.item(v, where) for v in values]
+def _many(X: Mapping[Any, Any], where: str, names: tuple[str, ...], time_column: str | None) -> Panel:
+    """Return the series of a mapping, by which messages call them."""
+    values = [layouts.item(v, where) for v in X.values()]
     if any(isinstance(v, (pd.Series, pd.DataFrame)) for v in values):
         parts: list[Panel] = []
-        for i, value in enumerate(values):
-            if isinstance(value, pd.DataFrame) and names:
-                value = in_order(named(value, where), names, f"{where}: X[{i}]")
-            parts.append(_read(value, f"{where}: X[{i}]", (), None, None))
+        for key, value in zip(X, values, strict=True):
+            place = f"{where}: X[{shown(key)}]"
+            own = None
+            if isinstance(value, pd.DataFrame):
+                value = named(value, place)
+                own = time_column if time_column in value.columns else None
+                if names:
+                    in_order(value.drop(columns=[] if own is None else own), names, place)
+            parts.append(_read(value, place, names if isinstance(value, pd.DataFrame) else (), None, own))
             # The first table's names hold for all. A column alone is called as its series is.
             names = names or (parts[-1].names if isinstance(value, pd.DataFrame) else ())
         items, flat = [p.items[0] for p in parts], all(p.flat for p in parts)

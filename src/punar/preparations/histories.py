@@ -14,7 +14,7 @@ from torch import Tensor
 
 from punar.data import layouts
 from punar.data.decode import BadItem
-from punar.data.panel import Panel, read_panel
+from punar.data.panel import Panel, are_tables, read_panel
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
@@ -133,7 +133,7 @@ class Histories(Preparation):
             names=self.names,
             channels=self.channels,
             id_column=self.id_column if isinstance(X, pd.DataFrame) else None,
-            time_column=self.time_column if isinstance(X, pd.DataFrame) else None,
+            time_column=self.time_column if are_tables(X) else None,
             missing=self.missing,
         )
         self.refuse_short(panel, self.context, f"context={self.context}", where)
