@@ -91,6 +91,13 @@ class Panel:
         return values[0] if self.single else values
 
 
+def are_tables(X: Any) -> bool:
+    """Return whether ``X`` is a table, a mapping, or a list of tables: what a column of times may be in."""
+    if isinstance(X, (list, tuple)) and len(X):
+        X = layouts.item(X[0], "X[0]")
+    return isinstance(X, (pd.DataFrame, Mapping))
+
+
 def read_panel(
     X: Any,
     where: str,
@@ -218,17 +225,11 @@ def _read(X: Any, where: str, names: tuple[str, ...], columns: _Columns) -> Pane
     if isinstance(X, Mapping):
         if not X:
             raise DataError(f"{where}: Found X with 0 series while a minimum of 1 is required.")
-        return replace(_many(list(X.values()), where, names, columns), ids=list(X.keys()))
-    if any(c is not None for c in columns[:2]) and not holds_tables(X):
+        return replace(_many(X, where, names, columns), ids=list(X))
+    if any(c is not None for c in columns[:2]) and not are_tables(X):
         given = "id_column" if columns[0] is not None else "time_column"
         raise ParameterError(f"{where}: {given} needs a table (a DataFrame), got {type(X).__name__}.")
     return _unnamed(X, where, names, columns)
-
-
-def holds_tables(X: Any) -> bool:
-    """Return whether X is a list or a mapping of tables, one for each series."""
-    some = list(X.values()) if isinstance(X, Mapping) else X
-    return isinstance(some, (list, tuple)) and any(hasattr(v, "columns") for v in some)
 
 
 def _unnamed(X: Any, where: str, names: tuple[str, ...], columns: _Columns) -> Panel:
@@ -246,7 +247,7 @@ def _unnamed(X: Any, where: str, names: tuple[str, ...], columns: _Columns) -> P
     values = list(X)
     if values and all(np.ndim(v) == 0 and not isinstance(v, (str, bytes)) for v in values):
         return _one(_numbers(values, where), where)
-    return _many(values, where, names, columns)
+    return _many(dict(enumerate(values)), where, names, columns)
 
 
 def _one(values: np.ndarray, where: str) -> Panel:
@@ -263,15 +264,16 @@ def _numbers(values: list[Any], where: str) -> np.ndarray:
         raise DataTypeError(f"{where}: a series must hold numbers, got {shown(values[0])}.") from None
 
 
-def _many(values: list[Any], where: str, names: tuple[str, ...], columns: _Columns) -> Panel:
-    values = [layouts.item(v, where) for v in values]
+def _many(X: Mapping[Any, Any], where: str, names: tuple[str, ...], columns: _Columns) -> Panel:
+    """Return the series of a mapping, by which messages call them."""
+    values = [layouts.item(v, where) for v in X.values()]
     if any(isinstance(v, (pd.Series, pd.DataFrame)) for v in values):
         own, parts = (None, *columns[1:]), list[Panel]()
-        for i, value in enumerate(values):
-            table = isinstance(value, pd.DataFrame)
-            part = _read(value, f"{where}: X[{i}]", (), own if table else _NONE)
+        for key, value in zip(X, values, strict=True):
+            place, table = f"{where}: X[{shown(key)}]", isinstance(value, pd.DataFrame)
+            part = _read(value, place, (), own if table else _NONE)
             # The first table's names hold for all. A column alone is called as its series is.
-            parts.append(_aligned(part, names, f"{where}: X[{i}]") if table and names else part)
+            parts.append(_aligned(part, names, place) if table and names else part)
             names = names or (part.names if table else ())
         items, flat = [p.items[0] for p in parts], all(p.flat for p in parts)
         timed = all(p.times is not None for p in parts)

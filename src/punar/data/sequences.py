@@ -136,8 +136,9 @@ def read_series(
     if isinstance(X, np.ndarray) and X.dtype != object:
         return _of_array(X, where)
     if isinstance(X, Mapping):
-        return replace(_of_list(list(X.values()), where, names), ids=list(X))
-    return _of_list(_listed(X, where), where, names)
+        _listed(X, where)
+        return replace(_of_list(X, where, names, (time_column, time_format)), ids=list(X))
+    return _of_list(dict(enumerate(_listed(X, where))), where, names, (time_column, time_format))
 
 
 def _of_array(X: np.ndarray, where: str) -> Sequences:
@@ -164,19 +165,35 @@ def without_end(item: np.ndarray) -> np.ndarray:
     return item[: known[-1] + 1] if len(known) else item
 
 
-def _of_list(X: list[Any], where: str, names: tuple[str, ...]) -> Sequences:
+def _of_list(
+    X: Mapping[Any, Any], where: str, names: tuple[str, ...], timed: tuple[str | None, str | None]
+) -> Sequences:
+    """Return the series of a mapping, by which messages call them."""
     items = []
-    for i, each in enumerate(X):
-        each = layouts.item(each, f"{where}: X[{i}]")
+    for key, each in X.items():
+        place = f"{where}: X[{shown(key)}]"
+        each = layouts.item(each, place)
         if isinstance(each, (pd.Series, pd.DataFrame)):
-            each = _long_table.by_time(each, f"{where}: X[{i}]")
+            each = _long_table.by_time(each, place)
         if isinstance(each, pd.DataFrame):
-            each = with_names(each, f"{where}: X[{i}]")
+            each = _by_time(with_names(each, place), timed, place)
             names = names or tuple(each.columns)  # the first table's hold for all
-            each = of_table(in_order(each, names, f"{where}: X[{i}]"), f"{where}: X[{i}]", "channel")
-        items.append(_item(each, f"{where}: X[{i}]"))
+            each = of_table(in_order(each, names, place), place, "channel")
+        items.append(_item(each, place))
     _check_shapes(items, where)
     return Sequences("series", items, names if names and items[0].shape[1] == len(names) else ())
+
+
+def _by_time(frame: pd.DataFrame, timed: tuple[str | None, str | None], where: str) -> pd.DataFrame:
+    """Return one series' table sorted by its column of times, without it; as it is where it has none."""
+    time_column, time_format = timed
+    if time_column is None or time_column not in frame.columns:
+        return frame
+    rows = frame.drop(columns=time_column)
+    order, _, _ = _long_table.in_order(
+        pd.DataFrame({"i": 0, "t": frame[time_column].array}), where, "i", "t", time_format
+    )
+    return rows.iloc[order]
 
 
 def _listed(X: Any, where: str) -> list[Any]:

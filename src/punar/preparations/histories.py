@@ -13,7 +13,7 @@ from torch import Tensor
 
 from punar.data import layouts
 from punar.data.decode import BadItem
-from punar.data.panel import Panel, holds_tables, read_panel
+from punar.data.panel import Panel, are_tables, read_panel
 from punar.data.times import check_form
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
@@ -141,7 +141,7 @@ class Histories(Preparation):
             names=self.names,
             channels=self.channels,
             id_column=self.id_column if hasattr(X, "columns") else None,
-            time_column=self.time_column if hasattr(X, "columns") or holds_tables(X) else None,
+            time_column=self.time_column if hasattr(X, "columns") or are_tables(X) else None,
             missing=self.missing,
             time_format=self.time_format,
             strict=False,

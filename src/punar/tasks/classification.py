@@ -148,6 +148,8 @@ class Classification(VectorTask):
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the accuracy."""
         true = plain(_one_kind(y, "score"))
+        if true.dtype.kind == "f" and not np.isfinite(true).all():
+            raise DataError("score: y contains NaN or infinity. Drop those items.")
         if (true.dtype.kind in "US") != (self.classes_.dtype.kind in "US"):
             kinds = [_kinds(v.ravel().tolist()) for v in (true, self.classes_)]
             raise DataTypeError(f"score: y holds {kinds[0]}, and the model's classes are {kinds[1]}.")
