@@ -18,6 +18,7 @@ _BLOCK = 4096
 # So few rows say little of how strong the penalty should be: every one of them is asked, and a doubt is a stronger one.
 _FEW = 24
 _DOUBT = 1.05
+_NO_DRIFT = 0.1  # of a window that does not move, among few
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,17 @@ def _fit_few(windows: Windows, train: Tensor, alone: bool) -> LinearAutoregressi
     """Fit on a few windows: with the strongest penalty that is about as good as the best on each window left out.
 
     A window at the beginning of a short series may be divided by very little, since it has hardly moved yet: windows
-    count by the square of their scale, that is as their errors do in the user's units.
+    count by the square of their scale, that is as their errors do in the user's units, and what follows them counts up
+    to twice as far as a steady move would have gone.
     """
     x = _inputs(windows, train, alone)
-    y = _rows(torch.nan_to_num(windows.future(train) - windows.naive(train)), alone)
-    size = windows.scale(train)[:, 0]
+    moves = torch.nan_to_num(windows.future(train) - windows.naive(train))
+    far = 2.0 * torch.arange(2, windows.horizon + 2, dtype=torch.float64).unsqueeze(1)
+    y = _rows(moves.clamp(-far, far), alone)
+    every, size = windows.scale(torch.arange(len(windows))), windows.scale(train)[:, 0]
     size = size.flatten() if alone else size.mean(1)
     owner = torch.arange(len(train)).repeat_interleave(len(x) // len(train))
-    weights = (size / size.max()) ** 2
+    weights = (size / (every.max() if alone else every.mean(2).max())) ** 2
     errors = torch.zeros(len(_PENALTIES), dtype=torch.float64)
     with threads(1):
         for left_out in range(len(train)) if len(train) > 2 else ():
@@ -138,7 +142,8 @@ def _weighted(x: Tensor, y: Tensor, weights: Tensor, penalty: float) -> tuple[Te
     inputs, outputs = root * (x - mean_x), root * (y - mean_y)
     gram = inputs @ inputs.T + penalty * torch.eye(len(x), dtype=torch.float64)
     weight = inputs.T @ torch.linalg.solve(gram, outputs)
-    return weight, mean_y - mean_x @ weight
+    drift = mean_y * weights.sum() / (weights.sum() + _NO_DRIFT)
+    return weight, drift - mean_x @ weight
 
 
 def _solved(m: _Moments, penalty: float, alone: bool) -> LinearAutoregression:

@@ -84,7 +84,7 @@ def holds_times(index: pd.Index, where: str) -> bool:
 def _count_time(index: pd.Index, where: str, *, timely: bool) -> bool:
     """Return whether whole numbers are times and do not number the rows."""
     reversed_range = isinstance(index, pd.RangeIndex) and index.step < 0 and len(index) > 1
-    if timely or (not isinstance(index, pd.RangeIndex) and _are_dates(index)):
+    if timely or (not isinstance(index, pd.RangeIndex) and are_dates(index)):
         return True
     if reversed_range or (len(index) > 1 and index.is_monotonic_decreasing and index.is_unique):
         raise DataError(texts.BACKWARDS.format(where=where, first=index[0], last=index[-1]))
@@ -93,7 +93,7 @@ def _count_time(index: pd.Index, where: str, *, timely: bool) -> bool:
     return False
 
 
-def _are_dates(index: pd.Index) -> bool:
+def are_dates(index: pd.Index) -> bool:
     """Return whether whole numbers are years, days, months or Unix time."""
     low, high = int(index.min()), int(index.max())
     if low >= 1500 and high <= 2200:

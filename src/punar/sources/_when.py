@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from punar.data.labelled import holds_times
+from punar.data.labelled import are_dates, holds_times
 from punar.data.times import Times, read_times, whole_number_format
 from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
@@ -63,7 +63,7 @@ def likely_time(frame: pd.DataFrame, id_column: str | None, taken: tuple[str | N
     for c in free:
         if _called(c) in _NAMED and c in dated:
             return c
-        if _called(c) in _COUNTED and _counts(frame, c) and not frame.duplicated([*apart, c]).any():
+        if _called(c) in _NAMED and _counts(frame, c) and not frame.duplicated([*apart, c]).any():
             return c
     named = [c for c in dated if words[c] & _NAMED]
     return next(iter(named), None) or (dated[0] if len(dated) == 1 else None)
@@ -84,9 +84,15 @@ def _words(name: str) -> set[str]:
 
 
 def _counts(frame: pd.DataFrame, name: str) -> bool:
+    """Return whether numbers without gaps can be times: by their name, or as years, days and Unix time."""
     import pandas as pd
 
-    return bool(pd.api.types.is_numeric_dtype(frame[name].dtype) and not frame[name].isna().any())
+    column = frame[name]
+    if not pd.api.types.is_numeric_dtype(column.dtype) or column.isna().any():
+        return False
+    return _called(name) in _COUNTED or (
+        pd.api.types.is_integer_dtype(column.dtype) and are_dates(pd.Index(column.unique()))
+    )
 
 
 def _holds_dates(column: pd.Series) -> bool:
