@@ -23,8 +23,8 @@ def advice(folder: str, word: object) -> str:
         return f" {texts.NOT_DONE.partition(';')[0].format(task=undone)}."
     if found := texts.ELSEWHERE.get(folder, {}).get(plain):
         return texts.OTHER_PLACE.format(word=given, what=found[0], call=found[1])
-    if found := texts.ABSENT.get(folder, {}).get(plain):
-        return texts.NO_SUCH.format(word=given, instead=found)
+    if instead := texts.ABSENT.get(folder, {}).get(plain):
+        return texts.NO_SUCH.format(word=given, instead=instead)
     name = named(texts.NAMES.get(folder, {}), plain)
     return texts.CALLED.format(word=given, name=name) if name and name != word else ""
 

@@ -147,7 +147,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
 
     _RULES: ClassVar = {
         **jobs.TRAINING_RULES,
-        "hidden_size": integer(1),
+        "hidden_size": integer(1, 2**24),
         "num_layers": integer(1, 64),
         "bidirectional": either(one_of("auto"), boolean()),
         "dropout": either(one_of("auto"), number(0, 1, open_high=True)),
@@ -162,8 +162,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "time_column": either(none(), instance(str, text="a column's name")),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
-        "vocabulary_size": either(one_of("auto"), integer(1)),
-        "embedding_dim": integer(1),
+        "vocabulary_size": either(one_of("auto"), integer(1, 2**24)),
+        "embedding_dim": integer(1, 2**24),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
         **ONLY_FORECASTS,

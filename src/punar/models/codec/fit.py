@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core.memory import check_memory
 from punar.core.runtime import pick_device, threads
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
@@ -80,6 +81,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
         if stored is not None:
             codec.scaler = stored_scaler(stored[1], scaler.mode)
+        check_memory(codec.build, f"{type(estimator).__name__}.fit", "latent_dim, or the network's own")
         codec.module = codec.build(seed).to(device)
         if stored is not None and stored[0].get("finished"):
             facts, tensors = stored
