@@ -156,7 +156,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
 
     _RULES: ClassVar = {
         **jobs.TRAINING_RULES,
-        "hidden_size": integer(1),
+        "hidden_size": integer(1, 2**24),
         "num_layers": integer(1, 64),
         "bidirectional": either(one_of("auto"), boolean()),
         "dropout": either(one_of("auto"), number(0, 1, open_high=True)),
@@ -169,8 +169,8 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         "kind": either(none(), one_of(*sequences.KINDS)),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
-        "vocabulary_size": either(one_of("auto"), integer(1)),
-        "embedding_dim": integer(1),
+        "vocabulary_size": either(one_of("auto"), integer(1, 2**24)),
+        "embedding_dim": integer(1, 2**24),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
         **OWN_RULES,

@@ -128,8 +128,7 @@ ELSEWHERE: dict[str, dict[str, tuple[str, str]]] = {
     },
     "backbones": {
         **dict.fromkeys(
-            ("lstm", "gru", "rnn"),
-            ("a cell that learns from your data, no pretrained network", "SequenceModel('lstm')"),
+            ("lstm", "gru", "rnn"), ("a cell that learns from your data alone", "SequenceModel('lstm')")
         ),
         "autoencoder": ("an estimator, not a pretrained network", "Autoencoder()"),
         "distilbert": (

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from punar.core.memory import check_memory
 from punar.core.runtime import pick_device, threads
 from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
@@ -92,6 +93,7 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
             kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
             check_like(scaler_tensors(scaler), kept, store.folder)
             codec.scaler = stored_scaler(stored[1], scaler.mode)
+        check_memory(codec.build, f"{type(estimator).__name__}.fit", "latent_dim, or the network's own")
         codec.module = codec.build(seed).to(device)
         if store is not None and stored is not None and stored[0].get("finished"):
             return _finished(codec, store, stored, seed)

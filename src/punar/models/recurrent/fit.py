@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from punar.cells import Cell
 from punar.core.draws import drawing_from
+from punar.core.memory import check_memory
 from punar.core.runtime import pick_device
 from punar.core.scripts import mostly_unspaced
 from punar.data import levels, sequences
@@ -52,6 +53,7 @@ _AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rat
 # texts whose class hangs on a negation did not begin to learn.
 _AUTO_LETTERS = {"dropout": 0.35}
 _SIZES = {"vector": 10_000, "tokens": 8_192}  # of a vocabulary: words, buckets of pieces of words
+SIZES = "hidden_size, num_layers, embedding_dim, vocabulary_size"  # by which a network is large
 _AUTO_WIDTH = 64  # for which these learning rates are
 # Without gates a step of the weights acts on the state at every step of the sequence, and the largest rates of gated
 # cells throw it about (indoor movements: validation loss 0.62 at 1e-2, 0.46 at 2e-3).
@@ -114,6 +116,7 @@ def fit(
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = design_of(estimator, task, chosen, preparation)
+    check_memory(lambda: design.build(cell, None, task.build), where, SIZES)
     store = None
     if checkpoint is not None:
         data: dict[str, Any] = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
