@@ -317,8 +317,9 @@ def test_compare_gives_all_candidates_the_same_rows_made_by_the_training_rows() 
     result = punar.compare(frame, lift, candidates={"one": Seen(3), "two": Seen(3)}, cv=3, verbose=0, budget="none")
     assert "table of 160 rows and 8 columns, not all of them numbers" in result.facts["data"]["reading"]
     assert any(note.startswith("left out: 'flat_id'") for note in result.notes)
-    assert len(seen) >= 6
-    for rows in seen:
+    folds = [rows for rows in seen if len(rows) > 100]  # what memory takes is measured on fewer rows
+    assert len(folds) >= 6
+    for rows in folds:
         assert sum(np.array_equal(rows, other) for other in seen) >= 2  # both candidates saw them
         assert np.abs(rows.mean(0)).max() < 1e-5  # centred by themselves, not by all rows
     majority = max(lift.mean(), 1 - lift.mean())
