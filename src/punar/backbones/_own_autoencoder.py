@@ -61,7 +61,7 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     Raises
     ------
     BackboneError
-        Its pictures have neither one channel nor three, or its rows are sequences.
+        Its pictures have neither one channel nor three, or its rows are sequences or a table of mixed columns.
     DamagedModelError
         The folder does not describe an autoencoder.
     """
@@ -74,6 +74,11 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             f"{folder} holds an autoencoder of sequences, which cannot be a backbone: its encoder tells padding "
             "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
             "SequenceModel."
+        )
+    if found.table is not None:
+        raise BackboneError(
+            f"{folder} holds an autoencoder of a table whose columns are not all numbers, which cannot be a backbone. "
+            "Put the autoencoder itself before a model: make_pipeline(punar.load(folder), LogisticRegression())."
         )
     shape = found.input.shape
     if math.prod(shape) > _MOST_NUMBERS:
