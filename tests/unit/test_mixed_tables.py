@@ -249,6 +249,30 @@ def test_columns_are_found_by_their_names_in_any_order(fitted: punar.Autoencoder
         fitted.transform(new.to_numpy())
 
 
+def test_a_model_fitted_on_typed_columns_reads_what_a_file_makes_of_them(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "kind": pd.Categorical(list("abc") * 10),
+            "day": pd.date_range("2021-03-01", periods=30),
+            "instant": pd.date_range("2021-03-01", periods=30, freq="9h", tz="America/Lima"),
+            "date": [dt.date(2020, 1, 1 + i) for i in range(30)],
+            "quarter": pd.period_range("2001Q1", periods=30, freq="Q"),
+            "length": pd.to_timedelta(np.arange(30) ** 2, unit="s"),
+            "true": pd.array([True, None, False] * 10, dtype="boolean"),
+            "count": pd.array([4, None, 9] * 10, dtype="Int16"),
+        }
+    )
+    table = learn_table(frame, "here")
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert np.allclose(table.encode(pd.read_csv(tmp_path / "a.csv"), "here"), table.encode(frame, "here"), atol=1e-6)
+    read = pd.read_csv(tmp_path / "a.csv")
+    assert np.allclose(
+        learn_table(read, "here").encode(frame.assign(kind=frame["kind"].astype(str)), "here"),
+        learn_table(read, "here").encode(read, "here"),
+        atol=1e-6,
+    )
+
+
 def test_rows_keep_their_index_and_codes_give_the_same_table(fitted: punar.Autoencoder) -> None:
     new = flats(seed=2)[5:25]
     again = fitted.reconstruct(new)
@@ -317,8 +341,9 @@ def test_compare_gives_all_candidates_the_same_rows_made_by_the_training_rows() 
     result = punar.compare(frame, lift, candidates={"one": Seen(3), "two": Seen(3)}, cv=3, verbose=0, budget="none")
     assert "table of 160 rows and 8 columns, not all of them numbers" in result.facts["data"]["reading"]
     assert any(note.startswith("left out: 'flat_id'") for note in result.notes)
-    assert len(seen) >= 6
-    for rows in seen:
+    folds = [rows for rows in seen if len(rows) > 100]  # what memory takes is measured on fewer rows
+    assert len(folds) >= 6
+    for rows in folds:
         assert sum(np.array_equal(rows, other) for other in seen) >= 2  # both candidates saw them
         assert np.abs(rows.mean(0)).max() < 1e-5  # centred by themselves, not by all rows
     majority = max(lift.mean(), 1 - lift.mean())

@@ -62,7 +62,7 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     Raises
     ------
     BackboneError
-        Its pictures have neither one channel nor three, or its rows are sequences.
+        Its pictures have neither one channel nor three, or its rows are sequences or a table of mixed columns.
     DamagedModelError
         The folder does not describe an autoencoder.
     """
@@ -80,6 +80,11 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
         raise BackboneError(
             f"{folder} was saved with a torch module of somebody's own. Backbones are made of punar's own parts: load "
             "it with punar.load(folder, parts=[its class]), and use its transform."
+        )
+    if found.table is not None:
+        raise BackboneError(
+            f"{folder} holds an autoencoder of a table whose columns are not all numbers, which cannot be a backbone. "
+            "Put the autoencoder itself before a model: make_pipeline(punar.load(folder), LogisticRegression())."
         )
     shape = found.input.shape
     if math.prod(shape) > _MOST_NUMBERS:

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from punar.texts import mixed as texts
+
+if TYPE_CHECKING:
+    from punar.sources import UserData
+
+
+def notes(found: UserData) -> Sequence[str]:
+    """Return how the columns of what was read become numbers; nothing where they are numbers."""
+    if not hasattr(found.X, "columns"):
+        return ()
+    from punar.preparations.mixed import learn_table
+
+    return learn_table(found.X, found.description).notes
 
 
 def scores(model: Any, X: Any, again: Any) -> Sequence[str]:

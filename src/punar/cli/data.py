@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from punar.cli import _mixed
 from punar.cli import _options as o
 from punar.cli._panels import Given, takes
 from punar.cli._reading import describe_shape, parse_size
@@ -48,6 +49,7 @@ def data(
             on_error="skip" if reading["skip_bad"] else "raise",
             mixed=None,
         )
+        found.notes.extend(_mixed.notes(found))
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
         trouble = error
@@ -98,11 +100,9 @@ def _describe(found: UserData) -> None:
 
 
 def _numbers(X: Any) -> list[tuple[str, str]]:
-    """Return type and range of rows of numbers, and how the columns of a table become numbers where they are none."""
+    """Return type and range of rows of numbers; nothing for columns that are not."""
     if hasattr(X, "columns"):
-        from punar.preparations.mixed import learn_table
-
-        return [(texts.LABEL_NOTE, note) for note in learn_table(X, "punar data").notes]
+        return []
     span = texts.RANGE.format(low=float(X.min()), high=float(X.max()), mean=float(X.mean()))
     return [(texts.LABEL_TYPE, str(X.dtype)), (texts.LABEL_RANGE, span)]
 

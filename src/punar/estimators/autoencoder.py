@@ -34,7 +34,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     """Autoencoder: learn a code from which the rows can be reconstructed.
 
     Any objective goes with any network. Inputs are scaled inside (learned on the training rows) and outputs are in
-    the input's units again, so data in [0, 300] or with columns of different units need no preparation.
+    the input's units again, so data in [0, 300] or with columns of different units need no preparation. Columns of a
+    data frame may hold categories, dates and gaps; each counts alike, whatever it holds.
 
     Parameters
     ----------
@@ -199,6 +200,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X : array-like of shape (n, features), pictures (n, h, w) or (n, h, w, c), sequences, or a map-style Dataset
             Items of a torch dataset are (features,), (h, w) or (channels, h, w), or tuples that begin with one.
             Sequences are (n, time, channels), with NaN after the end of shorter ones, or a list of (time_i, channels).
+            A data frame (pandas, polars) may have columns of categories, dates, truth values and gaps: ``table_`` says
+            what each became, and reconstructions have the same columns and types.
         y : ignored
         checkpoint : path, optional
             Folder to save progress in. Killed and called again with the same data and parameters, fit continues and
@@ -281,7 +284,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return codec.as_given(X, found, f"{type(self).__name__}.reconstruct")
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
-        """Return the mean squared difference per row, (n,), in the input's units."""
+        """Return the mean squared difference per row, (n,), in the input's units; of mixed columns scaled ones."""
         codec = self._fitted_codec()
         found = self._each("reconstruction_error", X, lambda b: codec.mean(codec.squares(b)))
         return torch.cat(found).cpu().numpy()
@@ -289,7 +292,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of variance explained: 1 perfect, 0 the training mean; the same formula for PCA.
 
-        ``1 - sum((X - reconstruct(X))**2) / sum((X - training_mean)**2)``, in the input's units. Where the rows equal
+        ``1 - sum((X - reconstruct(X))**2) / sum((X - training_mean)**2)``, in the input's units; in a table of mixed
+        columns each counts alike. Where the rows equal
         the training mean it is 1 if they are reconstructed exactly, else 0.
         """
         codec = self._fitted_codec()

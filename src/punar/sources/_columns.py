@@ -70,12 +70,13 @@ def to_user_data(
     if not kept:
         _check_numeric(used, where, line_of)
     labels = None if target is None else plain(frame[target])
-    missing = (used.iloc[:, :0] if kept and on_error == "raise" else used).isna().to_numpy()
+    full = [] if kept and on_error == "raise" else features  # columns whose every value must be there
+    missing = frame[full].isna().to_numpy()
     if labels is not None:
         missing = np.column_stack([missing, pd.isna(labels)])
     keep = np.flatnonzero(~missing.any(axis=1))
     if len(keep) < len(frame):
-        said = _holes(missing, [*features, str(target)][-missing.shape[1] :])
+        said = _holes(missing, [*full, str(target)])
         if on_error == "raise" or not len(keep):
             first = line_of(int(np.argmax(missing.any(axis=1))))
             raise DataError(

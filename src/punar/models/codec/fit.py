@@ -338,12 +338,12 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
     """
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
     losses = _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else []))
-    work, parts = codec.work_per_row() * seen, []
+    work, parts, groups = codec.work_per_row() * seen, [], codec.groups
     for judge in judges:
         asked = _spread(judge.asked, -(-measured_rows(len(judge.asked) * len(judges), seen) // len(judges)))
         sample = _spread(judge.train, pca_rows(len(judge.train), codec.layout.size, codec.latent_dim, work))
         some = rows.take(asked.to(place))
-        shuffled = None if codec.sequences else _columns_apart(some, seed)
+        shuffled = None if codec.sequences else _columns_apart(some, seed, groups)
         with judge.holding():
             found = codec.decode(codec.encode(some, judge.module), judge.module).flatten(1)
             loss = losses(judge.module, some) if judge.rows_from != TRAINING else None
@@ -363,13 +363,16 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         latent_dim=codec.latent_dim,
         rows_from=judges[0].rows_from,
         seed=seed,
+        groups=groups,
     )
 
 
-def _columns_apart(rows: Tensor, seed: int) -> Tensor:
-    """Return rows with the values of each column in an order of its own."""
+def _columns_apart(rows: Tensor, seed: int, groups: Tensor | None) -> Tensor:
+    """Return rows with the values of each column, or group of columns, in an order of its own."""
     generator = torch.Generator().manual_seed(seed)
-    order = torch.rand(rows.flatten(1).shape, generator=generator).argsort(0).to(rows.device)
+    count = rows[0].numel() if groups is None else int(groups.max()) + 1
+    order = torch.rand((len(rows), count), generator=generator).argsort(0)
+    order = (order if groups is None else order[:, groups]).to(rows.device)
     return rows.flatten(1).gather(0, order).reshape(rows.shape)
 
 

@@ -83,6 +83,14 @@ class Codec:
         """Whether rows are sequences, with NaN for what there is not."""
         return self.layout.kind == "sequences"
 
+    @property
+    def groups(self) -> Tensor | None:
+        """For each number of a row, which column of a mixed table it belongs to; None where every number is one."""
+        if self.table is None:
+            return None
+        widths = torch.tensor([column.kind.width for column in self.table.columns if column.kind.width])
+        return torch.repeat_interleave(torch.arange(len(widths)), widths)
+
     def block(self, steps: int | None = None) -> int:
         """Return the rows per forward pass, for sequences of so many steps; by default of the longest."""
         if not self.sequences:

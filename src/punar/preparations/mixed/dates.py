@@ -169,7 +169,11 @@ def instant_of(value: Any, form: str) -> datetime | None:
 
 def _of_text(text: str, form: str) -> datetime | None:
     try:
-        if form.startswith("%Y-%m-%d"):
+        if form.startswith("period"):
+            return pd.Period(text, form.removeprefix("period[").removesuffix("]")).to_timestamp().to_pydatetime()
+        if form.startswith("%Y-%m-%d") or (
+            form not in (QUARTERS, WEEKS) and "%" not in form
+        ):  # typed dates, from a file
             return datetime.fromisoformat(text) if ISO.fullmatch(text) else None
         if form == QUARTERS:
             year, _, quarter = text.upper().partition("Q")

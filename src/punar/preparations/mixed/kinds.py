@@ -94,7 +94,7 @@ class Decided:
     notes: tuple[str, ...] = ()
 
 
-def decide(column: pd.Series, where: str) -> Decided:
+def decide(column: pd.Series, where: str, *, counts: bool = False) -> Decided:
     """Return how a column is read.
 
     Parameters
@@ -102,6 +102,8 @@ def decide(column: pd.Series, where: str) -> Decided:
     column : Series
         Training rows.
     where : str
+    counts : bool, default=False
+        Whether the column does nothing but count the rows of the whole table.
 
     Raises
     ------
@@ -109,6 +111,8 @@ def decide(column: pd.Series, where: str) -> Decided:
         A cell holds more than one value, or a number is infinite or too large.
     """
     dtype = str(column.dtype)
+    if counts:
+        return Decided(LeftOut("id", None, dtype), texts.IDENTIFIER)
     present = column[column.notna()]
     if not len(present):
         return Decided(LeftOut("empty", None, dtype), texts.EMPTY)
@@ -324,9 +328,17 @@ def _is_day(values: np.ndarray) -> bool:
 
 
 def _is_id(name: Any, values: np.ndarray) -> bool:
-    """Return whether numbers only name their rows: they count them, or all differ and the column is called an id."""
+    """Return whether numbers only name their rows: whole ones that all differ, in a column that is called an id."""
     if len(values) < _FEWEST_IDS or not (values == np.round(values)).all():
         return False
-    counting = values[0] in (0, 1) and bool((np.diff(values) == 1).all())
     called = bool(_ID_CASE.search(str(name)) or _CAMEL_ID.search(str(name)))
-    return counting or (called and len(np.unique(values)) == len(values))
+    return called and len(np.unique(values)) == len(values)
+
+
+def counts_rows(column: pd.Series) -> bool:
+    """Return whether a column counts the rows from 0 or 1."""
+    kinds = pd.api.types
+    if len(column) < _FEWEST_IDS or not kinds.is_numeric_dtype(column.dtype) or kinds.is_complex_dtype(column.dtype):
+        return False
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())

@@ -11,7 +11,7 @@ from punar.errors import DataError, shown
 from punar.preparations.mixed.categories import Category
 from punar.preparations.mixed.dates import Date
 from punar.preparations.mixed.frames import checked
-from punar.preparations.mixed.kinds import Decided, Kind, LeftOut, decide
+from punar.preparations.mixed.kinds import Decided, Kind, LeftOut, counts_rows, decide
 from punar.preparations.mixed.numbers import Number
 from punar.preparations.mixed.table import MixedTable, scaled_column
 from punar.texts import mixed as texts
@@ -49,9 +49,10 @@ def learn_table(X: Any, where: str, rows: np.ndarray | None = None) -> MixedTabl
     missing values are filled with the column's mean and marked by an indicator of their own
     """
     frame = checked(X, where)
+    counting = {name for name in frame.columns if counts_rows(frame[name])}
     if rows is not None:
         frame = frame.iloc[rows]
-    decided = {name: decide(frame[name], where) for name in frame.columns}
+    decided = {name: decide(frame[name], where, counts=name in counting) for name in frame.columns}
     if all(isinstance(one.kind, LeftOut) for one in decided.values()):
         said = ", ".join(_about(name, one) for name, one in list(decided.items())[:MOST_SHOWN])
         raise DataError(f"{where}: no column of X tells its {len(frame)} rows apart: {said}. Pass rows that differ.")
