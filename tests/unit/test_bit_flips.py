@@ -22,6 +22,9 @@ from punar.errors import CheckpointError, PunarError
 from punar.features.cache import Cache
 from punar.training.checkpoint import FILE, Checkpoint, read_meta
 
+# The note on what was deleted, which test_cache_harm.py is about.
+pytestmark = pytest.mark.filterwarnings("ignore:.*in the cache was damaged:punar.errors.PunarWarning")
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 FOLDERS = sorted(p.parent.name for p in GOLDEN.glob("*/config.json"))
 FILES = ["config.json", "model.safetensors"]

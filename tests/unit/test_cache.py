@@ -16,6 +16,9 @@ from punar.features import cache as caches
 from punar.features import segment as segments
 from punar.features.cache import Cache
 
+# The note on what was deleted, which test_cache_harm.py is about.
+pytestmark = pytest.mark.filterwarnings("ignore:.*in the cache was damaged:punar.errors.PunarWarning")
+
 
 def keys(*numbers):
     return [int(n).to_bytes(16, "big") for n in numbers]

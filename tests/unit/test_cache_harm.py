@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import warnings
 import zlib
 
 import numpy as np
 import pytest
 
 import punar
-from punar.errors import ParameterError, ParameterTypeError
+from punar.errors import ParameterError, ParameterTypeError, PunarWarning
 from punar.features import cache as caches
 from punar.features import runtime
 from punar.features.cache import Cache
+
+# Tests of the note ask for it by pytest.warns.
+pytestmark = pytest.mark.filterwarnings("ignore:.*in the cache was damaged:punar.errors.PunarWarning")
 
 KEYS = [bytes([n]) * 16 for n in range(4)]
 ROWS = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -109,3 +113,35 @@ def test_a_pipe_in_place_of_what_is_remembered_does_not_hang(tmp_path, monkeypat
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+def _every_row(folder):
+    space = Cache(folder).space("k")
+    return [space.row(key) for key in KEYS]
+
+
+@pytest.mark.parametrize(("name", "at"), [("keys", 40), ("keys", -2), ("rows", 20), ("rows", -1)])
+def test_what_was_damaged_is_said_once_and_computed_again(tmp_path, name, at):
+    (path,) = filled(tmp_path).glob(f"*.{name}")
+    data = bytearray(path.read_bytes())
+    data[at] ^= 16
+    path.write_bytes(data)
+    with pytest.warns(PunarWarning, match=rf"\.{name} in the cache was damaged: its segment is deleted"):
+        found = _every_row(tmp_path)
+    assert any(row is None for row in found)
+    Cache(tmp_path).space("k").add(KEYS, ROWS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = Cache(tmp_path).space("k")
+        np.testing.assert_array_equal(again.row(KEYS[3]), ROWS[3])
+
+
+def test_what_another_process_trimmed_is_not_called_damaged(tmp_path):
+    folder = filled(tmp_path)
+    space = Cache(tmp_path).space("k")
+    for path in folder.iterdir():
+        path.unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert space.row(KEYS[0]) is None
+        assert KEYS[0] not in Cache(tmp_path).space("k")

@@ -21,6 +21,7 @@ import re
 import secrets
 import threading
 import time
+import warnings
 import weakref
 import zlib
 from collections import defaultdict
@@ -31,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from punar.core.plain_file import open_plain
-from punar.errors import DataError
+from punar.errors import DataError, PunarWarning
+from punar.texts import fit as texts
 
 KEY_BYTES = 16
 _CHECK_BYTES = 4
@@ -82,6 +84,7 @@ class Segment:
             return None
         # Of a file cut short less comes back, and its checksum is another.
         if zlib.crc32(found, zlib.crc32(self.keys[at])) != int(self._checks[at]):
+            _say_damaged(rows_of(self.path))
             return None
         return np.frombuffer(found, dtype=self._dtype).reshape(self._shape)
 
@@ -172,7 +175,12 @@ def opened(folder: Path) -> Iterator[Segment]:
                 os.utime(path)  # used now: the last to go
             except OSError:  # deleted by another process's trimming
                 continue
+            except _OlderVersion:
+                delete(path)
+                continue
             except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                if path.exists():  # else another process's trimming took its rows away
+                    _say_damaged(path)
                 delete(path)
                 continue
             yield segment
@@ -223,7 +231,7 @@ def _parse(path: Path) -> Segment:
     with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         if file.readline(_LONGEST_HEADER) != _MAGIC:
-            raise ValueError("not a file of keys")
+            raise _OlderVersion
         facts: dict[str, Any] = json.loads(file.readline(_LONGEST_HEADER))
         count, shape, dtype = int(facts["rows"]), tuple(int(n) for n in facts["shape"]), np.dtype(str(facts["dtype"]))
         start = file.tell()
@@ -241,6 +249,14 @@ def _parse(path: Path) -> Segment:
     if not rows.exists() or rows.lstat().st_size != len(_NUMBERS) + count * math.prod(shape) * dtype.itemsize:
         raise ValueError("the rows are not as many as the keys")
     return Segment(path, table["key"].tolist(), table["check"], shape, dtype)
+
+
+class _OlderVersion(Exception):
+    """A segment that was written otherwise: its rows are computed again without a word."""
+
+
+def _say_damaged(path: Path) -> None:
+    warnings.warn(texts.CACHE_DAMAGED.format(path=path), PunarWarning, stacklevel=3)
 
 
 def _begins_as_ours(path: Path) -> bool:

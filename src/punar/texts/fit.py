@@ -3,6 +3,10 @@
 RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
 STOPPED_BY_TIME = "stopped in epoch {epoch} of {epochs}: the time limit is over"
 TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; the best weights so far were kept."
+CACHE_DAMAGED = (
+    "{path} in the cache was damaged: its segment is deleted, and what it held is computed again. Where this happens "
+    "often, the disk or another program changes files."
+)
 OUT_OF_TIME = (
     "The time limit was over when the pretrained network had seen {done} of {count} items. Set a longer time_limit; "
     "what was computed is remembered, where a cache is on."
