@@ -19,7 +19,7 @@ from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
-from punar.models import assemble, evidence
+from punar.models import assemble, evidence, warm
 from punar.models.codec.given import joined
 from punar.models.codec.model import BLOCK, Codec
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
@@ -48,7 +48,7 @@ class Fitted:
     report: FitReport
 
 
-def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fitted:
+def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted, before: Codec | None = None) -> Fitted:
     """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
 
     Parameters
@@ -59,12 +59,14 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         Of the checkpoint.
     wanted : Wanted
         What the call says of the division.
+    before : Codec, optional
+        Of the fit before, whose weights this one goes on from.
     """
     objective = assemble.part(estimator, "objective", "objectives", Objective)
     network = assemble.part(estimator, "network", "networks", Network)
     objective.check()
     device = pick_device(estimator.device)
-    seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
+    seed, written_seed = _fitting.resolve_seed(warm.random_state(estimator, before), folder)
     with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
         rows, layout = read(estimator, X, "fit", wants=wants)
@@ -74,17 +76,11 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         division = Division(len(rows), float(estimator.validation_fraction), seed, groups=groups, given=own)
         index = division.split()
         found, step_means = learn_moments(estimator, rows, layout, index[0])
-        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division)
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division, before)
         stored = store.load() if store is not None else None
-        unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
-        scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
-        if step_means is not None:
-            scaler = dataclasses.replace(scaler, mean=step_means)
-        wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
-        if stored is not None:
-            codec.scaler = stored_scaler(stored[1], scaler.mode)
-        codec.module = codec.build(seed).to(device)
+        codec = _codec(estimator, network, objective, rows, layout, found, step_means)
+        _build(estimator, codec, seed, before, stored)
+        codec.module.to(device)
         if stored is not None and stored[0].get("finished"):
             facts, tensors = stored
             codec.module.load_state_dict(own_tensors(tensors))
@@ -123,17 +119,58 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         longer = evidence.as_long(settings, len(rows), len(learn))
         return trained(longer, codec.build(seed).to(device), index), index[0]
 
-    folds, halves = division.folds(estimator), division.parts(index[1])
+    # Fits that begin anew would say nothing of one that goes on.
+    folds = division.folds(estimator) if before is None else []
+    halves = division.parts(index[1])
     loop = trained(settings, codec.module, index, halves, store)
     judges = _crossed(estimator, folds, refit) if folds and evidence.affordable(loop) else None
     judges = judges or _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
+    warm.say(measured, before, given=wanted.given)
     _fitting.say_out_of_time(measured, loop)
     if store is not None and not loop.out_of_time:
         facts = {"finished": True, "history": loop.history, "report": dict(measured)}
         store.save(facts, codec.tensors())
     return Fitted(codec, seed, loop.history, measured)
+
+
+def _codec(
+    estimator: Any,
+    network: Network,
+    objective: Objective,
+    rows: Tensor | DatasetRows,
+    layout: inputs.Layout,
+    found: scaling.Moments,
+    step_means: Tensor | None,
+) -> Codec:
+    """Return a codec without its module, whose scaling is learned from the training rows' moments."""
+    unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
+    scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
+    if step_means is not None:
+        scaler = dataclasses.replace(scaler, mean=step_means)
+    wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
+    return Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
+
+
+def _build(estimator: Any, codec: Codec, seed: int, before: Codec | None, stored: Any) -> None:
+    """Give a codec its module: an untrained one, or that of the fit before with the scaling that it rests on."""
+    if before is not None:
+        codec.scaler, codec.binary = before.scaler, before.binary
+    if stored is not None:
+        codec.scaler = stored_scaler(stored[1], codec.scaler.mode)
+    if before is None:
+        codec.module = codec.build(seed)
+        return
+    for what, old, new in (
+        ("objective", type(before.objective).__name__, type(codec.objective).__name__),
+        ("network", type(before.network).__name__, type(codec.network).__name__),
+        ("latent_dim", before.latent_dim, codec.latent_dim),
+        ("shape of a row", before.layout.user_shape, codec.layout.user_shape),
+    ):
+        warm.refuse_other(estimator, what, old, new)
+    codec.module = codec.build(seed)
+    warm.take(estimator, codec.module, before.module)
 
 
 def read(
@@ -250,6 +287,7 @@ def open_checkpoint(
     found: scaling.Moments,
     seed: int | None,
     division: Division,
+    before: Codec | None,
 ) -> Checkpoint | None:
     """Return the checkpoint of this job, or None where no folder is given."""
     if folder is None:
@@ -259,7 +297,7 @@ def open_checkpoint(
         raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
-    data |= division.facts()
+    data |= division.facts() | warm.facts(before)
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
 
 
