@@ -7,6 +7,7 @@ from typing import Any
 from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
+from punar.cli._panels import Given
 from punar.cli._unfreeze import stages
 from punar.texts import cli as texts
 
@@ -28,13 +29,9 @@ def fit_transfer(asked: Asked) -> None:
     recipe = None if name is None else _items.chosen_backbone(name, weights, None, asked.parts)
     # Training from scratch has no pass over the items before it begins, so they are opened here.
     scratch = transfer["strategy"] == "scratch"
-    found = _items.read_labelled(
-        asked.data,
-        form=asked.form,
-        open_each=scratch,
-        parts=asked.parts.classes,
-        **{name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")},
-    )
+    options = {name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")}
+    options |= {"open_each": scratch, "parts": asked.parts.classes}
+    found = _items.read_labelled(asked.data, form=asked.form, **options)
     own = {"strategy": transfer["strategy"]}
     # "none" is a choice, and what was not given is none.
     augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
@@ -45,7 +42,12 @@ def fit_transfer(asked: Asked) -> None:
         **asked.settings(own, {"unfreeze": stages(transfer["unfreeze"])}),
         **augment,
     )
-    model.fit(found.items, found.labels(), **asked.of_fit())
+    given: Given = {}
+    if asked.validation is not None:
+        form = _items.form_of(asked.form, found)
+        other = _items.read_labelled(asked.validation, kind=found.kind, form=form, **options)
+        given = {"validation_data": (other.items, other.labels())}
+    model.fit(found.items, found.labels(), **asked.of_fit(), **asked.groups(found), **given)
     out = _items.file_for(found)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])
 

@@ -89,6 +89,11 @@ def kind_for(model: Any) -> str | None:
     return domain if domain in ITEM_KINDS else None
 
 
+def form_of(asked: str | None, found: Any) -> str | None:
+    """Return the form in which further targets are read: as asked, else as those that were found."""
+    return asked or {"classification": "classes", "regression": "amounts", "multilabel": "sets"}.get(found.target_kind)
+
+
 def file_for(found: Any) -> str:
     """Return the name of a file that suits predictions of these items."""
     return "preds.conll" if holds_tokens(found) else "preds.csv"

@@ -111,6 +111,7 @@ TASK = (
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
+FIT_NOT_WITH_FORECASTS = "{option} is not for --task forecasting, which holds out the last steps of each series."
 ONLY_FORECASTS = "--horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
 ONLY_FORECASTS_FUTURE = "--future is for models that forecast."
 PREDICT_FUTURE = (
