@@ -120,7 +120,7 @@ def test_a_series_in_two_groups_is_refused(tmp_path):
     frame = series(12)
     frame.loc[3, "house"] = "another"
     frame.to_csv(tmp_path / "a.csv", index=False)
-    with pytest.raises(PunarError, match="s0.*2 groups"):
+    with pytest.raises(PunarError, match=r"s0.*2 groups"):
         fit(tmp_path, tmp_path / "a.csv", "--id", "id", "--target", "label", "--cell", "gru", "--groups", "house")
 
 
@@ -143,6 +143,6 @@ def test_what_cannot_be_is_said_in_the_words_of_the_command_line(tmp_path):
     pd.DataFrame({"day": pd.date_range("2025", periods=50), "v": np.arange(50.0)}).to_csv(
         tmp_path / "s.csv", index=False
     )
+    words = ("--task", "forecasting", "--horizon", "2", "--time", "day")
     with pytest.raises(PunarError, match="--validation is not for --task forecasting"):
-        words = ("--task", "forecasting", "--horizon", "2", "--time", "day")
         fit(tmp_path, tmp_path / "s.csv", *words, "--validation", tmp_path / "s.csv")
