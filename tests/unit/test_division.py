@@ -137,7 +137,7 @@ def test_errors_name_validation_data(given, error, word):
 def test_an_autoencoder_refuses_other_shapes_and_longer_sequences_to_validate_on():
     with pytest.raises(DataError, match="validation_data"):
         autoencoder().fit(TABLE[:60], validation_data=TABLE[60:, :4])
-    with pytest.raises(DataError, match="validation_data.*9 steps"):
+    with pytest.raises(DataError, match=r"validation_data.*9 steps"):
         punar.Autoencoder(network="gru", epochs=1).fit(SERIES[:20, :5], validation_data=SERIES[20:])
 
 

@@ -16,7 +16,7 @@ from punar.cli._spoken import spoken
 from punar.core import deadline
 from punar.texts import cli as texts
 
-_OF_FIT = ("checkpoint", "time_limit", "quiet")  # what no estimator has as a parameter
+_OF_FIT = ("checkpoint", "time_limit", "quiet", "validation", "groups")  # what no estimator has as a parameter
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,6 @@ class Asked:
     parts : Parts
     reading, transfer, sequences, autoencoder, training : dict
         The options of each panel, by name.
-    validation : str or None
-        The part of a split folder to validate on.
     """
 
     data: str
@@ -46,7 +44,6 @@ class Asked:
     sequences: Given
     autoencoder: Given
     training: Given
-    validation: str | None = None
 
     @property
     def task_class(self) -> Any:
@@ -76,6 +73,40 @@ class Asked:
             "checkpoint": self.training["checkpoint"],
             "time_limit": None if limit is None else deadline.seconds_in(limit, "--time-limit"),
         }
+
+    @property
+    def validation(self) -> str | None:
+        """The data to validate on."""
+        found: str | None = self.training["validation"]
+        return found
+
+    def groups(self, found: Any) -> Given:
+        """Return the groups of what was read as an argument of ``fit``, where --groups names their column."""
+        column = self.training["groups"]
+        if column is None:
+            return {}
+        from punar.sources import read_groups
+
+        series = getattr(found, "id_column", None)
+        # Of texts and rows the names are their numbers in the table.
+        numbered = series is None and getattr(found, "row_title", "row") == "row"
+        numbered = numbered and all(name.isdecimal() for name in found.row_names)
+        groups = read_groups(
+            self.data,
+            column,
+            rows=[int(name) for name in found.row_names] if numbered and found.row_names else None,
+            count=len(found.X) if hasattr(found, "X") else len(found),
+            id_column=series,
+            header=self.reading["header"],
+            parts=self.parts.classes,
+        )
+        return {"groups": groups}
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are no inputs: those to drop, and that of the groups."""
+        groups = self.training["groups"]
+        return [*(self.reading["drop"] or ()), *([] if groups is None else [groups])]
 
     def columns(self) -> list[str]:
         """Return the options that name the columns of items again."""

@@ -7,7 +7,7 @@ from typing import Any
 from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
-from punar.cli._splits import held_out
+from punar.cli._panels import Given
 from punar.cli._unfreeze import stages
 from punar.texts import cli as texts
 
@@ -29,13 +29,8 @@ def fit_transfer(asked: Asked) -> None:
     recipe = None if name is None else _items.chosen_backbone(name, weights, None, asked.parts)
     # Training from scratch has no pass over the items before it begins, so they are opened here.
     scratch = transfer["strategy"] == "scratch"
-
-    def read(data: str) -> Any:
-        return _items.read_labelled(
-            data, form=asked.form, open_each=scratch, parts=asked.parts.classes, **_items.columns(reading)
-        )
-
-    found = read(asked.data)
+    options = _items.columns(reading) | {"open_each": scratch, "parts": asked.parts.classes}
+    found = _items.read_labelled(asked.data, form=asked.form, **options)
     own = {"strategy": transfer["strategy"], "interpolation": transfer["interpolation"]}
     # "none" is a choice, and what was not given is none.
     augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
@@ -46,7 +41,12 @@ def fit_transfer(asked: Asked) -> None:
         **asked.settings(own, {"unfreeze": stages(transfer["unfreeze"])}),
         **augment,
     )
-    model.fit(found.items, found.labels(), **asked.of_fit(), **held_out(model.fit, asked.validation, read))
+    given: Given = {}
+    if asked.validation is not None:
+        form = _items.form_of(asked.form, found)
+        other = _items.read_labelled(asked.validation, kind=found.kind, form=form, **options)
+        given = {"validation_data": (other.items, other.labels())}
+    model.fit(found.items, found.labels(), **asked.of_fit(), **asked.groups(found), **given)
     out = _items.file_for(found)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])
 

@@ -113,6 +113,11 @@ def read_for(model: Any, source: str, **options: Any) -> UserItems:
         return read(source, kind=kind_for(model), **options)
 
 
+def form_of(asked: str | None, found: Any) -> str | None:
+    """Return the form in which further targets are read: as asked, else as those that were found."""
+    return asked or {"classification": "classes", "regression": "amounts", "multilabel": "sets"}.get(found.target_kind)
+
+
 def file_for(found: Any) -> str:
     """Return the name of a file that suits predictions of these items."""
     return "preds.conll" if holds_tokens(found) else "preds.csv"

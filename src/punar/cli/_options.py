@@ -74,6 +74,8 @@ TRAINING = Panel(
     patience=Option("--patience", texts.PATIENCE, "N", int),
     checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER"),
     time_limit=Option("--time-limit", texts.TIME_LIMIT, "TIME"),
+    validation=Option("--validation", texts.VALIDATION, "DATA"),
+    groups=Option("--groups", texts.GROUPS, "COLUMN"),
     strict=Option("--strict", texts.STRICT, kind=bool, default=False),
     random_state=Option("--seed", texts.SEED, "N", int, 0),
     device=Option("--device", texts.DEVICE, "DEVICE", str, "auto"),

@@ -84,7 +84,7 @@ def compare(
     """Print the table and the verdict, and write the report."""
     _check_files(report, no_report, json)
     own = load_parts(parts)
-    data, _ = to_learn_from(data)
+    data, _ = to_learn_from(data, None)
     networks = {"backbone": backbone, "backbones": backbones, **pretrained}
     asked = _Asked(
         data,

@@ -31,8 +31,9 @@ def fit(
 ) -> None:
     """Fit, report, save."""
     check_model_folder(out, may_replace=force)
-    data, validation = to_learn_from(data)
-    asked = Asked(data, out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training, validation)
+    data, validation = to_learn_from(data, training["validation"])
+    training = training | {"validation": validation}
+    asked = Asked(data, out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
     # Only the kind of model is chosen here; each says which options are not for it.
     if sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):
         from punar.cli._fit_sequence import fit_sequence as chosen

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from punar import errors
-from punar.core.params import check_params, either, integer, none, one_of
+from punar.core.params import boolean, check_params, either, integer, none, one_of
 from punar.core.runtime import as_usual
 from punar.data import inputs, scaling
 from punar.errors import DamagedModelError, DataError, shown
@@ -87,6 +87,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
         takes the held-out items alone.
+    warm_start : bool, default=False
+        A further call of fit goes on from the weights that there are, with the scaling learned then, in place
+        of beginning anew; the network must be the same.
 
     Attributes
     ----------
@@ -131,6 +134,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "scaling": one_of(*scaling.MODES),
         "kind": either(none(), one_of(*inputs.KINDS)),
         "missing": one_of("refuse", "mask"),
+        "warm_start": boolean(),
         **_fitting.TRAINING_RULES,
     }
 
@@ -158,6 +162,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         verbose: int = 0,
         strict: bool = False,
         evidence: str = "auto",
+        warm_start: bool = False,
     ) -> None:
         self.objective = objective
         self.network = network
@@ -180,6 +185,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.verbose = verbose
         self.strict = strict
         self.evidence = evidence
+        self.warm_start = warm_start
 
     # -- fitting ------------------------------------------------------------------------------------------------
 
@@ -233,8 +239,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_params(self, self._RULES)
         wanted = Wanted.of(self, validation_data, groups, targets=False)
+        before = self._codec if self.warm_start and hasattr(self, "module_") else None
         with _fitting.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            fitted = fit(self, X, checkpoint, wanted)
+            fitted = fit(self, X, checkpoint, wanted, before)
             self._take(fitted.codec)
             self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report
         self.fit_report_.answer(strict=self.strict)

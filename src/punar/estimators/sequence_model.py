@@ -120,6 +120,9 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
         takes the held-out items alone. Of forecasts with fewer than 200 held-out windows "auto" fits once more, on
         later windows, to be judged by the first ones.
+    warm_start : bool, default=False
+        A further call of fit goes on from the weights that there are, with the preparation and classes learned then,
+        in place of beginning anew; the network must be the same. Not for forecasts.
 
     Attributes
     ----------
@@ -167,6 +170,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         "epochs": either(one_of("auto"), integer(1)),
         "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
+        "warm_start": boolean(),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
         "vocabulary_size": either(one_of("auto"), integer(1, 2**24)),
@@ -224,6 +228,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         verbose: int = 0,
         strict: bool = False,
         evidence: str = "auto",
+        warm_start: bool = False,
     ) -> None:
         self.cell = cell
         self.task = task
@@ -270,6 +275,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         self.verbose = verbose
         self.strict = strict
         self.evidence = evidence
+        self.warm_start = warm_start
 
     def fit(
         self,

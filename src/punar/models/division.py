@@ -162,10 +162,14 @@ class Division:
             self.fraction,
             self.seed,
             strata=_at(self.strata, some),
-            weight=None if self.weight is None else self.weight[some],
+            weight=self.weight_of(some),
             groups=_at(self.groups, some),
         )
         return some[train], some[valid]
+
+    def weight_of(self, items: Tensor) -> Tensor | None:
+        """Return the weights of some items; None where all are alike."""
+        return None if self.weight is None else self.weight[items]
 
     def folds(self, estimator: Any) -> Pairs:
         """Return what to repeat the fit on and what to answer for then; nothing where held-out items are judged by."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from punar.sources._found import FoundFiles as FoundFiles
     from punar.sources._found import FoundItems as FoundItems
     from punar.sources._found import FoundTable as FoundTable
+    from punar.sources._groups import read_groups as read_groups
     from punar.sources._items import holds_items as holds_items
     from punar.sources._items import read_items as read_items
     from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
@@ -57,6 +58,7 @@ _HOME = {
     "kind_of": "_kinds",
     "leave_out_unreadable": "_readable",
     "read_data": "_data",
+    "read_groups": "_groups",
     "read_items": "_items",
     "read_sequences": "_sequences",
     "read_table": "_data",

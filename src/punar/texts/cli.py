@@ -104,6 +104,7 @@ FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --netwo
 ONLY_FORECASTS = "--freq, --horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
 ONLY_FORECASTS_AHEAD = "--{name} is for models that forecast."
 PREDICT_COVERAGE = "Forecasting: the share of values that intervals shall hold. Default: 0.8."
+FIT_NOT_WITH_FORECASTS = "{option} is not for --task forecasting, which holds out the last steps of each series."
 PREDICT_FUTURE = (
     "Forecasting: a table with the columns that are known ahead, a row for each step to come of each series."
 )

@@ -2,7 +2,8 @@
 
 RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
 STOPPED_BY_TIME = "stopped in epoch {epoch} of {epochs}: the time limit is over"
-TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; the best weights so far were kept."
+TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; {kept} were kept."
+KEPT_BEST, KEPT_LAST = "the best weights so far", "the weights of that moment"
 CACHE_DAMAGED = (
     "{path} in the cache was damaged: its segment is deleted, and what it held is computed again. Where this happens "
     "often, the disk or another program changes files."
@@ -11,6 +12,12 @@ OUT_OF_TIME = (
     "The time limit was over when the pretrained network had seen {done} of {count} items. Set a longer time_limit; "
     "what was computed is remembered, where a cache is on."
 )
+WENT_ON = " It went on from the weights of the fit before."
+MAY_HAVE_SEEN = (
+    " It went on from the weights of the fit before, which may have seen these rows: pass validation_data= that they "
+    "have not."
+)
+SAYS_LEARNED, SAYS_CANNOT_TELL = "Learned:", "Cannot tell whether it learned:"
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."

@@ -11,5 +11,4 @@ ALL_RIGHT = "Items whose labels are all right, on the labels of DATA: {score:.4f
 
 SPLIT_TRAIN = "{data}: it is split; {train} is learned from"
 SPLIT_TEST = "{data}: {test} is left aside, to be measured on: punar predict MODEL {test}"
-SPLIT_VAL = "{val}: {n:,} items to validate on"
-SPLIT_NO_VAL = "{val}: left aside; a part of the training items is held out to validate on"
+SPLIT_VAL = "{val}: to validate on"

@@ -95,6 +95,8 @@ CHECKPOINT = "A folder to save progress in. The same command given again goes on
 TIME_LIMIT = (
     "Stop training after this long (60s, 5min) and keep the best weights so far; longer with --checkpoint goes on."
 )
+VALIDATION = "Held out in place of a share of DATA: data of the same form, which then chooses the best epoch."
+GROUPS = "The column that says which rows belong together, such as a person: they are held out together."
 STRICT = "Fail where the model does not beat its baseline."
 SEED = "Fixes everything random."
 DEVICE = "auto, cpu, cuda, cuda:N or mps."

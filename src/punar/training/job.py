@@ -37,7 +37,7 @@ from punar.training.report import FitReport
 _MEASURE = 101  # stream of the seed
 
 # Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
-_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
+_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache", "warm_start")
 
 TIME_LIMIT = either(none(), number(0, open_low=True))
 
@@ -166,7 +166,8 @@ def say_out_of_time(report: FitReport, loop: Loop) -> None:
     """Write into a report that a deadline stopped the training, where it did."""
     if loop.out_of_time:
         report["out_of_time"] = True
-        report["verdict"] += texts.TIME_WAS_OVER.format(epoch=len(loop.history), epochs=loop.epochs)
+        kept = texts.KEPT_BEST if loop.chose else texts.KEPT_LAST
+        report["verdict"] += texts.TIME_WAS_OVER.format(epoch=len(loop.history), epochs=loop.epochs, kept=kept)
 
 
 def content(preparation: Preparation, items: Sequence[Any], targets: Targets, weight: Tensor | None) -> str:

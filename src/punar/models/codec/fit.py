@@ -21,7 +21,7 @@ from punar.data import inputs, padded, scaling
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.steps import lengths
 from punar.errors import DataError, ParameterError
-from punar.models import assemble, evidence
+from punar.models import assemble, evidence, warm
 from punar.models.codec import table as tables
 from punar.models.codec.given import joined
 from punar.models.codec.model import Codec
@@ -54,7 +54,7 @@ class Fitted:
     report: FitReport
 
 
-def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fitted:
+def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted, before: Codec | None = None) -> Fitted:
     """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
 
     Parameters
@@ -65,15 +65,17 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         Of the checkpoint.
     wanted : Wanted
         What the call says of the division.
+    before : Codec, optional
+        Of the fit before, whose weights this one goes on from.
     """
     objective = assemble.part(estimator, "objective", "objectives", Objective)
     network = assemble.part(estimator, "network", "networks", Network)
     objective.check()
     device = pick_device(estimator.device)
-    seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
+    seed, written_seed = _fitting.resolve_seed(warm.random_state(estimator, before), folder)
     with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
-        table = tables.learn(estimator, X, wants, seed)
+        table = tables.learn(estimator, X, wants, seed) if before is None else before.table
         rows, layout = read(estimator, X, "fit", wants=wants, table=table)
         _check_together(estimator, network, layout)
         groups = wanted.numbered(len(rows))
@@ -81,20 +83,11 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         division = Division(len(rows), float(estimator.validation_fraction), seed, groups=groups, given=own)
         index = division.split()
         found, step_means = learn_moments(estimator, rows, layout, index[0])
-        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division)
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division, before)
         stored = store.load() if store is not None else None
-        scaler = scaler_for(estimator, objective, found, layout, mixed=table is not None)
-        if step_means is not None:
-            scaler = dataclasses.replace(scaler, mean=step_means)
-        wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        size = code_size(estimator, network, objective, layout)
-        codec = Codec(network, objective, size, layout, scaler, found.binary, not wide, table)
-        if store is not None and stored is not None:
-            kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
-            check_like(scaler_tensors(scaler), kept, store.folder)
-            codec.scaler = stored_scaler(stored[1], scaler.mode)
-        check_memory(codec.build, f"{type(estimator).__name__}.fit", "latent_dim, or the network's own")
-        codec.module = codec.build(seed).to(device)
+        codec = _codec(estimator, network, objective, rows, layout, found, step_means, table)
+        _build(estimator, codec, seed, before, store, stored)
+        codec.module.to(device)
         if store is not None and stored is not None and stored[0].get("finished"):
             return _finished(codec, store, stored, seed)
         if store is not None:
@@ -131,12 +124,15 @@ def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted) -> Fi
         longer = evidence.as_long(settings, len(rows), len(learn))
         return trained(longer, codec.build(seed).to(device), index), index[0]
 
-    folds, halves = division.folds(estimator), division.parts(index[1])
+    # Fits that begin anew would say nothing of one that goes on.
+    folds = division.folds(estimator) if before is None else []
+    halves = division.parts(index[1])
     loop = trained(settings, codec.module, index, halves, store)
     judges = _crossed(estimator, folds, refit) if folds and evidence.affordable(loop) else None
     judges = judges or _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
+    warm.say(measured, before, given=wanted.given)
     _fitting.say_out_of_time(measured, loop)
     if table is not None:
         measured["columns"] = list(table.notes)
@@ -153,6 +149,50 @@ def _finished(codec: Codec, store: Checkpoint, stored: tuple[dict[str, Any], dic
     codec.module.load_state_dict(own_tensors(tensors))
     codec.module.eval()
     return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
+
+
+def _codec(
+    estimator: Any,
+    network: Network,
+    objective: Objective,
+    rows: Tensor | DatasetRows,
+    layout: inputs.Layout,
+    found: scaling.Moments,
+    step_means: Tensor | None,
+    table: MixedTable | None,
+) -> Codec:
+    """Return a codec without its module, whose scaling is learned from the training rows' moments."""
+    scaler = scaler_for(estimator, objective, found, layout, mixed=table is not None)
+    if step_means is not None:
+        scaler = dataclasses.replace(scaler, mean=step_means)
+    wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
+    size = code_size(estimator, network, objective, layout)
+    return Codec(network, objective, size, layout, scaler, found.binary, not wide, table)
+
+
+def _build(
+    estimator: Any, codec: Codec, seed: int, before: Codec | None, store: Checkpoint | None, stored: Any
+) -> None:
+    """Give a codec its module: an untrained one, or that of the fit before with the scaling that it rests on."""
+    if before is not None:
+        codec.scaler, codec.binary = before.scaler, before.binary
+    if store is not None and stored is not None:
+        kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
+        check_like(scaler_tensors(codec.scaler), kept, store.folder)
+        codec.scaler = stored_scaler(stored[1], codec.scaler.mode)
+    check_memory(codec.build, f"{type(estimator).__name__}.fit", "latent_dim, or the network's own")
+    if before is None:
+        codec.module = codec.build(seed)
+        return
+    for what, old, new in (
+        ("objective", type(before.objective).__name__, type(codec.objective).__name__),
+        ("network", type(before.network).__name__, type(codec.network).__name__),
+        ("latent_dim", before.latent_dim, codec.latent_dim),
+        ("shape of a row", before.layout.user_shape, codec.layout.user_shape),
+    ):
+        warm.refuse_other(estimator, what, old, new)
+    codec.module = codec.build(seed)
+    warm.take(estimator, codec.module, before.module)
 
 
 def read(
@@ -279,6 +319,7 @@ def open_checkpoint(
     found: scaling.Moments,
     seed: int | None,
     division: Division,
+    before: Codec | None,
 ) -> Checkpoint | None:
     """Return the checkpoint of this job, or None where no folder is given."""
     if folder is None:
@@ -286,7 +327,7 @@ def open_checkpoint(
     # A dataset may be larger than memory: its moments and first row stand for its content.
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
-    data |= division.facts()
+    data |= division.facts() | warm.facts(before)
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
 
 

@@ -92,6 +92,8 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     checkpoint : path or None
     """
     where = f"{type(estimator).__name__}.fit"
+    if estimator.warm_start:
+        raise ParameterError(f"{where}: warm_start=True is not for task='forecasting'. Leave it out.")
     task = _task(estimator, task)
     cell = assemble.part(estimator, "cell", "cells", Cell)
     device = pick_device(estimator.device)

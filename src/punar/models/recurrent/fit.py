@@ -17,22 +17,23 @@ from punar.core.runtime import pick_device
 from punar.core.scripts import mostly_unspaced
 from punar.data import levels, sequences
 from punar.data.channels import say_if_first
-from punar.errors import DataError, ParameterError
-from punar.models import assemble, evidence
-from punar.models.division import Division, Wanted
+from punar.errors import ParameterError
+from punar.models import assemble, evidence, warm
+from punar.models.division import Wanted
 from punar.models.recurrent import report as reports
 from punar.models.recurrent import small
+from punar.models.recurrent.before import fit_before, kept_design
+from punar.models.recurrent.divided import divided
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
 from punar.models.recurrent.reading import read_texts
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
-from punar.models.weights import item_weights
 from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
-from punar.tasks import Targets, Task, Term
+from punar.tasks import Task, Term
 from punar.training import job as jobs
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
@@ -86,9 +87,7 @@ class Fitted:
     seed: int
 
 
-def fit(
-    estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted | None = None
-) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Fit a sequence model.
 
     Parameters
@@ -100,27 +99,29 @@ def fit(
     X, y, sample_weight
         As the user passed them.
     checkpoint : path or None
-    wanted : Wanted, optional
+    wanted : Wanted
         What the call says of the division.
     """
     where, device = f"{type(estimator).__name__}.fit", pick_device(estimator.device)
     cell = assemble.part(estimator, "cell", "cells", Cell)
-    seed, seed_to_write = jobs.resolve_seed(estimator.random_state, checkpoint)
-    found, targets, division = _divided(estimator, task, X, y, sample_weight, wanted or Wanted(where=where), seed)
-    weight = division.weight
-    train, valid = division.split()
-    preparation, samples, prepared = prepare(estimator, task, found, train, where)
-    rows = SequenceRows(
-        prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
+    before = fit_before(estimator, task, cell)
+    seed, seed_to_write = jobs.resolve_seed(warm.random_state(estimator, before), checkpoint)
+    found = read(estimator, task, X, where)
+    other = read(estimator, task, wanted.X, wanted.at, found.names) if wanted.given else None
+    found, targets, division = divided(
+        estimator, task, found, other, y, sample_weight, wanted, seed, knows=before is not None
     )
-    letters = found.kind == "texts" and mostly_unspaced(found.items)
-    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
-    design = design_of(estimator, task, chosen, preparation)
+    train, valid = division.split()
+    preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
+    rows = SequenceRows(prepared, Placed(task, targets, samples), division.weight_of(samples.item), device)
+    lengths, letters = rows.lengths[samples.index(train)], found.kind == "texts" and mostly_unspaced(found.items)
+    chosen = settings(estimator, task, preparation.domain, cell, lengths, letters=letters)
+    design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)
     check_memory(lambda: design.build(cell, None, task.build), where, SIZES)
     store = None
     if checkpoint is not None:
-        data: dict[str, Any] = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
-        data |= division.facts()
+        content = jobs.content(preparation, found.items, targets, division.weight)
+        data = {"content": content, "rows": len(found), **division.facts(), **warm.facts(before)}
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
 
     def trained(
@@ -132,7 +133,9 @@ def fit(
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
         module = design.build(cell, seed, task.build).to(device)
         index = samples.index(train), samples.index(valid)
-        if design.branch:
+        if before is not None:
+            warm.take(estimator, module, before.module)
+        elif design.branch:
             module.learn(rows.take(small.some_of(index[0])).batch)
         halves = None if parts is None else (samples.index(parts[0]), samples.index(parts[1]))
         loop = train_module(
@@ -149,7 +152,8 @@ def fit(
         cut_short.append(loop.out_of_time)
         return train, answer(ask)
 
-    repeated = division.folds(estimator)
+    # Fits that begin anew would say nothing of one that goes on.
+    repeated = [] if before is not None else division.folds(estimator)
     parts = division.parts(valid)
     loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
@@ -160,62 +164,13 @@ def fit(
         if not cut_short or any(cut_short):
             judged = evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
         judged = division.judged(judged)
-        report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
+        report = reports.of_training(task, judged, preparation, rows, found.items, targets, division.weight, seed)
+        warm.say(report, before, given=wanted.given)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
     module = loop.module.cpu().eval()
     assert isinstance(module, SequenceModule)
     return Fitted(cell, design, module, preparation, task, loop.history, report, seed)
-
-
-def _divided(
-    estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, wanted: Wanted, seed: int
-) -> tuple[sequences.Sequences, Targets, Division]:
-    """Return all items, their targets as the task learned them, and how they are divided."""
-    where = wanted.where
-    found = read(estimator, task, X, where)
-    y = sequences.matched(y, found, where)
-    targets = task.learn(sequences.without_ends(y, found) if task.view != "vector" else y, where, found.items)
-    if len(targets) != len(found):
-        raise DataError(
-            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
-            f"y {len(targets)}."
-        )
-    weight = item_weights(task, targets, estimator.class_weight, sample_weight, where)
-    groups, own = wanted.numbered(len(found)), len(found)
-    if wanted.given:
-        found, targets, weight = _with_given(estimator, task, wanted, found, targets, weight)
-    return (
-        found,
-        targets,
-        Division(
-            len(targets),
-            float(estimator.validation_fraction),
-            seed,
-            strata=task.strata(targets),
-            weight=weight,
-            groups=groups,
-            given=len(found) - own,
-        ),
-    )
-
-
-def _with_given(
-    estimator: Any, task: Task, wanted: Wanted, found: sequences.Sequences, targets: Targets, weight: Tensor | None
-) -> tuple[sequences.Sequences, Targets, Tensor | None]:
-    """Return items, targets and weights with those to validate on behind them; each of these weighs 1."""
-    other = read(estimator, task, wanted.X, wanted.at, names=found.names)
-    if other.kind != found.kind:
-        raise DataError(f"{wanted.at} holds {other.kind}, X holds {found.kind}. Pass items of one kind.")
-    if found.kind == "series":
-        channels = found.items[0].shape[1]
-        sequences.check_values(other, wanted.at, channels=channels, missing=estimator.missing)
-    y = sequences.matched(wanted.y, other, wanted.at)
-    y = sequences.without_ends(y, other) if task.view != "vector" else y
-    theirs = task.encode(y, wanted.at, other.items)
-    wanted.check_length(len(other), len(theirs))
-    weights = None if weight is None else torch.cat([weight, torch.ones(len(theirs))])
-    return found.joined(other), targets.joined(theirs), weights
 
 
 def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] = ()) -> sequences.Sequences:
@@ -242,9 +197,16 @@ def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] 
 
 
 def prepare(
-    estimator: Any, task: Task, found: sequences.Sequences, train: Tensor, where: str
+    estimator: Any,
+    task: Task,
+    found: sequences.Sequences,
+    train: Tensor,
+    where: str,
+    before: Fitted | None = None,
 ) -> tuple[Preparation, Samples, list[Tensor]]:
     """Return how items are prepared, learned from those that are trained on, their samples, and all prepared."""
+    if before is not None:
+        return before.preparation, *_prepared(task, before.preparation, found, where)
     some = [found.items[i] for i in train.tolist()]
     cut = None if estimator.max_length is None else int(estimator.max_length)
     if found.kind == "sounds":
@@ -269,12 +231,19 @@ def prepare(
             time_column=estimator.time_column,
             time_format=estimator.time_format,
         )
+    return preparation, *_prepared(task, preparation, found, where)
+
+
+def _prepared(
+    task: Task, preparation: Preparation, found: sequences.Sequences, where: str
+) -> tuple[Samples, list[Tensor]]:
+    """Return the items' samples, and all of them prepared."""
     if task.view == "vector":
         say_unread(preparation, found.items, where)
     samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
-        return preparation, samples, [sample.tensor for sample in samples.known]
-    return preparation, samples, prepare_all(preparation, found.items, where)
+        return samples, [sample.tensor for sample in samples.known]
+    return samples, prepare_all(preparation, found.items, where)
 
 
 def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: Preparation) -> Design:
