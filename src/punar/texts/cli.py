@@ -6,9 +6,19 @@ from __future__ import annotations
 
 from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
+from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
 from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
 
-__all__ = ["APP_EPILOG", "APP_HELP", "GATES_EXAMPLES", "GATES_HELP", "LAYERS_EXAMPLES", "LAYERS_HELP"]
+__all__ = [
+    "APP_EPILOG",
+    "APP_HELP",
+    "GATES_EXAMPLES",
+    "GATES_HELP",
+    "LATENT_EXAMPLES",
+    "LATENT_HELP",
+    "LAYERS_EXAMPLES",
+    "LAYERS_HELP",
+]
 
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
