@@ -30,8 +30,13 @@ also ``sklearn.exceptions.NotFittedError``; it is made on first use, because thi
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
+
+# Since NumPy 2 the repr of a number says its type, as np.int64(0), which says nothing to whoever reads a message.
+_NUMPY_SCALAR = re.compile(r"""\bnp\.(?:u?int\d+|float\d+|str_|bool_?|datetime64)\(('[^']*'|"[^"]*"|[\w.+-]+)\)""")
+_NUMPY_TRUTH = re.compile(r"\bnp\.(True|False)_\b")
 
 
 class PunarError(Exception):
@@ -123,9 +128,14 @@ def suggest(value: object, known: Iterable[str]) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)``, shortened, so that a huge value cannot flood a message."""
+    """Return ``repr(value)``, shortened, so that a huge value cannot flood a message; NumPy's scalars are plain.
+
+    >>> import numpy as np
+    >>> shown(np.int64(0)), shown([np.str_("a"), np.float32(1.5)]), shown(np.True_)
+    ('0', "['a', 1.5]", 'True')
+    """
     try:
-        text = repr(value)
+        text = _NUMPY_TRUTH.sub(r"\1", _NUMPY_SCALAR.sub(r"\1", repr(value)))
     except Exception:  # a user's own object may not even have a working repr
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"

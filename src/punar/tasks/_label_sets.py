@@ -12,10 +12,11 @@ from punar.errors import DataError, shown
 _SETS = (list, tuple, set, frozenset)
 
 
-def label_sets(y: Any, where: str) -> list[list[Any]] | None:
+def label_sets(y: Any, where: str, *, learned: bool = False) -> list[list[Any]] | None:
     """Return a list of labels for each item; None where y is a matrix, or nothing that holds sets.
 
-    Lists of equally many 0 and 1 are rows of an indicator matrix.
+    Lists of equally many numbers are rows of an indicator matrix; where a fit has ``learned`` from sets, those of 0 and
+    1 alone are.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def label_sets(y: Any, where: str) -> list[list[Any]] | None:
     for at, each in enumerate(values):
         if not isinstance(each, _SETS):
             raise DataError(f"{where}: y[{at}] must be a list of labels, as y[0] is, got {shown(each)}.")
-    if _is_matrix(values):
+    if _is_matrix(values) and not (learned and any(v not in (0, 1) for each in values for v in each)):
         return None
     found = [[_label(label, at, where) for label in each] for at, each in enumerate(values)]
     kinds = {type(label) for labels in found for label in labels}

@@ -59,7 +59,7 @@ class Multilabel(VectorTask):
 
     def encode_rows(self, y: Any, where: str) -> Tensor:
         """Return the indicators, of the labels of the fit."""
-        sets = label_sets(y, where)
+        sets = label_sets(y, where, learned=self.names_ is not None)
         if sets is not None:
             return torch.from_numpy(as_matrix(sets, self.classes_.tolist(), where)).float()
         found = clone(self).learn_rows(y, where)
@@ -173,7 +173,7 @@ class Multilabel(VectorTask):
         return float(accuracy_score(self._matrix(y), self._matrix(predictions), sample_weight=sample_weight))
 
     def _matrix(self, y: Any) -> np.ndarray:
-        sets = label_sets(y, "score")
+        sets = label_sets(y, "score", learned=self.names_ is not None)
         if sets is None:
             return plain(y)
         return as_matrix(sets, self.classes_.tolist(), "score")

@@ -110,6 +110,7 @@ TASK = (
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
+FIT_BRANCH = "{option} is for recurrent networks that give each series or recording one answer: add --cell NAME."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
 ONLY_FORECASTS = "--horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
 ONLY_FORECASTS_FUTURE = "--future is for models that forecast."
