@@ -25,6 +25,7 @@ def fit_autoencoder(asked: Asked) -> None:
     used = ("hidden_size", "missing") if recurrent else ()
     others = {name: value for name, value in sequences.items() if name not in used}
     columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column", "time_format")
+    refuse(o.SEQUENCES.given(sequences, "branch"), texts.FIT_BRANCH)
     refuse(o.SEQUENCES.given(others) | columns, texts.FIT_ONLY_WITH_CELL)
     refuse(o.TRANSFER.given(asked.transfer) | o.DATA.given(reading, "text", "path"), texts.FIT_ONLY_WITH)
     own = {name: asked.autoencoder[name] for name in ("latent_dim", "scaling")}

@@ -17,6 +17,7 @@ def fit_transfer(asked: Asked) -> None:
     import punar
 
     reading, transfer = asked.reading, asked.transfer
+    _items.refuse(o.SEQUENCES.given(asked.sequences, "branch"), texts.FIT_BRANCH)
     _items.refuse(
         o.SEQUENCES.given(asked.sequences) | o.DATA.given(reading, "id_column", "time_column", "time_format"),
         texts.FIT_ONLY_WITH_CELL,

@@ -77,6 +77,7 @@ def read_for(
     key: str | None,
     header: bool | None,
     skip_bad: bool,
+    target: str | None = None,
     parts: tuple[type, ...] = (),
 ) -> tuple[UserData, Any]:
     """Return data in the form that a fitted model takes: its columns, its size and colours of pictures.
@@ -100,6 +101,7 @@ def read_for(
     names = getattr(model, "feature_names_in_", None) if table is None else table.needed
     data = read_data(
         source,
+        target=target,
         drop=drop,
         key=key,
         header=header,

@@ -6,9 +6,19 @@ from __future__ import annotations
 
 from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
+from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
 from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
 
-__all__ = ["APP_EPILOG", "APP_HELP", "GATES_EXAMPLES", "GATES_HELP", "LAYERS_EXAMPLES", "LAYERS_HELP"]
+__all__ = [
+    "APP_EPILOG",
+    "APP_HELP",
+    "GATES_EXAMPLES",
+    "GATES_HELP",
+    "LATENT_EXAMPLES",
+    "LATENT_HELP",
+    "LAYERS_EXAMPLES",
+    "LAYERS_HELP",
+]
 
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
@@ -100,6 +110,7 @@ TASK = (
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
+FIT_BRANCH = "{option} is for recurrent networks that give each series or recording one answer: add --cell NAME."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
 ONLY_FORECASTS = "--freq, --horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
 ONLY_FORECASTS_AHEAD = "--{name} is for models that forecast."

@@ -57,6 +57,10 @@ TOO_FEW = " {rows} rows are too few to tell; about {wanted} would do."
 NOTHING_HELD_OUT = (
     " These are the rows that it was trained on, which show nothing of new ones: hold more out (validation_fraction)."
 )
+TOO_FEW_TO_HOLD_OUT = (
+    " These are the rows that it was trained on, which show nothing of new ones, and {rows} are too few to hold some "
+    "of them out; about {wanted} rows in all would do."
+)
 WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"
 WHICH_CROSS_VALIDATED = "cross-validated"

@@ -165,9 +165,16 @@ def why_not(report: FitReport, seen: float) -> str:
     if perfect and (report["rows"] >= evidence.FEWEST or report["rows_from"] == TRAINING):
         return texts.NOTHING_TO_LEARN
     if report["rows_from"] == TRAINING:
-        return texts.NOTHING_HELD_OUT
+        return _nothing_held_out(report["rows"])
     wanted = evidence.FEWEST if perfect else report["rows_wanted"]
     return texts.TOO_FEW.format(rows=report["rows"], wanted=wanted)
+
+
+def _nothing_held_out(rows: int) -> str:
+    # Of fewer, no share that can be held out is enough to tell.
+    if rows < 2 * evidence.FEWEST:
+        return texts.TOO_FEW_TO_HOLD_OUT.format(rows=rows, wanted=2 * evidence.FEWEST)
+    return texts.NOTHING_HELD_OUT
 
 
 def add_rival(

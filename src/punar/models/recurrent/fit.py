@@ -107,21 +107,28 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     before = fit_before(estimator, task, cell)
     seed, seed_to_write = jobs.resolve_seed(warm.random_state(estimator, before), checkpoint)
     found = read(estimator, task, X, where)
-    other = read(estimator, task, wanted.X, wanted.at, found.names) if wanted.given else None
     found, targets, division = divided(
-        estimator, task, found, other, y, sample_weight, wanted, seed, knows=before is not None
+        estimator,
+        task,
+        found,
+        read(estimator, task, wanted.X, wanted.at, found.names) if wanted.given else None,
+        y,
+        sample_weight,
+        wanted,
+        seed,
+        knows=before is not None,
     )
     train, valid = division.split()
     preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
     rows = SequenceRows(prepared, Placed(task, targets, samples), division.weight_of(samples.item), device)
-    lengths, letters = rows.lengths[samples.index(train)], found.kind == "texts" and mostly_unspaced(found.items)
-    chosen = settings(estimator, task, preparation.domain, cell, lengths, letters=letters)
+    letters = found.kind == "texts" and mostly_unspaced(found.items)
+    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)
     check_memory(lambda: design.build(cell, None, task.build), where, SIZES)
     store = None
     if checkpoint is not None:
-        content = jobs.content(preparation, found.items, targets, division.weight)
-        data = {"content": content, "rows": len(found), **division.facts(), **warm.facts(before)}
+        data = {"content": jobs.content(preparation, found.items, targets, division.weight), "rows": len(found)}
+        data |= {**division.facts(), **warm.facts(before)}
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
 
     def trained(
@@ -143,7 +150,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         )
         return loop, lambda asked: answers_of(task, module, rows, samples, asked, found.items)
 
-    cut_short: list[bool] = []
+    cut_short: list[bool] = []  # of the fits that are repeated
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
         train, valid = division.split(learn)
@@ -168,9 +175,13 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         warm.say(report, before, given=wanted.given)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
+    return Fitted(cell, design, _on_cpu(loop), preparation, task, loop.history, report, seed)
+
+
+def _on_cpu(loop: Loop) -> SequenceModule:
     module = loop.module.cpu().eval()
     assert isinstance(module, SequenceModule)
-    return Fitted(cell, design, module, preparation, task, loop.history, report, seed)
+    return module
 
 
 def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] = ()) -> sequences.Sequences:
