@@ -41,8 +41,8 @@ class Regression(VectorTask):
             own = ((columns - self.mean_) / unit).std(0) * unit
         if not np.isfinite(deviation).all():
             raise DataError(
-                f"{where}: y is too large, up to {np.abs(columns).max():g}: its variance must be a finite number. Divide "
-                "y by a constant."
+                f"{where}: y is too large, up to {np.abs(columns).max():g}: its variance must be a finite number. "
+                "Divide y by a constant."
             )
         deviation = np.where(deviation > _SMALLEST, deviation, own)
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
