@@ -25,7 +25,7 @@ def sequence_model(**settings):
 # -- values
 
 
-@pytest.mark.parametrize("unit", [1e-250, 1e-90, 1.0, 1e90, 1e250])
+@pytest.mark.parametrize("unit", [1e-250, 1e-90, 1.0, 1e90])
 def test_a_regression_does_not_depend_on_the_unit_of_its_targets(unit):
     y = X[:, :, 0].sum(1)
     usual = sequence_model(task="regression", epochs=15).fit(X, y)
@@ -39,7 +39,9 @@ def test_a_regression_does_not_depend_on_the_unit_of_its_targets(unit):
     )
 
 
-def test_targets_whose_sum_overflows_are_refused():
+def test_targets_whose_variance_overflows_are_refused():
+    with pytest.raises(errors.DataError, match=r"y is too large, up to .*e\+250"):
+        sequence_model(task="regression").fit(X, X[:, :, 0].sum(1) * 1e250)
     with pytest.raises(errors.DataError, match=r"y is too large, up to 1.7e\+308.*Divide y"):
         sequence_model(task="regression").fit(X, np.full(24, 1.7e308))
     with pytest.raises(errors.DataTypeError, match="y must hold numbers, got datetime64"):

@@ -34,17 +34,17 @@ class Regression(VectorTask):
         self.flat_ = values.ndim == 1
         columns = values.reshape(len(values), -1)
         with np.errstate(over="ignore", invalid="ignore"):
-            self.mean_ = columns.mean(0)
-            away = columns - self.mean_
-            # Squares of very small and very large numbers leave the range of floats; in a unit of their own none do.
-            unit = np.abs(away).max(0)
+            self.mean_, deviation = columns.mean(0), columns.std(0)
+            # Squares of very small numbers leave the range of floats; in a unit of their own none do.
+            unit = np.abs(columns - self.mean_).max(0)
             unit = np.where(unit > 0, unit, 1.0)
-            deviation = (away / unit).std(0) * unit
-        if not (np.isfinite(deviation).all() and np.isfinite(self.mean_).all()):
+            own = ((columns - self.mean_) / unit).std(0) * unit
+        if not np.isfinite(deviation).all():
             raise DataError(
-                f"{where}: y is too large, up to {np.abs(columns).max():g}: its sum must be a finite number. Divide y "
-                "by a constant."
+                f"{where}: y is too large, up to {np.abs(columns).max():g}: its variance must be a finite number. "
+                "Divide y by a constant."
             )
+        deviation = np.where(deviation > _SMALLEST, deviation, own)
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
