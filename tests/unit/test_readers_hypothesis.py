@@ -1,7 +1,8 @@
-"""Readers under whatever hypothesis thinks of: what was written comes back, and what cannot be read is punar's error."""
+"""Readers under whatever hypothesis thinks of: what was written comes back, and only punar's own errors come."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -124,6 +125,8 @@ def a_table_comes_back(folder: Path, example: tuple[dict[str, list[Any]], str]) 
     columns, separator = example
     texts = [words for words in columns.values() if isinstance(words[0], str)]
     assume(not any(map(_number_like, texts)))
+    # One column shows no separator.
+    assume(len(columns) > 1)
     # Where words stand under words, a name that stands among them may be a row; punar asks then.
     assume(not any(name in map(str, words) for name, words in columns.items()))
     out = io.StringIO()
@@ -134,8 +137,7 @@ def a_table_comes_back(folder: Path, example: tuple[dict[str, list[Any]], str]) 
     path.write_text(out.getvalue(), encoding="utf-8")
     found = read_table(path, header=True)
     assert found is not None
-    if len(columns) > 1:
-        assert list(found.frame.columns) == list(columns)
+    assert list(found.frame.columns) == list(columns)
     for got, (_, wanted) in zip(found.frame.items(), columns.items(), strict=True):
         if isinstance(wanted[0], str):
             assert got[1].tolist() == wanted
@@ -290,12 +292,13 @@ def only_own_errors(folder: Path, example: tuple[str, str, bool | None]) -> None
     path.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     for reader, options in READERS:
         told = {} if header is None or suffix not in (".csv", ".tsv") else {"header": header}
+        found = said = None
         try:
             found = reader(path, **options, **told)
         except PunarError as error:
-            assert len(str(error)) < 3_000
-        else:
-            assert found is None or not hasattr(found, "y") or found.y is None or len(found.y) >= 1
+            said = str(error)
+        assert said is None or len(said) < 3_000
+        assert getattr(found, "y", None) is None or len(found.y) >= 1
 
 
 @pytest.mark.parametrize("profile", FAST_AND_SLOW)
@@ -308,9 +311,9 @@ def only_own_errors_of_bytes(folder: Path, example: tuple[str, bytes]) -> None:
     path = folder / f"a{suffix}"
     path.write_bytes(content)
     for reader, options in READERS:
-        with pytest.raises(PunarError):
-            reader(path, **options)
-            raise DataError("it may be read")
+        with contextlib.suppress(PunarError):
+            found = reader(path, **options)
+            assert found is None or hasattr(found, "frame") or len(getattr(found, "X", found)) >= 1
 
 
 HEADS = st.sampled_from(

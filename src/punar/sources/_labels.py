@@ -180,7 +180,7 @@ def as_classes(column: pd.Series, where: str, *, strict: bool = False) -> Labels
         Whether numbers are names of classes in any case.
     """
     if strict:
-        return named([str(v) for v in column])
+        return named([str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in column])
     found = read_target(plain(column), where)
     return Labels(found.y, found.classes, found.kind, found.note)
 
