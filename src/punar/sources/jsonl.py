@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
-from punar.sources._names import check_names
+from punar.sources._names import check_names, printable
 from punar.sources._source import Request, Source
 from punar.sources._text import read_lines
 from punar.sources._typed import typed
@@ -93,7 +93,8 @@ def _of_columns(found: dict[str, Any], path: Path) -> list[dict[str, Any]]:
 def _record(found: Any, where: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DataError(f'{where}: a record is an object such as {{"text": "fine"}}, found {shown(found, 60)}.')
-    return found
+    # JSON can spell halves of letters, which no text can hold.
+    return {printable(name): printable(value) if isinstance(value, str) else value for name, value in found.items()}
 
 
 def _parsed(text: str, where: str) -> Any:
