@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from punar.errors import DataError
-from punar.sources import read_data, read_table
+from punar.errors import DataError, MissingExtraError, PunarError
+from punar.sources import read_data, read_items, read_sequences, read_table
 
 
 def frame(path: Path, text: str, **options: Any) -> tuple[dict[str, list[Any]], str]:
@@ -175,3 +178,75 @@ def test_a_tab_in_a_message_can_be_seen(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_data(path)
     assert "\t" not in str(caught.value)
+
+
+# -- other formats
+
+
+@pytest.mark.parametrize(
+    "shape", ["(" + "1," * 80 + ")", "(True, 3)", "(2.0, 3)", "(-3,)", "('3',)", "(9**30,)", "[3]", "(3,"]
+)
+def test_an_array_of_a_shape_that_no_array_has(tmp_path: Path, shape: str) -> None:
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + np.arange(6.0).tobytes())
+    for reader in (read_data, read_items, read_sequences):
+        with pytest.raises(PunarError, match=r"a\.npy"):
+            reader(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns"),
+    [
+        ("a.json", '[{"u": 7, "w": "fine"}, {"u": 8, "w": null}]', {"u": [7, 8], "w": ["fine", None]}),
+        ("a.json", '{"u": [7, 8], "w": [true, false]}', {"u": [7, 8], "w": [True, False]}),
+        ("a.jsonl", '{"u": 7}\n\n{"u": 8, "w": "1,5"}\n', {"u": [7, 8], "w": [None, 1.5]}),
+        ("a.ndjson", '{"u": "007"}\n{"u": "08"}\n', {"u": ["007", "08"]}),
+        ("a.jsonl", '{"u": "x\\udc80"}\n', {"u": ["x\\udc80"]}),
+    ],
+)
+def test_records_are_tables(tmp_path: Path, name: str, text: str, columns: dict[str, list[Any]]) -> None:
+    found, _ = frame(tmp_path / name, text)
+    assert {n: [None if v is None or v != v else v for v in c] for n, c in found.items()} == columns
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "[]", "a table in JSON is a list of objects"),
+        ("a.json", "[" * 50_000, "this is no JSON"),
+        ("a.json", '{"u": {"v": 1}}', "one list for each column"),
+        ("a.json", '[{"u": [1, 2]}]', "record 1: the field 'u' holds"),
+        ("a.jsonl", '{"u": 1}\n7\n', "line 2: a record is an object"),
+        ("a.jsonl", '{"u": 1}\n{"u" 2}\n', "line 2: this is no JSON"),
+        ("a.json", '[{"u": ' + "7" * 5_000 + "}]", "finite.*column 'u', record 1"),
+    ],
+)
+def test_records_that_are_no_table(tmp_path: Path, name: str, text: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(DataError, match=said):
+        read_data(path)
+
+
+def test_a_workbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    openpyxl = pytest.importorskip("openpyxl", reason="workbooks need the extra 'table'")
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        pd.DataFrame().to_excel(book, sheet_name="nothing")
+        pd.DataFrame({"u": [7, None], "w": ["None", "x"], "n": ["1,5", "2,25"]}).to_excel(
+            book, sheet_name="data", index=False, startrow=1
+        )
+        pd.DataFrame({"z": [1]}).to_excel(book, sheet_name="more", index=False)
+    found = read_table(path)
+    assert found is not None
+    assert found.frame["w"].tolist() == ["None", "x"]
+    assert found.frame["n"].tolist() == [1.5, 2.25]
+    assert found.line_of(0) == "line 3"
+    assert any("'data'" in note and "'more'" in note for note in found.notes)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"a\.xlsx: it cannot be read as a workbook"):
+        read_table(path)
+    monkeypatch.setitem(sys.modules, openpyxl.__name__, None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'punar\[table\]'.*CSV UTF-8"):
+        read_table(path)

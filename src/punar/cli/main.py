@@ -24,6 +24,7 @@ from punar import cli
 from punar.cli._panels import PanelCommand
 from punar.errors import PunarError, PunarWarning
 from punar.texts import cli as texts
+from punar.texts import layouts
 
 _INTERRUPTED = 130
 _WIDTH = {"max_content_width": 110}  # of help; narrower where the terminal is
@@ -75,6 +76,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if _folder_is_gone() and not {"--help", "--version"} & set(words):
+        sys.exit(_say(layouts.FOLDER_GONE, 2))
     status = 1
     try:
         with warnings.catch_warnings():
@@ -93,6 +96,17 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         status = _explain(error)
     sys.exit(status)
+
+
+def _folder_is_gone() -> bool:
+    """Return whether the working folder was deleted: libraries end the process without a word that says so."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _explain(error: Exception) -> int:

@@ -35,7 +35,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> Path:
     path : path-like
         Its folder must exist. A symbolic link is replaced, not followed.
     data : bytes or str
-        Text is encoded as UTF-8.
+        Text is encoded as UTF-8; what no text can hold, such as a file name that is not UTF-8, is escaped.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> Path:
     temporary = _temporary(final)
     try:
         with open(temporary, "xb") as f:
-            f.write(data.encode() if isinstance(data, str) else data)
+            f.write(data.encode(errors="backslashreplace") if isinstance(data, str) else data)
             f.flush()
             os.fsync(f.fileno())
         os.replace(temporary, final)

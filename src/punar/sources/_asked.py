@@ -18,15 +18,13 @@ from punar.sources._source import Request, Source
 
 FORMS = ("classes", "amounts", "sets", "sequences", "none")
 _ELSEWHERE = {
-    ".xlsx": "Save the sheet as 'CSV UTF-8'.",
     ".xls": "Save the sheet as 'CSV UTF-8'.",
     ".ods": "Save the sheet as csv in UTF-8.",
-    ".gz": "Unpack it first.",
+    ".gz": "Only .csv.gz and .tsv.gz are read packed; unpack others first.",
     ".zip": "Unpack it first.",
     ".tar": "Unpack it first.",
     ".pkl": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
     ".pickle": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
-    ".json": "Convert it to csv or parquet.",
 }
 
 

@@ -32,13 +32,15 @@ def has_names(lines: Lines, header: bool | None, *, rows_of_numbers: bool = Fals
     """
     if header is not None:
         return header
+    # A series that is shorter than others ends in NaN, in the first row too.
     numbers = [name for name in lines.first if is_number(name)]
+    missing = sum(name in MISSING[1:] for name in lines.first) if numbers else 0
     if not numbers:
         _check_not_repeated(lines)
         return True
-    if len(numbers) == len(lines.first):
+    if len(numbers) + missing == len(lines.first):
         # pandas counts the columns from 0 where nobody named them.
-        counted = len(numbers) > 2 and _counts(numbers) and (numbers[0] == "0" or not rows_of_numbers)
+        counted = not missing and len(numbers) > 2 and _counts(numbers) and (numbers[0] == "0" or not rows_of_numbers)
         if not counted and not rows_of_numbers:
             raise _only_numbers(lines)
         return counted

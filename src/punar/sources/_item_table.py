@@ -14,7 +14,7 @@ from punar.errors import DataError, ParameterError, shown
 from punar.sources._found import FoundTable
 from punar.sources._kinds import ITEM_KINDS, LOOKED_AT, SUFFIXES, is_text, kind_of
 from punar.sources._labels import Labels, as_columns, as_form
-from punar.sources._names import check_known
+from punar.sources._names import check_known, printable
 from punar.sources._userdata import UserItems
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=[*notes, f"items: the {ITEM_KINDS[kind]} of column {shown(column)}"],
-        row_names=tuple(str(i) if of_text else str(frame[column].iloc[i]) for i in kept),
+        row_names=tuple(str(i) if of_text else printable(frame[column].iloc[i]) for i in kept),
         row_title="row" if of_text else "file",
         kept={name: frame[name].iloc[kept].to_numpy() for name in wanted.keep},
     )

@@ -16,6 +16,7 @@ from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, Fou
 from punar.sources._item_table import Wanted, all_of, candidates, items_of
 from punar.sources._kinds import ITEM_KINDS
 from punar.sources._labels import TASK_OF, Labels, as_form, as_sequences, of_subfolders
+from punar.sources._names import printable
 from punar.sources._source import Request
 from punar.sources._text import NAME_IT_CONLL
 from punar.sources._userdata import UserData, UserItems
@@ -179,7 +180,7 @@ def _from_files(found: FoundFiles, asked: Asked, form: str | None) -> UserItems:
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=[*found.notes, *([labels.note] if labels is not None else [])],
-        row_names=tuple(p.name if p == asked.path else str(p.relative_to(asked.path)) for p in found.files),
+        row_names=tuple(p.name if p == asked.path else printable(p.relative_to(asked.path)) for p in found.files),
         row_title="file",
     )
 

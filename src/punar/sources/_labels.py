@@ -12,6 +12,7 @@ import pandas as pd
 from punar.core.words import counted, listed
 from punar.errors import DataError, ParameterError, shown
 from punar.sources._columns import plain
+from punar.sources._names import printable
 from punar.sources._target import read_target
 
 _SEPARATORS = (";", "|", ",")
@@ -41,7 +42,7 @@ class Labels:
 
 def named(values: Sequence[str]) -> Labels:
     """Return names as classes, in alphabetical order."""
-    names, codes = np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)
+    names, codes = np.unique(np.array([printable(v) for v in values], dtype=str), return_inverse=True)
     classes = tuple(map(str, names))
     note = f"target: {len(classes)} classes ({listed(classes)})"
     return Labels(codes.reshape(-1).astype(np.int64), classes, "classification", note)
@@ -179,7 +180,7 @@ def as_classes(column: pd.Series, where: str, *, strict: bool = False) -> Labels
         Whether numbers are names of classes in any case.
     """
     if strict:
-        return named([str(v) for v in column])
+        return named([str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in column])
     found = read_target(plain(column), where)
     return Labels(found.y, found.classes, found.kind, found.note)
 

@@ -31,9 +31,9 @@ _WHOLE = re.compile(_SIGN + r"[0-9]+")
 _PLAIN = re.compile(_SIGN + r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)" + _POWER)
 _WITH_COMMA = re.compile(_SIGN + r"[0-9]*,[0-9]+" + _POWER)
 # The groups of India are of two digits but for the last: 12,34,567.
-_COMMAS = re.compile(_SIGN + r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]*)?")
-_DOTS = re.compile(_SIGN + r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?")
-_GAPPED = re.compile(_SIGN + rf"[0-9]{{1,3}}(?:[{_GAPS}][0-9]{{3}})+(?:[.,][0-9]*)?")
+_COMMAS = re.compile(_SIGN + r"[1-9][0-9]{0,2}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]*)?")
+_DOTS = re.compile(_SIGN + r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+(?:,[0-9]*)?")
+_GAPPED = re.compile(_SIGN + rf"[1-9][0-9]{{0,2}}(?:[{_GAPS}][0-9]{{3}})+(?:[.,][0-9]*)?")
 _ONE_COMMA = re.compile(_SIGN + r"[1-9][0-9]{0,2},[0-9]{3}")
 _ONE_DOT = re.compile(_SIGN + r"[1-9][0-9]{0,2}\.[0-9]{3}")
 _MARKS = "%€$£¥₹₽₩"

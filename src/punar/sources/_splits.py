@@ -13,7 +13,7 @@ _CALLED = {
 
 
 def splits_of(source: str | os.PathLike[str]) -> dict[str, Path]:
-    """Return the parts of a folder that holds nothing but train, val and test, in capitals or not; else nothing.
+    """Return the parts of a folder that holds train, and val or test, and no other folder; in capitals or not.
 
     Returns
     -------
@@ -27,4 +27,4 @@ def splits_of(source: str | os.PathLike[str]) -> dict[str, Path]:
     except OSError:
         return {}  # whoever reads it says why
     found = {part: p for p in folders for part, names in _CALLED.items() if p.name.lower() in names}
-    return found if "train" in found and len(found) == len(folders) > 0 else {}
+    return found if "train" in found and len(found) == len(folders) > 1 else {}

@@ -9,6 +9,11 @@ KEEP_TABLES = "--keep is for tables that are written with names; --out must end 
 KEEP_NOT_STEPS = "--keep is not for forecasts, whose rows are no rows of DATA: they begin with the id of the series."
 ALL_RIGHT = "Items whose labels are all right, on the labels of DATA: {score:.4f}"
 
+FOLDER_GONE = (
+    "punar: the folder that this runs in does not exist any more: it was deleted or moved. Change to another one (cd) "
+    "and say it again."
+)
+
 SPLIT_TRAIN = "{data}: it is split; {train} is learned from"
 SPLIT_TEST = "{data}: {test} is left aside, to be measured on: punar predict MODEL {test}"
 SPLIT_VAL = "{val}: to validate on"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings."
+DATA = (
+    "A built-in name; a csv, tsv, xlsx, jsonl, parquet, npy or npz file; series in a tsv, txt or ts file; or a folder "
+    "of pictures or recordings."
+)
 DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
 MODEL = "A folder that `punar fit` or punar.save has written."
 FORCE = "Replace what is there."
