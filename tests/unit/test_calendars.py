@@ -62,7 +62,14 @@ def test_times_without_a_calendar_are_said_and_have_no_future():
     ]
     draw = np.random.default_rng(3)
     jitter = pd.Timestamp("2023-03-01") + pd.to_timedelta(np.cumsum(draw.integers(40, 80, 50)), unit="s")
-    for stamps in (pd.DatetimeIndex(opened), jitter, pd.DatetimeIndex(["2023-01-01", "2023-01-09", "2023-03-04"])):
+    weekdays = pd.date_range("2023-03-01", periods=24 * 21, freq="h")
+    weekdays = weekdays[weekdays.day_of_week < 5]
+    for stamps in (
+        pd.DatetimeIndex(opened),
+        weekdays,
+        jitter,
+        pd.DatetimeIndex(["2023-01-01", "2023-01-09", "2023-03-04"]),
+    ):
         with pytest.warns(PunarWarning, match="follow no calendar"):
             panel = read_panel(pd.DataFrame({"v": 1.0, "p": 0.0}, index=stamps), "here")
         ahead = pd.DataFrame({"p": [1.0]}, index=stamps[-1:] + pd.Timedelta("1D"))

@@ -14,6 +14,7 @@ _MONTHS = re.compile(r"(\d{1,4}) months on day ([1-9]|[12]\d|3[01])\Z")
 _NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = re.compile(rf"(?:{'|'.join(_NAMES)})(?: (?:{'|'.join(_NAMES)})){{0,6}}\Z")
 _DAY, _NOTHING = np.timedelta64(1, "D"), np.timedelta64(0, "D")
+_WEEKDAYS = 7
 _FEW_DAYS = 3  # after which hours of the day that never came are hours at which nothing is measured
 
 
@@ -165,8 +166,10 @@ def _fills(steps: np.ndarray, step: int) -> bool:
 
 
 def _has_hours(wall: pd.DatetimeIndex, step: int) -> bool:
-    """Return whether some hours of the day never come, as outside the hours of a shop or an exchange."""
+    """Return whether some hours or days of the week never come, as outside the hours of a shop or an exchange."""
     days, slots = wall.normalize().nunique(), 24 * 3600 * 10**9 // step
+    if wall.day_of_week.nunique() < _WEEKDAYS and wall[-1] - wall[0] > pd.Timedelta(days=2 * _WEEKDAYS):
+        return True
     return days > _FEW_DAYS and 10 * len(np.unique(np.asarray(wall - wall.normalize()))) < 9 * slots
 
 

@@ -66,7 +66,11 @@ def likely_time(frame: pd.DataFrame, id_column: str | None, taken: tuple[str | N
         if _called(c) in _NAMED and _counts(frame, c) and not frame.duplicated([*apart, c]).any():
             return c
     named = [c for c in dated if words[c] & _NAMED]
-    return next(iter(named), None) or (dated[0] if len(dated) == 1 else None)
+    if named:
+        return named[0]
+    # A date of birth is no time: what no name says must at least differ from row to row.
+    only = dated[0] if len(dated) == 1 else None
+    return None if only is None or frame.duplicated([*apart, only]).any() else only
 
 
 def is_called_time(name: str) -> bool:
