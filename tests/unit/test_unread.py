@@ -131,3 +131,20 @@ def test_frozen_features_and_transfer_learners_say_it_once_per_call():
     assert len(said(lambda: model.fit(X, y))) == 1
     assert len(said(lambda: model.predict(X))) == 1
     assert said(lambda: model.predict(TEXTS[:4])) == []
+
+
+def test_a_comparison_notes_it_once_for_each_candidate():
+    from punar.comparison.facts import _once
+
+    fit = "PunarWarning: SequenceModel.fit: 2 of 20 texts are cut: the network reads 9 tokens"
+    judge = "judge: PunarWarning: SequenceModel.predict: 1 of 10 texts is cut: the network reads 9 tokens"
+    assert _once([["other", fit, judge], [fit.replace("2 of", "1 of"), "other"]]) == [["other", fit], ["other"]]
+
+
+@pytest.mark.slow
+def test_compare_says_what_was_cut(tmp_path):
+    X, y = [LONG, *TEXTS], [0, *[1, 0] * 12]
+    result = punar.compare(X, y, question="cell", budget="40s", random_state=0)
+    text = tmp_path / "r.html"
+    result.to_html(text)
+    assert "is cut: the network reads 256 tokens" in text.read_text("utf-8")

@@ -5,6 +5,7 @@ CUT = (
     "parts yourself, or set a larger limit where the model has one (max_length)."
 )
 EMPTY = "{where}: {count} of {n} texts {are} empty or white space alone: nothing is read of {them}."
+MARKS = (" cut: the network reads", " empty or white space alone")  # by which these two are known again
 KINDS = {"text": "texts", "audio": "recordings", "series": "series"}
 ITEMS = "items"
 LIMITS = {"text": "{most:,} tokens", "audio": "{most:,} frames"}
