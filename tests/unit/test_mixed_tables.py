@@ -314,6 +314,8 @@ def test_the_folder_holds_it_as_json_and_damage_is_refused(fitted: punar.Autoenc
     damaged(lambda table: table["columns"][2].update(weight=0))
     damaged(lambda table: table["columns"][2].update(name=sound["fitted"]["codec"]["table"]["columns"][1]["name"]))
     damaged(lambda table: table["columns"][2]["kind"].update(scale=-1.0))
+    damaged(lambda table: table["columns"][5]["kind"].update(zone="../../etc/passwd"))
+    damaged(lambda table: table["columns"][5]["kind"].update(step="fortnight"))
 
 
 def test_resumed_equals_never_having_stopped(tmp_path: Path) -> None:

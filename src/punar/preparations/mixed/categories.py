@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from punar.preparations._reading import Count, Finite, Positive
+from punar.preparations._reading import Finite, Positive, Size
 from punar.preparations.mixed.forms import as_type
 from punar.preparations.mixed.frames import unique_of
 
@@ -24,7 +24,7 @@ class Frequency(msgspec.Struct, frozen=True):
         Of the logarithm of the count, over the training rows.
     """
 
-    counts: dict[str, Count]
+    counts: dict[str, Size]
     mean: Finite
     scale: Positive
 

@@ -171,9 +171,8 @@ def _of_text(text: str, form: str) -> datetime | None:
     try:
         if form.startswith("period"):
             return pd.Period(text, form.removeprefix("period[").removesuffix("]")).to_timestamp().to_pydatetime()
-        if form.startswith("%Y-%m-%d") or (
-            form not in (QUARTERS, WEEKS) and "%" not in form
-        ):  # typed dates, from a file
+        typed = form != QUARTERS and "%" not in form  # files hold such dates in ISO 8601
+        if typed or form.startswith("%Y-%m-%d"):
             return datetime.fromisoformat(text) if ISO.fullmatch(text) else None
         if form == QUARTERS:
             year, _, quarter = text.upper().partition("Q")

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from punar.core.words import listed
-from punar.errors import DataError, suggest
+from punar.errors import DataError, shown, suggest
 from punar.preparations._reading import Finite, Positive
 from punar.preparations.mixed.frames import checked
 from punar.preparations.mixed.kinds import Kind, LeftOut
@@ -152,7 +152,7 @@ def check_table(table: MixedTable, width: int) -> None:
     Raises
     ------
     ValueError
-        Names come twice, centres do not fit, or the numbers per row are others.
+        Names come twice, centres do not fit, the numbers per row are others, or a row cannot be given back.
     """
     names = [str(name) for name in table.names]
     if len(set(names)) < len(names):
@@ -162,3 +162,7 @@ def check_table(table: MixedTable, width: int) -> None:
             raise ValueError(f"column {column.name!r} of table needs {column.kind.width} centres")
     if table.width != width or not width:
         raise ValueError(f"table has {table.width} numbers per row, the network {width}")
+    try:
+        table.decode(np.zeros((1, width)))
+    except Exception as error:  # time zones, formats and types that do not exist raise what their libraries please
+        raise ValueError(f"table does not give a row back: {shown(str(error), 200)}") from None
