@@ -145,3 +145,14 @@ def test_what_another_process_trimmed_is_not_called_damaged(tmp_path):
         warnings.simplefilter("error")
         assert space.row(KEYS[0]) is None
         assert KEYS[0] not in Cache(tmp_path).space("k")
+
+
+def test_doctor_goes_on_past_a_cache_folder_that_cannot_be(monkeypatch):
+    from typer.testing import CliRunner
+
+    from punar.cli.main import app
+
+    monkeypatch.setenv("PUNAR_CACHE_DIR", "~nobody-of-this-name/cache")
+    shown = CliRunner().invoke(app, ["doctor"]).output
+    assert "feature cache" in shown
+    assert "there is no user of this name" in " ".join(shown.split())

@@ -250,3 +250,13 @@ def test_home_is_understood(tmp_path, monkeypatch):
     autoencoder("~/run", epochs=1)
     assert (tmp_path / "run" / checkpoints.FILE).is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+def test_tensors_that_share_memory_are_stored_in_full(tmp_path):
+    base = torch.arange(6.0)
+    given = {"a": base, "b": base, "c": base.reshape(2, 3), "d": base[:0], "e": base[3:], "count": torch.tensor(4)}
+    (tmp_path / checkpoints.FILE).write_bytes(checkpoint_file.to_bytes({"facts": 1}, given))
+    found = checkpoint_file.read(tmp_path / checkpoints.FILE)
+    assert found is not None
+    assert found[0] == {"facts": 1}
+    assert all(torch.equal(found[1][name], value) for name, value in given.items())

@@ -75,7 +75,7 @@ def test_a_transfer_learners_too():
     ("settings", "blamed", "spared"),
     [
         ({"weight_decay": 3e200}, r"Lower weight_decay=3e\+200", "Lower learning_rate"),
-        ({"weight_decay": 1e25}, r"Lower weight_decay=1e\+25", "Lower learning_rate"),
+        ({"weight_decay": 5e199}, r"Lower weight_decay=5e\+199", "Lower learning_rate"),
         ({"learning_rate": 1e32}, "Lower learning_rate", "Lower weight_decay"),
         ({"learning_rate": 1e32, "weight_decay": 0.1}, "Lower learning_rate", "Lower weight_decay"),
     ],

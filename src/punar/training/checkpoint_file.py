@@ -31,7 +31,13 @@ def to_bytes(stored: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
     stored : mapping of str to JSON values
     tensors : mapping of str to Tensor
     """
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    plain: dict[str, Tensor] = {}
+    owned: set[int] = set()
+    for name, value in tensors.items():
+        flat = value.detach().cpu().contiguous()
+        # Files take no shared memory: tied weights, and what several of the best weights have in common.
+        plain[name] = flat.clone() if flat.untyped_storage().data_ptr() in owned else flat
+        owned.add(flat.untyped_storage().data_ptr())
     meta = json.dumps(stored, ensure_ascii=False)
     return save(plain, metadata={_META: meta, _CHECKSUM: _checksum(meta, plain)})
 
