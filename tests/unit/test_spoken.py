@@ -24,6 +24,7 @@ TERMINAL = (
     "cli",
     "sources",
     "texts/app.py",
+    "texts/latent.py",
     "texts/layers.py",
     "texts/cli.py",
     "texts/options.py",
