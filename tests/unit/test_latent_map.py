@@ -187,6 +187,7 @@ def test_the_command(tmp_path):
     assert punar_("fit", "t.csv", "--target", "kind", "--epochs", "5", "--out", "m", "-q")[0] == 0
     status, said = punar_("latent", "m", "t.csv", "--target", "kind", "--out", "map.html")
     assert status == 0, said
+    assert "PCA's map of the rows" in said
     assert "chance 0.333" in said
     text = (tmp_path / "map.html").read_text()
     assert "The latent space of m: t" in text

@@ -24,6 +24,7 @@ TERMINAL = (
     "cli",
     "sources",
     "texts/app.py",
+    "texts/latent.py",
     "texts/layers.py",
     "texts/cli.py",
     "texts/options.py",
@@ -142,3 +143,14 @@ def test_as_a_person_meets_it(tmp_path):
     # The same rules, asked for from Python, speak Python.
     with pytest.raises(punar.errors.ParameterError, match="latent_dim must be"):
         punar.Autoencoder(latent_dim=0).fit(np.zeros((9, 2)))
+
+
+def test_quiet_still_says_what_did_not_learn(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(260, 5))
+    text = "\n".join(["a,b,c,d,e", *(",".join(f"{v:.4f}" for v in row) for row in rows)])
+    (tmp_path / "noise.csv").write_text(text)
+    status, said = run("fit", "noise.csv", "--epochs", "1", "--out", "m", "--quiet", folder=tmp_path)
+    assert status == 0
+    assert said.startswith("punar: warning: Did not learn"), said
+    assert "--learning-rate" in said
+    assert "learning_rate" not in said

@@ -48,7 +48,10 @@ _LEFT_ALONE = re.compile(
 _SETTING = re.compile(rf"(?<![\w.\-=\"'/])([a-z][a-z_]*)=(?!=)({_VALUE})")
 _ALTERNATIVE = re.compile(r"(--[a-z-]+ [\w-]+) or '([\w-]+)'")
 _AUTO = re.compile(r"([Ll])eave ([a-z][a-z_]*)='auto'")
-_RULE = re.compile(r"(?:(?<=^)|(?<=: )|(?<=, )|(?<=\. ))([a-z][a-z_]*)(?= must be )|(?<=eave )([a-z][a-z_]*)(?= out)")
+_RULE = re.compile(
+    r"(?:(?<=^)|(?<=: )|(?<=, )|(?<=\. ))([a-z][a-z_]*)(?= must be | cannot be used with )"
+    r"|(?<=eave )([a-z][a-z_]*)(?= out)"
+)
 _UNDERSCORED = re.compile(r"(?<![\w.\-='\"/{])([a-z]+(?:_[a-z]+)+)(?![\w='\"(/.}]\S)(?!=)")
 _ADVISED = re.compile(r"(?:[Uu]se|[Ss]et|[Pp]ass|[Tt]ake|[Ff]it with|or)$")
 

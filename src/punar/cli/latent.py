@@ -42,7 +42,8 @@ def latent(
     picture.save(out)
     size = picture.facts["size"]
     typer.echo(texts.WRITTEN.format(path=out, what=words.WRITTEN.format(n=len(picture.points), size=size)))
-    typer.echo(str(picture))
+    if picture.scores:
+        typer.echo(picture.figures()[:1].upper() + picture.figures()[1:])
 
 
 def _read(fitted: Any, data: str, reading: Given, own: Parts) -> tuple[Any, Any]:

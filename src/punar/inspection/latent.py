@@ -64,8 +64,12 @@ class LatentMap:
         return drawn.fragment(self.facts)
 
     def __repr__(self) -> str:
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        return f"LatentMap({len(self.points)} rows; {figures})" if figures else f"LatentMap({len(self.points)} rows)"
+        figures = f"; {self.figures()}" if self.scores else ""
+        return f"LatentMap({len(self.points)} rows{figures})"
+
+    def figures(self) -> str:
+        """Return the scores as one sentence; empty where none could be measured."""
+        return drawn.figures(self.facts)
 
 
 def latent_map(

@@ -93,13 +93,23 @@ def _words(facts: dict[str, Any]) -> dict[str, Any]:
         "map": Markup(svg.drawing(_WIDE, _HIGH, _title(facts), _map(facts))),
         "legend": _legend(facts),
         "map_caption": _caption(facts),
-        "score_head": texts.SCORE_LABEL if "chance" in facts["scores"] else texts.SCORE_TRUST,
+        "score_head": _score_head(facts),
         "score_rows": [(_NAMES[name], f"{value:.3f}") for name, value in _ordered(facts)],
         "score_caption": texts.CAPTION_SCORE if "chance" in facts["scores"] else texts.CAPTION_TRUST,
         "near": near,
         "traversal": drawn,
         "cell_caption": _cell_caption(common),
     }
+
+
+def figures(facts: dict[str, Any]) -> str:
+    """Return the scores as one sentence; empty where there are none."""
+    said = ", ".join(f"{_NAMES[name]} {value:.3f}" for name, value in _ordered(facts))
+    return f"{_score_head(facts)}: {said}" if said else ""
+
+
+def _score_head(facts: dict[str, Any]) -> str:
+    return texts.SCORE_LABEL if "chance" in facts["scores"] else texts.SCORE_TRUST
 
 
 def _ordered(facts: dict[str, Any]) -> list[tuple[str, float]]:

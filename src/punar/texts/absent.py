@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _DOES_NOT = "punar does not do {what} yet. {instead}"
-_FEATURES = "A pretrained network's features of the same items: punar.FeatureExtractor, or punar transform --backbone."
+_FEATURES = "punar.FeatureExtractor (or the command punar transform) gives a pretrained network's features of them."
 _CAPTION = "It classifies pictures and texts; writing sentences needs another library, such as transformers."
 _WORDS = "task='tagging' gives a label to each word; task='classification' one to each text."
 

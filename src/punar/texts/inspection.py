@@ -32,7 +32,7 @@ FLOW_HEAD = ("layer", "read first", "read last", "first / last", "per step")
 
 # -- the page
 
-DID_NOT_LEARN = "This model did not learn; what its units do says nothing about the data. {verdict}"
+DID_NOT_LEARN = "This model did not learn; what is drawn here says little about the data. {verdict}"
 CANNOT_TELL = "It is not known whether this model learned. {verdict}"
 TITLE = "Inside {model}: {item} of {data}"
 CELLS = {"Lstm": "LSTM", "Gru": "GRU", "Rnn": "Plain recurrent network", "MinGru": "minGRU", "MinLstm": "minLSTM"}
