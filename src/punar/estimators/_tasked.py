@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sklearn.utils import ClassifierTags, RegressorTags, Tags
@@ -71,7 +70,11 @@ def tagged(estimator: Any, tags: Tags) -> Tags:
 class FittedParts:
     """What a fitted model is made of."""
 
-    _known: Callable[[], Any]
+    def _known(self) -> Any:
+        return known(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
 
     @property
     def preparation_(self) -> Preparation:

@@ -17,10 +17,12 @@ from punar.core.params import boolean, check_params, either, integer, none, one_
 from punar.core.runtime import as_usual
 from punar.data import inputs, scaling
 from punar.errors import DamagedModelError, DataError, shown
+from punar.estimators._generative import Generative
 from punar.models import assemble
 from punar.models.codec import store
-from punar.models.codec.fit import Fitted, fit, read
-from punar.models.codec.model import BLOCK, Codec
+from punar.models.codec.fit import Fitted, fit
+from punar.models.codec.model import Codec
+from punar.models.codec.reading import read
 from punar.models.codec.table import names_of
 from punar.models.division import Wanted
 from punar.networks import Network
@@ -30,7 +32,7 @@ from punar.training import job as _fitting
 _PARTS = {"objective": "objectives", "network": "networks"}
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(Generative, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Autoencoder: learn a code from which the rows can be reconstructed.
 
     Any objective goes with any network. Inputs are scaled inside (learned on the training rows) and outputs are in
@@ -309,46 +311,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if spread <= 0:
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
-
-    @assemble.needs_objective_with("distribution")
-    def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
-        codec = self._fitted_codec()
-        pairs = self._each("encode", X, lambda b: codec.objective.distribution(codec.module, b))
-        mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
-        return mean, deviation
-
-    @assemble.needs_objective_with("elbo")
-    def elbo(self, X: Any, *, n_samples: int = 1, random_state: int | None = 0) -> np.ndarray:
-        """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
-        return self._bound("elbo", X, n_samples, random_state)
-
-    @assemble.needs_objective_with("log_likelihood")
-    def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int | None = 0) -> np.ndarray:
-        """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
-
-        A lower bound that tightens with ``n_samples`` (Burda, Grosse and Salakhutdinov 2016).
-        """
-        return self._bound("log_likelihood", X, n_samples, random_state)
-
-    @assemble.needs_objective_with("sample")
-    def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
-        """Return new rows drawn from the prior and decoded, in the input's units and shape."""
-        codec = self._fitted_codec()
-        generator = assemble.sampler(self, "sample", n_samples, random_state, codec.device)
-        counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
-        with as_usual(), torch.no_grad():
-            rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
-            return codec.as_given(None, np.concatenate([codec.to_user(block) for block in rows]), "sample")
-
-    def _bound(self, name: str, X: Any, n_samples: int, random_state: int | None) -> np.ndarray:
-        codec = self._fitted_codec()
-        generator = assemble.sampler(self, name, n_samples, random_state, codec.device)
-        method = getattr(codec.objective, name)
-        found = self._each(
-            name, X, lambda b: method(codec.module, b, generator=generator, samples=n_samples), repeats=n_samples
-        )
-        return torch.cat(found).cpu().numpy()
 
     # -- stored ------------------------------------------------------------------------------------------------
 

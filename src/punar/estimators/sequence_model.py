@@ -23,7 +23,7 @@ from punar.estimators._forecasting import (
     check_forecast_settings,
     given_ahead,
 )
-from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, known, tagged, task_class
+from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
 from punar.models.division import Wanted
 from punar.models.recurrent.module import POOLINGS
@@ -378,9 +378,6 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         fitted = self._known()
         return carrier(self).transform(self, fitted, X)
 
-    def _known(self) -> Any:
-        return known(self)
-
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
     def set_params(self, **params: Any) -> SequenceModel:
@@ -392,9 +389,6 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     @property
     def _estimator_type(self) -> str | None:
         return estimator_type(self)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "fitted_")
 
     def __sklearn_tags__(self) -> Tags:
         tags = tagged(self, super().__sklearn_tags__())

@@ -19,7 +19,7 @@ from punar.errors import NotFittedError, ParameterTypeError, shown
 from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _torch_rnn
-from punar.models.codec.fit import read as read_rows
+from punar.models.codec.reading import read as read_rows
 from punar.models.recurrent.rows import SequenceRows, sorted_by_length
 from punar.models.samples import Samples
 from punar.preparations import prepare_all

@@ -363,8 +363,7 @@ def _tuned(job: Job) -> float:
         return 1e-3
     if job.task.view != "tokens":
         return 1e-4
-    # Each sentence teaches as many times as it has words (MiniLM, parts of speech: 0.92 at 3e-4, 0.94 at 5e-4); wider
-    # networks are tuned at smaller rates.
+    # Each sentence teaches as often as it has words (MiniLM, parts of speech: 0.92 at 3e-4, 0.94 at 5e-4); wider: less.
     return 5e-4 * min(1.0, _TUNED_WIDTH / job.view.width)
 
 
