@@ -334,3 +334,39 @@ def test_named_pipes_are_refused_at_once(tmp_path: Path) -> None:
     for item in ("u/b.png", "c.wav"):
         with pytest.raises(DataError):
             punar.FeatureExtractor("starter", cache=False).fit().transform([str(tmp_path / item)])
+
+
+# -- names of files, and folders that are gone
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_names_that_are_not_utf_8_are_written_escaped(tmp_path: Path) -> None:
+    from punar.cli._writing import write_frame, write_rows
+
+    folder = os.fsencode(tmp_path) + b"/p/h\xe4t"
+    os.makedirs(folder)
+    picture(tmp_path / "a.png", 5)
+    Path(os.fsdecode(folder + b"/\xfc.png")).write_bytes((tmp_path / "a.png").read_bytes())
+    found = read_items(tmp_path / "p")
+    assert found.classes == ("h\\udce4t",)
+    assert found.row_names == (os.path.join("h\\udce4t", "\\udcfc.png"),)
+    assert Path(found.items[0]).is_file(), "the path itself still opens the file"
+    assert read_data(tmp_path / "p").row_names == found.row_names
+    write_rows(tmp_path / "r.csv", np.ones((1, 1)), ["x"], list(found.row_names), "file")
+    write_frame(tmp_path / "f.tsv", {"file": np.array(["\udcfc.png"], dtype=object)})
+    for name in ("r.csv", "f.tsv"):
+        assert "\\udcfc.png" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be deleted there")
+def test_a_working_folder_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from punar.cli.main import run
+
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SystemExit) as stopped:
+        run(["fit", "iris", "--out", "m"])
+    assert stopped.value.code == 2
+    monkeypatch.chdir(tmp_path)

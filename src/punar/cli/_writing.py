@@ -129,7 +129,7 @@ def write_rows(
         return
     frame = pd.DataFrame(rows, columns=list(columns))
     if row_names and row_title not in (kept or ()):
-        frame.insert(0, row_title, list(row_names), allow_duplicates=True)
+        frame.insert(0, row_title, [_encodable(name) for name in row_names], allow_duplicates=True)
     for at, (name, values) in enumerate((kept or {}).items()):
         frame.insert(at, name, values, allow_duplicates=True)
     _write_frame(path, frame)
@@ -139,14 +139,14 @@ def write_frame(path: Path, columns: Mapping[str, Any]) -> None:
     """Write named columns as text or parquet, by the path's suffix."""
     import pandas as pd
 
-    _write_frame(path, pd.DataFrame(dict(columns)))
+    _write_frame(path, pd.DataFrame(_all_encodable(columns)))
 
 
 def frame_text(columns: Mapping[str, Any]) -> str:
     """Return named columns as csv."""
     import pandas as pd
 
-    return _text_of(pd.DataFrame(dict(columns)), ",")
+    return _text_of(pd.DataFrame(_all_encodable(columns)), ",")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -163,11 +163,22 @@ def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         buffer = io.BytesIO()
-        frame = frame.rename(columns=_encodable).map(_encodable)
         frame.to_parquet(buffer, engine="pyarrow", index=False)
         _write(path, buffer.getvalue())
         return
     write_text(path, _text_of(frame, "\t" if suffix == ".tsv" else ","))
+
+
+def _all_encodable(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns in which no text keeps pandas from making a table of them."""
+    import numpy as np
+
+    def clean(values: Any) -> Any:
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "O":
+            return values
+        return np.array([_encodable(v) for v in values], dtype=object)
+
+    return {_encodable(name): clean(values) for name, values in columns.items()}
 
 
 def _encodable(value: Any) -> Any:
