@@ -116,3 +116,10 @@ def test_keeping_the_start_is_allowed():
     assert found.fit_report_["interpolation"] == 0
     for name, value in start.fit(pictures, y).module_.backbone.state_dict().items():
         assert np.array_equal(value.numpy(), found.module_.backbone.state_dict()[name].numpy())
+
+
+def test_lists_of_labels_are_no_rows_of_a_matrix_that_was_fitted_on() -> None:
+    task = Multilabel()
+    task.learn(np.eye(3)[[0, 1, 2, 0]], "here")
+    with pytest.raises(DataError, match=r"here: y must be an indicator matrix \(n, 3\) as in the fit"):
+        task.encode([[1], [1, 2], [0], [2]], "here")

@@ -71,6 +71,10 @@ class Multilabel(VectorTask):
     def encode_rows(self, y: Any, where: str) -> Tensor:
         """Return the indicators, of the labels of the fit; a table's columns are matched by name."""
         sets = label_sets(y, where, learned=self.names_ is not None)
+        if sets is not None and self.classes_.dtype.kind != "U" and self.names_ is None:
+            raise DataError(
+                f"{where}: y must be an indicator matrix (n, {self.labels_}) as in the fit, got lists of labels."
+            )
         if sets is not None:
             return torch.from_numpy(as_matrix(sets, self.classes_.tolist(), where)).float()
         found = clone(self).learn_rows(self._in_order(y, where), where)
