@@ -92,7 +92,7 @@ def test_missing_days_are_inserted(punar_says) -> None:
     frame = pd.DataFrame({"date": DAYS.strftime("%Y-%m-%d"), "sold": VALUES}).drop([8, 9, 30])
     frame.to_csv("gaps.csv", index=False)
     words = ("fit", "gaps.csv", "--task", "forecasting", "--horizon", "3", *QUICK)
-    assert "freq='D' inserts 3 steps" in punar_says(*words, "--freq", "D").err
+    assert "--freq D inserts 3 steps" in punar_says(*words, "--freq", "D").err
     found = forecast(punar_says, frame, "--freq", "D", "--missing", "mask", predict=("--coverage", "0.5"))
     assert found["date"].iloc[0] == "2022-10-31"
     wide = forecast(punar_says, frame, "--freq", "D", "--missing", "mask", "--force", predict=("--coverage", "0.95"))

@@ -68,7 +68,6 @@ def test_a_misspelt_file_is_suggested(tmp_path: Path) -> None:
         ("a.xlsx", "CSV UTF-8"),
         ("a.pkl", "never read"),
         ("a.zip", "Unpack it first"),
-        ("a.png", "folder that holds them"),
         ("a", "no suffix"),
     ],
 )

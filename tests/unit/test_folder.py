@@ -83,7 +83,7 @@ def test_own_parts_are_named_by_the_caller_only(tmp_path: Path) -> None:
 def test_saving_needs_a_fitted_estimator(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError, match=r"Call 'fit' before punar\.save"):
         punar.save(punar.Autoencoder(), tmp_path / "m")
-    with pytest.raises(punar.errors.ParameterTypeError, match="must be a punar estimator"):
+    with pytest.raises(punar.errors.ParameterTypeError, match="must be a fitted Autoencoder"):
         punar.save({"a": 1}, tmp_path / "m")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")

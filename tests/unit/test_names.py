@@ -189,15 +189,15 @@ def test_ids_and_times_of_several_levels_come_back(tmp_path):
 
 def test_levels_say_which_is_the_time():
     index = pd.MultiIndex.from_tuples([("n", 1), ("n", 1), ("s", 2)], names=["land", "shop"])
-    found = indexed(pd.DataFrame({"x": [1, 2, 3]}, index=index), None, None)
+    found = indexed(pd.DataFrame({"x": [1, 2, 3]}, index=index), "here", None, None)
     assert (found.time_column, found.levels) == (None, ("land", "shop")), "rows of one shop follow each other"
     assert found.table["series"].tolist() == [("n", 1), ("n", 1), ("s", 2)]
     text = pd.MultiIndex.from_tuples([("n", "b"), ("n", "a")], names=["land", "shop"])
-    assert indexed(pd.DataFrame({"x": [1, 2]}, index=text), None, None).time_column is None
+    assert indexed(pd.DataFrame({"x": [1, 2]}, index=text), "here", None, None).time_column is None
     dates = pd.MultiIndex.from_tuples([("n", "2024-01-02"), ("n", "2024-01-01")], names=["land", None])
-    assert indexed(pd.DataFrame({"x": [1, 2]}, index=dates), None, None).time_column == "time"
+    assert indexed(pd.DataFrame({"x": [1, 2]}, index=dates), "here", None, None).time_column == "time"
     plain = pd.DataFrame({"x": [1]})
-    assert indexed(plain, "i", "t").table is plain
+    assert indexed(plain, "here", "i", "t").table.equals(plain)
 
 
 # -- tables of rows, and autoencoders of series

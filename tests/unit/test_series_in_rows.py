@@ -98,7 +98,10 @@ def test_rows_of_dates_are_forecast_one_by_one(tmp_path: Path) -> None:
     text = "shop,2022-01,2022-02,2022-03\neast,1,2,\nwest,4,5,6\n"
     found = read(tmp_path / "a.csv", text, form="none")
     assert (found.id_column, found.time_column) == ("shop", "time")
-    assert found.items.values.tolist()[:3] == [["east", "2022-01", 1], ["east", "2022-02", 2], ["west", "2022-01", 4]]
+    months = found.items["time"].dt.strftime("%Y-%m")
+    rows = list(zip(found.items["shop"], months, found.items["value"], strict=True))
+    assert rows[:3] == [("east", "2022-01", 1), ("east", "2022-02", 2), ("west", "2022-01", 4)]
+    assert found.time_format == "%Y-%m"
     again = read(tmp_path / "a.csv", text, form="none", id_column="shop", time_column="time", channels=["value"])
     assert again.items.equals(found.items), "as a fitted model asks for it"
 

@@ -28,11 +28,13 @@ TERMINAL = (
     "texts/layers.py",
     "texts/cli.py",
     "texts/options.py",
+    "texts/layouts.py",
     "texts/inspection.py",
     "texts/sequences.py",
 )
 # No option sets these: they are named as Python's, or are facts that were found.
 PYTHON_ONLY = {
+    *("warm_start", "weight_decay", "validation_fraction"),
     *("batch_first", "batch_norm", "cache", "class", "coverage", "distance", "evidence", "form", "gradient_clip"),
     *("layer_norm", "likelihood", "loss", "low", "max_length", "norm", "origins", "pooling", "proj_size", "quantiles"),
     *("relative_to", "shape", "steps", "stride", "transform", "utc", "xmlns", "y", "X", "lora", "views", "augment"),

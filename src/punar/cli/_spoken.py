@@ -31,6 +31,7 @@ _FURTHER: Mapping[str, tuple[str, str]] = {
     "item": ("--item", "N"),
     "domain": ("--domain", "NAME"),
     "verbose": ("--quiet", ""),
+    "validation_data": ("--validation", "DATA"),
 }
 # A call is Python's own and stays as it is, but for what a command does as well.
 _CALLS: Mapping[str, str] = {

@@ -59,7 +59,7 @@ def reconstruct(
     mixed = getattr(fitted, "table_", None) is not None
     if mixed and out is not None and out.suffix.lower() in _ARRAYS:
         suffixes = ", ".join(each for each in ROWS if each not in _ARRAYS)
-        raise ParameterError(mixed_texts.ONLY_TEXT.format(suffixes=suffixes, out=out))
+        raise ParameterError(layouts.ONLY_TEXT.format(suffixes=suffixes, out=out))
     errors = fitted.reconstruction_error(X)
     worst = int(errors.argmax())
     said = mixed_texts if mixed else texts

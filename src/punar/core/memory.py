@@ -7,10 +7,12 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from punar.errors import ParameterError, PunarWarning
 from punar.texts import memory as texts
@@ -19,6 +21,7 @@ _BYTES = 16  # for each weight: itself, its gradient, and Adam's two averages, o
 _MUCH = 2**30  # bytes that are worth a word
 _GB = 1e9
 _LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+_DRAWS = ("normal_", "uniform_", "trunc_normal_", "bernoulli_", "exponential_")
 _GROUPS = Path("/sys/fs/cgroup")
 
 
@@ -74,13 +77,22 @@ def _count(build: Callable[[], nn.Module], most: int | None) -> int:
 
     handle = register_module_parameter_registration_hook(count)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Undrawn():
             build()
     except _Enough:
         pass
     finally:
         handle.remove()
     return weights[0]
+
+
+class _Undrawn(TorchFunctionMode):
+    """First weights that nobody sees are not drawn: on the meta device torch loads its compiler for that."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in _DRAWS:
+            return args[0] if args else kwargs["tensor"]  # as torch.nn.init passes it
+        return func(*args, **(kwargs or {}))
 
 
 class _Enough(Exception):

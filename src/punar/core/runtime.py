@@ -7,7 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from torch import nn
 from punar.core import shared
 from punar.core.shared import threads as threads
 from punar.errors import ParameterError, shown, suggest
+
+M = TypeVar("M", bound=nn.Module)
 
 # Multiply-adds per step for each further thread: below, synchronisation costs more than the thread saves, most of all
 # where another program wants the core (measured: a tenth of the speed). At 80 million two threads are twice as fast.
@@ -73,6 +75,14 @@ def pick_device(device: str | torch.device) -> torch.device:
     if not present.get(found.type, False) or (number and number >= torch.cuda.device_count()):
         raise ParameterError(f"device={shown(str(device))} is not on this machine; use device='auto' or 'cpu'.")
     return found
+
+
+def moved(module: M, device: torch.device) -> M:
+    """Return the module on a device; one that is there is not touched, for other threads may be in it."""
+    first = next(module.parameters(), None)
+    if first is not None and first.device.type == device.type and device.index in (None, first.device.index):
+        return module
+    return module.to(device)
 
 
 def available_cores() -> int:

@@ -177,13 +177,12 @@ def read_audio(path: Path | LoadedFile) -> tuple[np.ndarray, int]:
         It is no wav file, and soundfile is not installed.
     """
     name, source = (path.path, path.open()) if isinstance(path, LoadedFile) else (path, str(path))
+    whole = find_spec("soundfile") is not None
+    if not whole and name.suffix.lower() not in (".wav", ".wave"):
+        raise MissingExtraError(f"{name}: files other than wav need the package soundfile: pip install 'punar[audio]'")
     if not isinstance(path, LoadedFile):
         _check_there(path)
-    if find_spec("soundfile") is not None:
-        return _with_soundfile(source, name)
-    if name.suffix.lower() not in (".wav", ".wave"):
-        raise MissingExtraError(f"{name}: files other than wav need the package soundfile: pip install 'punar[audio]'")
-    return _with_scipy(source)
+    return _with_soundfile(source, name) if whole else _with_scipy(source)
 
 
 def read_rate(path: Path) -> int:

@@ -173,7 +173,7 @@ def _of_list(
     for key, each in X.items():
         place = f"{where}: X[{shown(key)}]"
         each = layouts.item(each, place)
-        if isinstance(each, (pd.Series, pd.DataFrame)):
+        if isinstance(each, (pd.Series, pd.DataFrame)) and timed[0] not in getattr(each, "columns", ()):
             each = _long_table.by_time(each, place)
         if isinstance(each, pd.DataFrame):
             each = _by_time(with_names(each, place), timed, place)

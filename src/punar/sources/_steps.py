@@ -17,7 +17,7 @@ from punar.sources._labels import TASK_OF, as_columns, as_form
 from punar.sources._names import check_known
 from punar.sources._userdata import UserSequences
 from punar.sources._when import likely_time, with_times
-from punar.texts import times
+from punar.texts import layouts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +118,7 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         )
         frame = table.frame
         if time_format not in (None, asked_format, "%Y-%m-%d"):
-            notes.append(times.READ_AS.format(form=time_format))
+            notes.append(layouts.TIMES_READ_AS.format(form=time_format))
     elif wanted.time_format is not None and wanted.strict:
         raise ParameterError(f"{where}: --time-format needs a column of times: --time COLUMN.")
     labels = _labels(table, where, wanted) if wanted.labelled else None

@@ -17,3 +17,5 @@ FOLDER_GONE = (
 SPLIT_TRAIN = "{data}: it is split; {train} is learned from"
 SPLIT_TEST = "{data}: {test} is left aside, to be measured on: punar predict MODEL {test}"
 SPLIT_VAL = "{val}: to validate on"
+ONLY_TEXT = "--out must end in {suffixes} for a table whose columns are not all numbers, got '{out}'."
+TIMES_READ_AS = "times are read as '{form}' (--time-format)"

@@ -31,7 +31,6 @@ MEAN_ERROR = "Mean reconstruction error: {mean:.6g} (mean squared difference, of
 EXPLAINED = (
     "Share of variance explained: {score:.4f}, each column counting alike (1 is perfect, 0 is the training mean)"
 )
-ONLY_TEXT = "--out must end in {suffixes} for a table whose columns are not all numbers, got '{out}'."
 READ_MIXED = "{name}: read as a table of {n} rows and {d} columns, not all of them numbers"
 HOW_MIXED = (
     "Columns that are not numbers are made numbers in every fold by its training rows, the same for all candidates: "

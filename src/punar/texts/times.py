@@ -69,10 +69,9 @@ TOO_MANY_STEPS = (
 )
 INSERTED = (
     "{where}: freq={freq} inserts {count:,} steps that {named} does not have, the first at {time}. Say that they are "
-    "missing (missing='mask', on the command line --missing mask), or fill them."
+    "missing (missing='mask'), or fill them."
 )
 UNKNOWN_IDS = (
     "{where}: future has series {ids}, which {count} not among those that are forecast. Leave out its rows, or pass "
     "the series in X."
 )
-READ_AS = "times are read as '{form}' (--time-format)"

@@ -191,7 +191,7 @@ class Loop:
         self._look_between()
         self._bests[0].put_back(self.module)
         self.module.eval()
-        divergence.check_weights(self._parameters, self._learning_rate)
+        divergence.check_weights(self._parameters, self._learning_rate, self._advice)
         return self.history
 
     @contextlib.contextmanager
@@ -295,7 +295,7 @@ class Loop:
         self._seconds += now - self._clock
         self._clock = now
         entry["seconds"] = self._seconds
-        divergence.check_losses(entry, self._learning_rate)
+        divergence.check_losses(entry, self._learning_rate, self._advice)
         self.history.append(entry)
         if losses and self.epoch >= self._settle:
             self._stale = 0 if self._keep_best(losses) else self._stale + 1

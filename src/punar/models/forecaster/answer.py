@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from punar.core.params import check_params
-from punar.core.runtime import as_usual, pick_device
+from punar.core.runtime import as_usual, moved, pick_device
 from punar.data.ahead import read_ahead
 from punar.data.panel import Panel
 from punar.data.times import given_back
@@ -99,7 +99,7 @@ def states(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
     device, where = pick_device(estimator.device), f"{type(estimator).__name__}.transform"
     with as_usual(), torch.no_grad():
         prepared = prepare_all(facts, facts.check(X, where), where)
-        module = forecaster.module.to(device).eval()
+        module = moved(forecaster.module, device).eval()
         rows = SequenceRows(prepared, None, None, device)
         return torch.stack(states_of(module, rows, torch.arange(len(rows)))).numpy()
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from punar.core.runtime import as_usual, pick_device
+from punar.core.runtime import as_usual, moved, pick_device
 from punar.data import sequences
 from punar.errors import DataTypeError
 from punar.models.recurrent.fit import Fitted
@@ -34,7 +34,7 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
     """
     with as_usual(), torch.no_grad():
         items, samples, rows = _read(estimator, fitted, X, method)
-        module = fitted.module.to(pick_device(estimator.device))
+        module = moved(fitted.module, pick_device(estimator.device))
         every = torch.arange(len(items))
         return answers_of(fitted.task, module, rows, samples, every, items), items
 
@@ -43,7 +43,7 @@ def states(estimator: Any, fitted: Fitted, X: Any, method: str) -> list[Tensor]:
     """Return what the head sees of each sample: (width,), or (t, width) where each step has an answer."""
     with as_usual(), torch.no_grad():
         _, _, rows = _read(estimator, fitted, X, method)
-        module = fitted.module.to(pick_device(estimator.device))
+        module = moved(fitted.module, pick_device(estimator.device))
         return states_of(module, rows, torch.arange(len(rows)))
 
 
