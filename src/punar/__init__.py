@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from punar.inspection.catalogue import list_backbones
     from punar.inspection.gates import gates
     from punar.inspection.gradient_flow import gradient_flow
+    from punar.inspection.latent import latent_map
     from punar.inspection.layers import layers
     from punar.inspection.learning_rates import learning_rates
     from punar.stored import load, save
@@ -35,6 +36,7 @@ __all__ = [
     "extend",
     "gates",
     "gradient_flow",
+    "latent_map",
     "layers",
     "learning_rates",
     "list_backbones",
@@ -51,6 +53,7 @@ _HOME = {
     "compare": "punar.comparison.ask",
     "gates": "punar.inspection.gates",
     "gradient_flow": "punar.inspection.gradient_flow",
+    "latent_map": "punar.inspection.latent",
     "layers": "punar.inspection.layers",
     "learning_rates": "punar.inspection.learning_rates",
     "list_backbones": "punar.inspection.catalogue",

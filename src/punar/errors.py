@@ -33,6 +33,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+_SHOWN = 100  # values of a list that are looked at for a message
+
 
 class PunarError(Exception):
     """Base of everything that punar raises on purpose."""
@@ -123,12 +125,29 @@ def suggest(value: object, known: Iterable[str]) -> str:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return ``repr(value)``, shortened, so that a huge value cannot flood a message."""
+    """Return ``repr(value)``, shortened, so that a huge value cannot flood a message; numpy's numbers as Python's.
+
+    >>> import numpy as np
+    >>> shown(np.int64(3)), shown([np.str_("a"), np.float64(0.5)])
+    ('3', "['a', 0.5]")
+    """
     try:
-        text = repr(value)
+        text = repr(_plain(value))
     except Exception:  # a user's own object may not even have a working repr
         text = f"<{type(value).__name__}>"
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy's scalars as Python's, in short lists, tuples and dicts too."""
+    kind = type(value)
+    if kind.__module__ == "numpy" and not getattr(value, "shape", (0,)) and hasattr(value, "item"):
+        return value.item() if kind.__name__ not in ("datetime64", "timedelta64", "ndarray") else value
+    if kind in (list, tuple) and len(value) <= _SHOWN:
+        return kind(map(_plain, value))
+    if kind is dict and len(value) <= _SHOWN:
+        return {_plain(k): _plain(v) for k, v in value.items()}
+    return value
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from punar.cells import Cell, Stack
 from punar.core import plugins
-from punar.core.runtime import drawing_from
+from punar.core.draws import drawing_from
 from punar.errors import ParameterError
 
 # Further settings of known cells; one that is not named here is checked with its defaults.

@@ -19,6 +19,7 @@ NAMES = [
     "extend",
     "gates",
     "gradient_flow",
+    "latent_map",
     "layers",
     "learning_rates",
     "list_backbones",

@@ -25,10 +25,10 @@ LABELS = ["अच्छी", "बुरी", "बुरी"]
 READERS = {"data": read_data, "items": read_items, "sequences": read_sequences}
 
 
-class Jsonl(Source):
+class Lines(Source):
     """One object per line, with a text and a label: a stranger's format."""
 
-    suffixes = (".jsonl",)
+    suffixes = (".lines",)
 
     def read(self, path: Path, request: Request) -> FoundItems:
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -67,6 +67,29 @@ def _arrays(folder: Path, suffix: str) -> Example:
     return Example(path, "sequences", {}, X.tolist(), None if suffix == ".npy" else LABELS)
 
 
+def _ts(folder: Path, suffix: str) -> Example:
+    path = folder / f"श्रेणी{suffix}"
+    lines = [
+        "# a comment",
+        "@classLabel true अच्छी बुरी",
+        "@data",
+        "1,2.5,3:4,5,6:अच्छी",
+        "7,8,?:9,1,2:बुरी",
+        "3,2,1:4,4,4:बुरी",
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    labels = ["अच्छी", "बुरी", "बुरी"]
+    return Example(path, "sequences", {}, [[1, 2.5, 3, 4, 5, 6], [7, 8, None, 9, 1, 2], [3, 2, 1, 4, 4, 4]], labels)
+
+
+def _arff(folder: Path, suffix: str) -> Example:
+    path = folder / f"समीक्षाएँ{suffix}"
+    lines = ["% a comment", "@relation r", "@attribute 'समीक्षा एक' string", "@attribute राय {अच्छी, बुरी}", "@data"]
+    rows = [f"'{text}',{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("\n".join([*lines, *rows]), encoding="utf-8")
+    return Example(path, "items", {"target": "राय"}, TEXTS, LABELS)
+
+
 def _folder(folder: Path, suffix: str) -> Example:
     root = folder / "चित्र"
     names = [f"{label}/{name}.png" for label, name in (("बुरी", "ख"), ("अच्छी", "क"), ("बुरी", "अ"))]
@@ -75,6 +98,12 @@ def _folder(folder: Path, suffix: str) -> Example:
         Image.new("L", (4, 4), 40 * i).save(root / name)
     ordered = sorted(names)
     return Example(root, "items", {}, [str(root / n) for n in ordered], [n.split("/")[0] for n in ordered])
+
+
+def _single(folder: Path, suffix: str) -> Example:
+    path = folder / "चित्र.png"
+    Image.new("L", (4, 4), 40).save(path)
+    return Example(path, "items", {}, [str(path)], None)
 
 
 def _tokens(folder: Path, suffix: str) -> Example:
@@ -89,11 +118,25 @@ def _lines(folder: Path, suffix: str) -> Example:
     return Example(path, "items", {}, TEXTS, None)
 
 
-def _jsonl(folder: Path, suffix: str) -> Example:
+def _lines_of_json(folder: Path, suffix: str) -> Example:
     path = folder / f"पाठ{suffix}"
     rows = zip(TEXTS, LABELS, strict=True)
     path.write_text("\n".join(json.dumps({"text": t, "label": label}) for t, label in rows), encoding="utf-8")
-    return Example(path, "items", {"parts": [Jsonl]}, TEXTS, LABELS)
+    return Example(path, "items", {"parts": [Lines]}, TEXTS, LABELS)
+
+
+def _records(folder: Path, suffix: str) -> Example:
+    path = folder / f"समीक्षाएँ{suffix}"
+    rows = [{"समीक्षा": t, "राय": label} for t, label in zip(TEXTS, LABELS, strict=True)]
+    path.write_text(json.dumps(rows) if suffix == ".json" else "\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return Example(path, "items", {"target": "राय"}, TEXTS, LABELS)
+
+
+def _workbook(folder: Path, suffix: str) -> Example:
+    pytest.importorskip("openpyxl", reason="workbooks need the extra 'table'")
+    path = folder / f"समीक्षाएँ{suffix}"
+    pd.DataFrame({"समीक्षा": TEXTS, "राय": LABELS}).to_excel(path, index=False, engine="openpyxl")
+    return Example(path, "items", {"target": "राय"}, TEXTS, LABELS)
 
 
 def _iris(folder: Path, suffix: str) -> Example:
@@ -103,16 +146,21 @@ def _iris(folder: Path, suffix: str) -> Example:
 
 # How a test writes what a source reads; a new format gets its line here.
 WRITE: dict[str, Callable[[Path, str], Example]] = {
+    "arff": _arff,
     "arrays": _arrays,
     "builtin": _iris,
     "conll": _tokens,
     "csv": _table,
     "folder": _folder,
-    "jsonl": _jsonl,
+    "jsonl": _records,
+    "lines": _lines_of_json,
     "parquet": _table,
+    "single": _single,
+    "ts": _ts,
     "txt": _lines,
+    "xlsx": _workbook,
 }
-SOURCES: dict[str, type[Source]] = {name: member("sources", name) for name in members("sources")} | {"jsonl": Jsonl}
+SOURCES: dict[str, type[Source]] = {name: member("sources", name) for name in members("sources")} | {"lines": Lines}
 EVERY = [
     pytest.param(name, suffix, id=name + suffix) for name, cls in SOURCES.items() for suffix in cls.suffixes or [""]
 ]
@@ -130,7 +178,10 @@ def labels_of(found: Any) -> list[Any] | None:
 
 def items_of(found: Any) -> list[Any]:
     items = found.X if hasattr(found, "X") else found.items
-    return items.tolist() if isinstance(items, np.ndarray) else list(items)
+    if isinstance(items, np.ndarray):
+        return items.tolist()
+    # Series as flat lists, channel by channel, with None where a value is missing.
+    return [[None if v != v else v for v in x.T.ravel().tolist()] if isinstance(x, np.ndarray) else x for x in items]
 
 
 def test_every_source_has_an_example_and_its_own_suffixes() -> None:
@@ -205,7 +256,7 @@ def test_a_wrong_file_is_one_error_that_names_it(name: str, suffix: str, content
     path.write_bytes(content)
     for reader in READERS:
         with pytest.raises(DataError) as caught:
-            read(example._replace(options={"parts": [Jsonl]}), reader)
+            read(example._replace(options={"parts": [Lines]}), reader)
         assert path.name in str(caught.value)
         assert len(str(caught.value)) < 1000
 
@@ -297,7 +348,7 @@ def test_parts_that_cannot_be_used_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "a.kb"
     path.write_text("x")
     with pytest.raises(ParameterTypeError, match="parts must be a list"):
-        read_items(path, parts=Jsonl)  # type: ignore[arg-type]
+        read_items(path, parts=Lines)  # type: ignore[arg-type]
     with pytest.raises(ParameterTypeError, match=r"NeedsSettings cannot be made.*Pass an object"):
         read_items(path, parts=[NeedsSettings])
     with pytest.raises(ParameterTypeError, match=r"NeedsSettings\.read must return one of FoundTable, .*'text'"):
@@ -322,21 +373,21 @@ def test_own_items_are_checked(tmp_path: Path) -> None:
 
 
 def test_options_that_a_format_does_not_know_are_refused(tmp_path: Path) -> None:
-    example = _jsonl(tmp_path, ".jsonl")
+    example = _lines_of_json(tmp_path, ".lines")
     for option in ("target", "text", "path"):
         with pytest.raises(ParameterError, match=f"{option} cannot be used with"):
-            read_items(example.path, parts=[Jsonl], **{option: "label"})
+            read_items(example.path, parts=[Lines], **{option: "label"})
     with pytest.raises(ParameterError, match="header cannot be used"):
-        read_items(example.path, parts=[Jsonl], header=True)
+        read_items(example.path, parts=[Lines], header=True)
     with pytest.raises(ParameterError, match="key cannot be used"):
-        read_sequences(example.path, parts=[Jsonl], key="X")
+        read_sequences(example.path, parts=[Lines], key="X")
 
 
 def test_a_form_decides_how_own_targets_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
+    path = tmp_path / "a.lines"
     path.write_text("\n".join(json.dumps({"text": t, "label": i % 2}) for i, t in enumerate(TEXTS)), encoding="utf-8")
     for form, kind in [("classes", "classification"), ("amounts", "regression"), ("sets", "multilabel")]:
-        assert read_items(path, parts=[Jsonl], form=form).target_kind == kind
-    assert read_items(path, parts=[Jsonl], form="none").y is None
+        assert read_items(path, parts=[Lines], form=form).target_kind == kind
+    assert read_items(path, parts=[Lines], form="none").y is None
     with pytest.raises(DataError, match="list of labels, one per token"):
-        read_items(path, parts=[Jsonl], form="sequences")
+        read_items(path, parts=[Lines], form="sequences")

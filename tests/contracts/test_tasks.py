@@ -132,6 +132,7 @@ SERIES = [DRAWN.normal(size=(n, 2)) for n in DRAWN.integers(3, 12, N)]
 EVEN = [x[:3] for x in SERIES]
 STEPS = Series.learn(SERIES)
 NO_ROWS = [None, [], np.zeros((0, 1)), [NAN] * N, [1, 2, NAN], np.zeros((N, 2, 2)), [[1], [1, 2]], {"a": 1}, 3]
+NO_SETS = [*NO_ROWS[:6], *NO_ROWS[7:], [["a"], 3]]  # lists of different lengths are lists of labels
 NO_LISTS = [None, [], "text", 3, np.array(3), [NAN] * N, [None] * N]
 
 
@@ -155,7 +156,7 @@ CASES: dict[str, Case] = {
     "classes true or false": Case(Classification(), [True, False, False] * 8, NO_ROWS),
     "a number": Case(Regression(), NUMBERS, [*NO_ROWS, ["a"] * N, [np.inf, 1.0], np.zeros((N, 0))]),
     "several numbers": Case(Regression(), np.stack([NUMBERS, -(NUMBERS**2)], 1), [*NO_ROWS, np.zeros((N, 0))]),
-    "labels": Case(Multilabel(), SETS, [*NO_ROWS, SETS[:, 0], SETS * 2, SETS * NAN, np.zeros((N, 0))]),
+    "labels": Case(Multilabel(), SETS, [*NO_SETS, SETS[:, 0], SETS * 2, SETS * NAN, np.zeros((N, 0))]),
     "steps ahead": Case(
         Forecasting(4), AHEAD, [None, [], AHEAD[0], AHEAD[:, :3], AHEAD[:0]], preparation=STEPS, encodes=False
     ),

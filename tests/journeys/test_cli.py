@@ -29,6 +29,7 @@ COMMANDS = (
     "fetch",
     "fit",
     "gates",
+    "latent",
     "layers",
     "models",
     "predict",
@@ -120,10 +121,10 @@ def test_every_file_in_the_folder_is_a_command() -> None:
         (("compare", "iris", "--report", "a.html", "--no-report"), "contradict"),
         (("compare", "iris", "--report", "a.csv"), "must end in .html"),
         (("compare", "iris", "--json", "nowhere/a.json"), "does not exist"),
-        (("compare", "iris", "--size", "8"), "size cannot be used with iris"),
+        (("compare", "iris", "--size", "8"), "--size cannot be used with iris"),
         (("fit", "iris"), "--out"),
         (("fit", "iris", "--out", "m", "--objective", "sparce"), "Did you mean 'sparse'?"),
-        (("fit", "iris", "--out", "m", "--latent-dim", "0"), "latent_dim must be an integer >= 1"),
+        (("fit", "iris", "--out", "m", "--latent-dim", "0"), "--latent-dim must be an integer >= 1"),
         (("fit", "iris", "--out", "m", "--epochs", "many"), "--epochs"),
         (("fit", "iris", "--out", "m", "--device", "tpu"), "device must be"),
         (("fit", "iris", "--out", "m", "--size", "big"), "32 or 24x32"),
@@ -228,13 +229,23 @@ def test_data_describes_a_set(punar_says) -> None:
     assert "8 × 8" in punar_says("data", "digits").out
 
 
-def test_data_describes_a_file_that_cannot_be_used_yet_and_says_why(punar_says, tmp_path: Path) -> None:
+def test_data_describes_columns_of_any_kind_and_how_they_are_read(punar_says, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b,when\n1,x,2020-01-01\n,y,2020-01-02\n")
     answer = punar_says("data", "a.csv")
     assert answer.status == 0
     assert re.search(r"a +numbers +1 +1 +1 +1", answer.out)
     assert re.search(r"b +text, 2 different +0", answer.out)
-    assert f"{texts.CANNOT_USE} a.csv: 2 of 3 columns are not numbers" in answer.out
+    assert "numbers, scaled: 'a' (1 missing)" in answer.out
+    assert "(day of the year, day of the week, time of day): 'when'" in answer.out
+    assert texts.CANNOT_USE not in answer.out
+
+
+def test_data_describes_a_file_that_cannot_be_used_yet_and_says_why(punar_says, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b,when\n1,x,2020-01-01\n")
+    answer = punar_says("data", "a.csv")
+    assert answer.status == 0
+    assert re.search(r"a +numbers +0 +1 +1 +1", answer.out)
+    assert f"{texts.CANNOT_USE} a.csv: no column of X tells its 1 rows apart" in answer.out
 
 
 # -- fit, transform, reconstruct

@@ -160,7 +160,8 @@ def test_layers_of_a_saved_sequence_model(punar_says, steps: str) -> None:
     answer = punar_says("layers", "m")
     assert answer.status == 0, answer.err
     gates, inputs, units = 3, 3, 4  # without --time the column t is a channel
-    assert f"{gates * (inputs * units + units * units + 2 * units):,} trainable" in answer.out
+    head = 2 * (units + 1)
+    assert f"{gates * (inputs * units + units * units + 2 * units) + head:,} trainable" in answer.out
 
 
 # -- compare
@@ -300,7 +301,7 @@ def test_a_promotion_that_is_known_ahead(punar_says, sales: str) -> None:
     assert int(found["forecast"].argmax()) == 4
     answer = punar_says("predict", "m", "--out", "f.csv", "--force")
     assert answer.status == 2
-    assert "known_ahead ('promo'): pass future=" in answer.err
+    assert "--known-ahead ('promo'): pass --future FILE" in answer.err
 
 
 def test_cells_are_compared_on_a_series(punar_says, sales: str, two_epochs: None) -> None:

@@ -69,7 +69,7 @@ def test_missing_values_are_refused_or_masked_as_asked(punar_says, machines):
     for how in ("--network", "--cell"):
         refused = punar_says(*fit, how, "gru", "--target", "state", "--out", "none")
         assert refused.status == 2
-        assert "missing='mask'" in refused.err
+        assert "--missing mask" in refused.err
     answer = punar_says(*fit, "--network", "gru", "--missing", "mask", "--out", "model")
     assert answer.status == 0, answer.err
     assert punar_says("reconstruct", "model", "gaps.csv", *IDS, "--drop", "state", "--out", "again.csv").status == 0

@@ -129,7 +129,8 @@ def test_several_labels_in_a_field(punar_says, photos: Path) -> None:
     assert "in this order: 'flat', 'old'" in answer.err
     assert punar_says("predict", "m", "t.csv", "--out", "p.csv").status == 0
     found = pd.read_csv("p.csv", dtype={"prediction": str})
-    assert set(found["prediction"]) == {"0; 1", "1"}
+    assert set(found["prediction"]) == {"flat; old", "old"}
+    assert "probability flat" in found.columns
 
 
 def test_texts_from_a_table(punar_says) -> None:

@@ -303,7 +303,7 @@ def test_fetch_without_a_network_says_both_ways_and_ends_with_2(tmp_path):
     done = cli("fetch", "resnet18", TORCH_HOME=str(tmp_path), https_proxy=away, HTTPS_PROXY=away)
     assert done.returncode == 2, done.stderr
     assert "punar fetch resnet18" in done.stderr
-    assert "weights=PATH" in done.stderr
+    assert "--weights PATH" in done.stderr
     assert "Traceback" not in done.stderr
 
 

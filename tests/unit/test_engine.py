@@ -351,6 +351,7 @@ def test_weights_are_hashed_once_until_they_change(monkeypatch):
         seen.add(found)
 
 
+@pytest.mark.filterwarnings("ignore:.*in the cache was damaged:punar.errors.PunarWarning")
 def test_a_damaged_row_of_the_cache_is_computed_again(tmp_path, learner):
     _, X = learner
     first = punar.FeatureExtractor("starter", cache=tmp_path / "c", device="cpu").transform(X)

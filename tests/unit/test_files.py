@@ -68,7 +68,6 @@ def test_a_misspelt_file_is_suggested(tmp_path: Path) -> None:
         ("a.xlsx", "CSV UTF-8"),
         ("a.pkl", "never read"),
         ("a.zip", "Unpack it first"),
-        ("a.png", "folder that holds them"),
         ("a", "no suffix"),
     ],
 )
@@ -142,8 +141,8 @@ def test_devanagari_with_a_byte_order_mark(tmp_path: Path) -> None:
         ("a,b,a\n7,1,2\n", r"'a' stands more than once \(columns 1, 3\)"),
         ("a,b\n1,inf\n", "finite.*column 'b', line 2"),
         ("a,b\n1,1e400\n", "finite.*column 'b', line 2"),
-        ('a,b\n"1,2\n3,4\n', "quote"),
-        ("a,b\n" + "9" * 200_000 + ",1\n", "line 2: field larger"),
+        ('a,b\n"1,2\n3\n', "quote"),
+        ("a,b\n" + "9" * 200_000 + ",1\n", "finite.*column 'a', line 2"),
         (b"\x80\x81\x82" * 50, "must be UTF-8"),
         (b"\x00\x01\x02\n" * 50, "not text"),
         ("a,b\n1,2\nGröße,3\n".encode("latin-1"), "line 3: the file must be UTF-8.*'CSV UTF-8'"),

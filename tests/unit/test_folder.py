@@ -83,7 +83,7 @@ def test_own_parts_are_named_by_the_caller_only(tmp_path: Path) -> None:
 def test_saving_needs_a_fitted_estimator(tmp_path: Path) -> None:
     with pytest.raises(NotFittedError, match=r"Call 'fit' before punar\.save"):
         punar.save(punar.Autoencoder(), tmp_path / "m")
-    with pytest.raises(punar.errors.ParameterTypeError, match="must be a punar estimator"):
+    with pytest.raises(punar.errors.ParameterTypeError, match="must be a fitted Autoencoder"):
         punar.save({"a": 1}, tmp_path / "m")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
@@ -101,7 +101,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(good: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(good, tmp_path / "m"))
+    """A folder without hashes, as an older punar wrote it: what is wrong must show by itself."""
+    copy = Path(shutil.copytree(good, tmp_path / "m"))
+    config = json.loads((copy / "config.json").read_text())
+    del config["sha256"]
+    (copy / "config.json").write_text(json.dumps(config))
+    return copy
 
 
 def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:

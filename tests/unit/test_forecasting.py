@@ -802,6 +802,7 @@ def test_hostile_folders_are_refused(fitted, tmp_path, change):
     folder = punar.save(fitted[0], tmp_path / "model")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     change(config["fitted"])
+    del config["sha256"]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(errors.DamagedModelError):
         punar.load(folder)
@@ -827,6 +828,9 @@ def test_hostile_tensors_are_refused(fitted, tmp_path, name, value):
     from safetensors.torch import load_file, save_file
 
     path = punar.save(fitted[0], tmp_path / "model") / "model.safetensors"
+    config = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
+    del config["sha256"]
+    path.with_name("config.json").write_text(json.dumps(config), encoding="utf-8")
     tensors = load_file(path)
     assert name in tensors
     save_file(tensors | {name: value}, path)

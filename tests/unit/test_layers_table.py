@@ -116,7 +116,7 @@ def test_unfreeze_shows_a_plan_and_changes_nothing():
     rows = by_name(punar.layers(net, unfreeze=["layer4", "fc"]))
     assert {n for n, r in rows.items() if r["trainable"]} == {"layer4", "fc"}
     assert rows["layer3"]["mode"] == "norm: eval"
-    assert rows["layer4"]["mode"] == "norm: train"
+    assert rows["layer4"]["mode"] == "norm: eval"
     assert punar.layers(net, unfreeze=1).totals["trainable"] == count(net.fc)
     assert punar.layers(net, unfreeze=0).totals["trainable"] == 0
     assert all(p.requires_grad for p in net.parameters())
@@ -150,7 +150,8 @@ def test_resnet18_with_layer4_unfrozen():
     assert table.totals["trainable"] == count(source.layer4)
     assert table.totals["parameters"] == count(source) - count(source.fc)
     assert by_name(table)["layer4"]["output_shape"] == (512, 7, 7)
-    assert by_name(table)["layer4"]["mode"] == "norm: train"
+    # As a fit trains it: with batch_norm="auto" fine-tuning keeps the pretrained statistics.
+    assert by_name(table)["layer4"]["mode"] == "norm: eval"
     assert "The head is made by fit" in str(table)
 
 

@@ -264,11 +264,12 @@ def test_hours_go_on_by_the_clock_that_skips_one():
     assert following(hours, 2) == ["2024-03-31 03:00:00+02:00", "2024-03-31 04:00:00+02:00"]
 
 
-def test_offsets_that_name_no_zone_are_refused():
+def test_offsets_that_name_no_zone_are_moments_and_go_on_with_the_last():
     text = ["2024-03-30T00:00:00+01:00", "2024-03-31T00:00:00+01:00", "2024-04-01T00:00:00+02:00"]
     frame = pd.DataFrame({"day": text, "v": [1.0, 2, 3]})
-    with pytest.raises(DataTypeError, match="mixes offsets from UTC"):
-        read_panel(frame, "here", time_column="day")
+    with pytest.warns(PunarWarning, match="2 offsets from UTC.*goes on with the last offset"):
+        panel = read_panel(frame, "here", time_column="day")
+    assert [str(t) for t in panel.clocks[0].after(1)] == ["2024-04-02 00:00:00+02:00"]
 
 
 # -- what is known ahead

@@ -278,7 +278,7 @@ def test_items_that_cannot_be_opened_are_refused_before_anything_is_fitted(tmp_p
         paths.append(str(tmp_path / f"{i}.png"))
         Image.fromarray((X[i] * 255).astype(np.uint8)).save(paths[-1])
     Path(paths[2]).write_bytes(b"no picture")
-    with pytest.raises(DataError, match=r"1 of 6 items cannot be read: .*2\.png.*--skip-bad"):
+    with pytest.raises(DataError, match=r"1 of 6 items cannot be read: .*2\.png.*Repair or remove"):
         punar.compare(paths, [0, 1] * 3, question="strategy", verbose=0, cv=2)
 
 

@@ -34,7 +34,7 @@ def quiet(*args: Any) -> Any:
         ([[1.0, 2.0], [3.0]], ["rectangular"]),
         (X[:5], ["5 rows", "cv=3", "6", "cv=2"]),
         (X[:1], ["1 rows", "at least 4"]),
-        (pd.DataFrame({"width": [1.0, None] * 30, "b": range(60)}), ["row 1, column 'width'"]),
+        (pd.DataFrame({"width": [1.0, np.inf] * 30, "b": range(60)}), ["row 1, column 'width'"]),
     ],
 )
 def test_rows_that_cannot_be_used(rows, words):
@@ -48,7 +48,7 @@ def test_rows_that_cannot_be_used(rows, words):
     [
         ([["a", "b"]] * 60, ["'a'"]),
         (X.astype(complex), ["complex"]),
-        (pd.DataFrame({"size": X[:, 0], "colour": ["red"] * 60}), ["'colour'", "'red'", "OneHotEncoder"]),
+        (pd.DataFrame({"size": X[:, 0], "colour": [["red"]] * 60}), ["'colour'", "['red']", "Leave the column out"]),
     ],
 )
 def test_rows_of_the_wrong_type(rows, words):
@@ -119,8 +119,11 @@ def test_polars_frames_are_tables():
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame({"a": X[:, 0], "b": X[:, 1]})
     np.testing.assert_array_equal(read(frame, None, None, None).X, X[:, :2])
+    found = read(frame.with_columns(pl.lit("x").alias("c")), None, None, None)
+    assert found.table.columns.tolist() == ["a", "b", "c"]
+    assert any("'c' (always 'x')" in note for note in found.notes)
     with pytest.raises(DataTypeError, match="'c'"):
-        read(frame.with_columns(pl.lit("x").alias("c")), None, None, None)
+        read(frame.with_columns(pl.Series("c", [[1]] * len(X))), None, None, None)
 
 
 @pytest.mark.parametrize(("rows", "kind"), [(X, "images"), (X.reshape(12, 5, 5), "table"), (X, "pictures")])

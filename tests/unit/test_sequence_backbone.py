@@ -264,6 +264,7 @@ def _edited(folder, tmp_path, change):
     shutil.copytree(folder, copy)
     config = json.loads((copy / "config.json").read_text("utf-8"))
     change(config)
+    del config["sha256"]
     (copy / "config.json").write_text(json.dumps(config), "utf-8")
     return str(copy)
 

@@ -145,7 +145,7 @@ def test_text_times_are_dates_not_letters():
     frame = pd.DataFrame({"i": [1, 1, 1], "t": ["2024-10-01", "2024-09-30", "2023-12-31"], "v": [3.0, 2.0, 1.0]})
     found = sequences.read_series(frame, W, id_column="i", time_column="t")
     assert found.items[0][:, 0].tolist() == [1, 2, 3]
-    with pytest.raises(errors.DataTypeError, match="time_column='t' must hold numbers, dates or text like"):
+    with pytest.raises(errors.DataTypeError, match="time column 't' must hold numbers, dates or text like"):
         sequences.read_series(frame.assign(t=["10", "9", "x"]), W, id_column="i", time_column="t")
 
 
@@ -303,7 +303,7 @@ def test_an_empty_text_has_one_token(vocabulary, text):
 
 def test_words_are_counted_as_python_counts_them(vocabulary):
     draw = np.random.default_rng(3)
-    words = [*"abcdefghij", "पुणे", "नमस्ते", "é", "日本"]
+    words = [*"abcdefghij", "पुणे", "नमस्ते", "é", "日"]
     texts = [" ".join(draw.choice(words, 6, p=draw.dirichlet(np.ones(len(words))))) for _ in range(40)]
     counts = collections.Counter(" ".join(texts).split())
     for size in (5, 50, 1000):
@@ -372,7 +372,8 @@ def tone(hertz, rate, seconds=0.2, loud=0.5):
 
 
 def test_the_rate_is_the_lowest_that_was_trained_on():
-    facts = Frames.for_items([tone(440, 8000), tone(440, 44100)], W, n_mels=20)
+    with pytest.warns(errors.PunarWarning, match="1 of 2 recordings have half the samples per second"):
+        facts = Frames.for_items([tone(440, 8000), tone(440, 44100)], W, n_mels=20)
     assert facts.rate == 8000
     assert Frames.for_items([np.zeros(100, np.float32)], W, n_mels=20).rate == 16000
     assert Frames.for_items([tone(440, 44100)], W, n_mels=20).rate == 16000

@@ -337,6 +337,7 @@ def test_a_long_table_in_any_order_gives_what_the_list_gives(tmp_path):
     assert np.array_equal(punar.load(tmp_path / "m").predict(table), fitted.predict(table))
 
 
+@pytest.mark.filterwarnings("ignore:.* (empty or white space|cut. the network)")
 def test_texts_save_and_unknown_words_and_empty_texts_have_answers(tmp_path):
     pytest.importorskip("tokenizers")
     texts = ["अच्छी किताब", "बुरी किताब", "a good film", "a bad film"] * 15
@@ -369,6 +370,7 @@ def test_recordings_of_two_pitches_are_told_apart(tmp_path):
         fitted.predict([str(tmp_path / "none.wav")])
 
 
+@pytest.mark.filterwarnings("ignore:.* (empty or white space|cut. the network)")
 def test_one_dimensional_arrays_are_sounds_where_asked():
     rng = np.random.default_rng(0)
     X = [rng.uniform(-0.5, 0.5, 2000).astype(np.float32) for _ in range(8)]
@@ -482,6 +484,7 @@ def test_hostile_folders_are_refused_by_one_exception(stored, tmp_path, path, va
 
     folder = shutil.copytree(stored, tmp_path / "m")
     config = json.loads((folder / "config.json").read_text())
+    del config["sha256"]
     place = config["fitted"]
     for name in path[:-1]:
         place = place[name]

@@ -129,7 +129,7 @@ def test_recurrent_networks_read_the_same(tmp_path: Path) -> None:
 
 def test_a_table_that_is_none_is_told_its_name(tmp_path: Path) -> None:
     path = put(tmp_path / "tags.tsv", 'He\tPRON\nsaid\tVERB\n"\tPUNCT\n\nNo\tINTJ\n')
-    with pytest.raises(DataError, match=r"line \d.*name it \.conll"):
+    with pytest.raises(DataError, match=r"one token and its label per line.*name it \.conll"):
         read_items(path, form="sequences")
     plain = put(tmp_path / "plain.tsv", TWO)
     for reader in (read_items, read_sequences):

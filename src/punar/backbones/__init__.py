@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from punar.backbones._body import freeze as freeze
     from punar.backbones._body import refuse_nested as refuse_nested
     from punar.backbones._body import resolve as resolve
+    from punar.backbones._own_module import OwnModule as OwnModule
+    from punar.backbones._own_module import children_as_stages as children_as_stages
     from punar.backbones._stages import prove_stages as prove_stages
     from punar.backbones._stages import prove_view as prove_view
     from punar.backbones._view import FORMS as FORMS
@@ -27,12 +29,14 @@ _HOME = {
     "Backbone": "_backbone",
     "Body": "_body",
     "FORMS": "_view",
+    "OwnModule": "_own_module",
     "Plan": "_backbone",
     "Stage": "_backbone",
     "Tokens": "_view",
     "View": "_view",
     "backbone": "_body",
     "build": "_body",
+    "children_as_stages": "_own_module",
     "device_of": "_body",
     "freeze": "_body",
     "prove_stages": "_stages",

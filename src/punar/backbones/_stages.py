@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Stage
+from punar.core.draws import seeded
 from punar.core.replay import captured, replayed
 from punar.errors import BackboneError
 
@@ -47,7 +48,7 @@ def prove_stages(module: nn.Module, stages: Sequence[Stage], forward: Callable[[
     """
     _stir(module)
     module.eval()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), seeded(0):
         calls, whole = _watch(module, [name for s in stages for name in s.modules], forward)
         again = forward()
         if not torch.equal(whole, again):
@@ -80,8 +81,8 @@ def prove_view(
         One for each boundary from 1 on: positions of stages that are enough to give the same bits, the last frozen
         one alone where it is; empty where even all of them together are not, so that this is no boundary.
     """
-    other = {k: torch.rand_like(v) if v.is_floating_point() else v for k, v in batch.items()}
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), seeded(0):
+        other = {k: torch.rand_like(v) if v.is_floating_point() else v for k, v in batch.items()}
         whole = _cloned(compute(module, batch))
 
         def enough(boundary: int, kept: tuple[int, ...]) -> bool:

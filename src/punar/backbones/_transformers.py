@@ -29,6 +29,7 @@ from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
 from punar.backbones._weights import put_weights, read_state_dict, stored_names
 from punar.core import tensor_file
+from punar.core.draws import seeded
 from punar.errors import BackboneError, DamagedModelError, MissingExtraError, ParameterError, shown, suggest
 from punar.preparations import Preparation
 from punar.preparations.sentences import Sentences
@@ -323,8 +324,7 @@ def _proven(text: str, where: str) -> tuple[Stage, ...]:
     kind = config["model_type"]
     _check_size(config, where)
     small = narrowed(config)
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.manual_seed(0)
+    with seeded(0), torch.device("cpu"):
         module = _build(configuration(small, where))
     encode = Encode(kind, small)
     forward, batch = encode.forward(encode.pool("mean", False)), small_batch(small)
@@ -336,7 +336,7 @@ def _check_size(config: Mapping[str, Any], where: str) -> None:
     if not 1 <= config[FAMILIES[config["model_type"]].depth] <= MOST_LAYERS:
         raise BackboneError(f"{where}: config.json must ask for 1 to {MOST_LAYERS} layers.")
     try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        with seeded(0), torch.device("meta"):
             size = sum(4 * p.numel() for p in _build(configuration(config, where)).parameters())
     except (BackboneError, MissingExtraError):
         raise

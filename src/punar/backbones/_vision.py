@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from punar.backbones._backbone import Plan, Stage, mean_of_map
 from punar.backbones._maps import picture_views
+from punar.core.draws import seeded
 from punar.errors import ParameterError, WeightsNotFoundError, shown, suggest
 from punar.preparations.pictures import Pictures
 
@@ -90,7 +91,7 @@ def on_any_device(make: Callable[[], nn.Module]) -> nn.Module:
     try:
         return make()
     except NotImplementedError:
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        with seeded(0), torch.device("cpu"):
             module = make()
         return module.to(torch.get_default_device())
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core import tensor_file
+from punar.core.weights import refuse_not_finite
 from punar.errors import DamagedModelError, ModelFolderError, ParameterTypeError, WeightsNotFoundError, shown
 
 IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
@@ -85,9 +86,9 @@ def stored_names(path: Path) -> set[str]:
 
 def _file(path: Path) -> Path:
     file = path
-    if file.is_dir():
+    if os.path.isdir(file):
         file = next((file / name for name in IN_FOLDER if (file / name).is_file()), file / IN_FOLDER[0])
-    if not file.is_file():
+    if not os.path.isfile(file):  # False, too, where a name is longer than the system takes
         raise WeightsNotFoundError(
             f"weights must be 'default', None or an existing file, and there is none at {shown(str(file), 200)}."
         )
@@ -141,7 +142,7 @@ def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, dr
     Raises
     ------
     DamagedModelError
-        Names or shapes differ; the message has the first ones.
+        Names or shapes differ, or a weight is not finite; the message has the first ones.
     """
     given = dict(tensors)
     if given and all(name.startswith("module.") for name in given):
@@ -162,6 +163,7 @@ def put_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, dr
         if name not in state:
             state[name] = torch.zeros(slot.shape, dtype=slot.dtype) if slot.is_meta else slot
     module.load_state_dict(state, assign=unbuilt)
+    refuse_not_finite(module, where)
 
 
 def _differences(slots: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

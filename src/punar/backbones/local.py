@@ -89,7 +89,7 @@ class Local(Backbone):
         try:
             folder = Path(self.name).expanduser()
             inside = folder.is_dir()
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OSError):
             raise ParameterTypeError(f"Local: name must be a folder, got {shown(self.name)}.") from None
         if not inside:
             raise BackboneError(f"Local: name must be an existing folder, got {shown(str(folder), 200)}.")

@@ -26,6 +26,7 @@ from punar.backbones._vision import (
     stages_as_json,
 )
 from punar.backbones._weights import put_weights, read_state_dict
+from punar.core.draws import seeded
 from punar.errors import BackboneError, MissingExtraError, ParameterError, shown
 from punar.preparations.pictures import Pictures
 
@@ -83,7 +84,7 @@ class Timm(Backbone):
         fixed = bool(timm.get_pretrained_cfg(self.name).fixed_input_size) and not options.get("dynamic_img_size")
         if fixed and "size" in changes and "img_size" not in options:
             options["img_size"] = list(side_pair(changes.pop("size"), where))
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        with seeded(0), torch.device("cpu"):
             module = _create(self.name, options)
         module.eval()
         cfg: dict[str, Any] = dict(module.pretrained_cfg)  # type: ignore[arg-type]
@@ -136,7 +137,7 @@ class Timm(Backbone):
         if not about["weights"] or not _timm().get_pretrained_cfg(about["architecture"]).has_weights:
             raise not_here(about["architecture"], "which timm has none of", None)
         try:
-            with torch.random.fork_rng(devices=[]):
+            with seeded(0):
                 filled = _timm().create_model(about["architecture"], pretrained=True, num_classes=0, **about["options"])
         except Exception as error:  # a hub client without a network fails in many ways of its own
             raise not_here(about["architecture"], provenance, error) from error

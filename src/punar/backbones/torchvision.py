@@ -26,6 +26,7 @@ from punar.backbones._vision import (
     stages_as_json,
 )
 from punar.backbones._weights import put_weights, read_state_dict
+from punar.core.draws import seeded
 from punar.errors import DamagedModelError, MissingExtraError, ParameterError, shown
 from punar.preparations.pictures import Pictures
 
@@ -113,7 +114,7 @@ class Torchvision(Backbone):
         facts = _facts(self.name, published)
         proven = self.name in _PROVEN and not options
         side = max(facts.smallest, 32) if facts.any_size else facts.size[0]
-        with torch.random.fork_rng(devices=[]), torch.device("meta" if proven else "cpu"), torch.no_grad():
+        with seeded(0), torch.device("meta" if proven else "cpu"), torch.no_grad():
             module, about["classifier"] = _without_classifier(self.name, options)
             pixels = torch.rand(2, facts.channels, side, side)
             features: Tensor = module.eval()(pixels)

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import pairwise_distances_argmin
 
 from punar.core.params import check_params, one_of
+from punar.core.shared import one_blas_thread
 from punar.errors import MissingExtraError
 from punar.preparations.series import learned_scaling
 
@@ -58,7 +59,10 @@ class NearestNeighbour(BaseEstimator):
         if self.distance == "dtw":
             found = _dtw(channels_first(asked), channels_first(self.known_)).argmin(1)
         else:
-            found = pairwise_distances_argmin(asked.reshape(len(asked), -1), self.known_.reshape(len(self.known_), -1))
+            with one_blas_thread():  # scikit-learn asks for that too, and two threads would undo it for each other
+                found = pairwise_distances_argmin(
+                    asked.reshape(len(asked), -1), self.known_.reshape(len(self.known_), -1)
+                )
         return self.answers_[found]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from sklearn.decomposition import PCA
-from threadpoolctl import ThreadpoolController
+
+from punar.core.shared import one_blas_thread
 
 
 def pca_reconstruction(train: np.ndarray, rows: np.ndarray, components: int) -> np.ndarray:
@@ -24,13 +23,7 @@ def pca_reconstruction(train: np.ndarray, rows: np.ndarray, components: int) -> 
     ndarray of shape (m, features)
     """
     # One thread: on so few rows a second one gains nothing, and waits for its turn where cores are taken.
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         pca = PCA(components, iterated_power=4, random_state=0).fit(train)
         found: np.ndarray = pca.inverse_transform(pca.transform(rows))
     return found
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    """Return the controller of the BLAS libraries, found once: the search takes longer than the PCA."""
-    return ThreadpoolController()

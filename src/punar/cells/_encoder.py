@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from punar.cells._cell import Cell
 from punar.cells._stack import Stack
+from punar.core.draws import dropout, uniform
 
 POOLINGS = ("last", "mean", "max", "attention")
 _MODES = (*POOLINGS, "steps")
@@ -146,8 +147,8 @@ class Words(nn.Module):
             found = self.table(steps)
         if self.training and self.dropout > 0:
             if not self.whole:
-                return functional.dropout(found, self.dropout)
-            kept = torch.rand(steps.shape, device=steps.device) >= self.dropout
+                return dropout(found, self.dropout)
+            kept = uniform(steps.shape, steps.device) >= self.dropout
             found = found * (kept / (1.0 - self.dropout)).unsqueeze(2)
         return found
 

@@ -47,7 +47,8 @@ def count(module: nn.Module, x: Tensor) -> int:
 def _watched() -> bool:
     """Return whether something follows the caller's thread that other threads do not know of."""
     tracing = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return tracing or torch.is_autocast_enabled("cpu") or nn.modules.module._has_any_global_hook()
+    modes = torch.utils._python_dispatch._get_current_dispatch_mode() is not None
+    return tracing or modes or torch.is_autocast_enabled("cpu") or nn.modules.module._has_any_global_hook()
 
 
 def _hooked(module: nn.Module) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from punar.cells import _lanes
 from punar.cells._cell import Cell
+from punar.core.draws import dropout
 from punar.errors import ParameterError
 
 
@@ -33,7 +33,7 @@ class Stack(nn.Module):
     num_layers : int, default=1
     bidirectional : bool, default=False
     dropout : float in [0, 1), default=0.0
-        Between layers, in training; drawn from torch's global stream.
+        Between layers, in training; see :func:`punar.core.draws.dropout`.
     layer_norm : bool, default=False
         Normalise each layer's output at each step over its units, both directions together (Ba, Kiros and Hinton,
         2016).
@@ -194,7 +194,7 @@ class Layer(nn.ModuleList):
             sequences have T steps.
         """
         if self.dropout:
-            x = functional.dropout(x, self.dropout, self.training)
+            x = dropout(x, self.dropout, self.training)
         states = [self[0](x)]
         if len(self) == 2:
             states.append(_turned(self[1](_turned(x, turn)), turn))

@@ -11,6 +11,7 @@ import typer
 from punar.cli._writing import frame_text, write_frame, write_text
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
+from punar.texts import layouts
 from punar.texts import predictions as names
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def _titled(found: UserItems | UserSequences, table: Any) -> dict[str, Any]:
     import numpy as np
 
     own = list(found.row_names) or [str(i) for i in range(len(found))]
-    first: dict[str, Any] = {found.row_title: np.array(own, dtype=object)[table.item]}
+    first: dict[str, Any] = {name: np.asarray(values)[table.item] for name, values in found.kept.items()}
+    first.setdefault(found.row_title, np.array(own, dtype=object)[table.item])
     time = getattr(found, "time_column", None)
     if time is not None and len(table.item) == len(found.items) > len(own):
         first[time] = _times(found, time)
@@ -108,9 +110,11 @@ def _titled(found: UserItems | UserSequences, table: Any) -> dict[str, Any]:
 def _times(found: Any, time: str) -> Any:
     """Return the times of the steps of a long table, in the order of its series and steps."""
     from punar.data import long_table
+    from punar.data.times import as_text, given_back
 
     order, _, _ = long_table.in_order(found.items, found.name, found.id_column, time)
-    return found.items[time].to_numpy()[order]
+    times = found.items[time].iloc[order].tolist()
+    return as_text(given_back(times, found.time_format), found.time_format)
 
 
 def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) -> str:
@@ -128,10 +132,11 @@ def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) ->
 
 def _score(task: Any, found: UserItems | UserSequences, predictions: Any) -> str:
     """Return a line on how right the predictions are, where the labels are the model's own."""
-    # The columns of sets of labels follow the file, not the model.
-    truth = None if task.target_form == "sets" else known_labels(task, found)
-    if truth is None or (task.target_form == "amounts" and getattr(predictions, "ndim", 1) > 1):
+    truth = known_labels(task, found)
+    if truth is None or getattr(truth, "ndim", 1) != getattr(predictions, "ndim", 1):
         return ""
+    if task.target_form == "sets":
+        return layouts.ALL_RIGHT.format(score=float(task.score(truth, predictions)))
     metric = texts.METRICS.get(task.metric, task.metric)
     if task.target_form == "amounts" and len(truth) < 2:
         raise DataError(f"{found.name}: {metric} needs at least 2 items with labels; leave out --target.")
@@ -153,12 +158,22 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
         return None
     if found.target_kind in (TASK_OF["classes"], TASK_OF["amounts"]):
         if task.target_form == "amounts":
-            return _numbers(labels)
+            return _numbers(labels) if np.ndim(labels) == 1 else np.asarray(labels, dtype=np.float64)
         if task.target_form == "classes":
             known: Mapping[str, Any] = {str(c): c for c in np.asarray(getattr(task, "classes_", ())).tolist()}
             names = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in labels.tolist()]
             return [known[name] for name in names] if all(name in known for name in names) else None
-    return labels if found.target_kind == TASK_OF.get(task.target_form) else None
+    if found.target_kind != TASK_OF.get(task.target_form):
+        return None
+    return _by_name(labels, task.classes_) if hasattr(labels, "columns") else labels
+
+
+def _by_name(labels: Any, classes: Any) -> Any:
+    """Return a table of 0 and 1 as the model's labels are ordered; None where the model knows other names."""
+    known = [str(c) for c in classes]
+    if not set(labels.columns) <= set(known):
+        return None
+    return labels.reindex(columns=known, fill_value=0).to_numpy()
 
 
 def _numbers(labels: Any) -> Any:

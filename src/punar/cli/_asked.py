@@ -12,10 +12,11 @@ import typer
 
 from punar.cli._panels import Given
 from punar.cli._parts import Parts
+from punar.cli._spoken import spoken
 from punar.core import deadline
 from punar.texts import cli as texts
 
-_OF_FIT = ("checkpoint", "time_limit", "quiet")  # what no estimator has as a parameter
+_OF_FIT = ("checkpoint", "time_limit", "quiet", "validation", "groups")  # what no estimator has as a parameter
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,40 @@ class Asked:
             "time_limit": None if limit is None else deadline.seconds_in(limit, "--time-limit"),
         }
 
+    @property
+    def validation(self) -> str | None:
+        """The data to validate on."""
+        found: str | None = self.training["validation"]
+        return found
+
+    def groups(self, found: Any) -> Given:
+        """Return the groups of what was read as an argument of ``fit``, where --groups names their column."""
+        column = self.training["groups"]
+        if column is None:
+            return {}
+        from punar.sources import read_groups
+
+        series = getattr(found, "id_column", None)
+        # Of texts and rows the names are their numbers in the table.
+        numbered = series is None and getattr(found, "row_title", "row") == "row"
+        numbered = numbered and all(name.isdecimal() for name in found.row_names)
+        groups = read_groups(
+            self.data,
+            column,
+            rows=[int(name) for name in found.row_names] if numbered and found.row_names else None,
+            count=len(found.X) if hasattr(found, "X") else len(found),
+            id_column=series,
+            header=self.reading["header"],
+            parts=self.parts.classes,
+        )
+        return {"groups": groups}
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are no inputs: those to drop, and that of the groups."""
+        groups = self.training["groups"]
+        return [*(self.reading["drop"] or ()), *([] if groups is None else [groups])]
+
     def columns(self) -> list[str]:
         """Return the options that name the columns of items again."""
         column = {"--text": self.reading["text"], "--path": self.reading["path"]}
@@ -83,7 +118,7 @@ class Asked:
         import punar
 
         punar.save(model, self.out)
-        for line in [texts.FIT_REPORT.format(verdict=str(model.fit_report_)), *lines]:
+        for line in [texts.FIT_REPORT.format(verdict=spoken(str(model.fit_report_))), *lines]:
             typer.echo(line)
         typer.echo(texts.FIT_SAVED.format(path=self.out))
         typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", *command, *self.parts.words()])))

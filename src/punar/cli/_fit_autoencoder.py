@@ -8,8 +8,9 @@ from punar.cli import _options as o
 from punar.cli import _series_autoencoders
 from punar.cli._asked import Asked
 from punar.cli._items import refuse
+from punar.cli._panels import Given
 from punar.cli._parts import Parts
-from punar.cli._reading import read_data
+from punar.cli._reading import read_data, say_notes
 from punar.errors import DataError
 from punar.texts import cli as texts
 from punar.texts import sequences as words
@@ -23,7 +24,8 @@ def fit_autoencoder(asked: Asked) -> None:
     network, recurrent = _network(asked.autoencoder["network"], sequences["hidden_size"], asked.parts)
     used = ("hidden_size", "missing") if recurrent else ()
     others = {name: value for name, value in sequences.items() if name not in used}
-    columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column")
+    columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column", "time_format")
+    refuse(o.SEQUENCES.given(sequences, "branch"), texts.FIT_BRANCH)
     refuse(o.SEQUENCES.given(others) | columns, texts.FIT_ONLY_WITH_CELL)
     refuse(o.TRANSFER.given(asked.transfer) | o.DATA.given(reading, "text", "path"), texts.FIT_ONLY_WITH)
     own = {name: asked.autoencoder[name] for name in ("latent_dim", "scaling")}
@@ -43,9 +45,16 @@ def fit_autoencoder(asked: Asked) -> None:
 def _fit_rows(model: Any, asked: Asked) -> list[str]:
     """Fit on a table or pictures, and return the options that read the same again."""
     names = ("target", "drop", "key", "header", "size", "kind", "skip_bad")
-    found = read_data(asked.data, parts=asked.parts.classes, **{name: asked.reading[name] for name in names})
+    options = {name: asked.reading[name] for name in names} | {"drop": asked.left_out}
+    found = read_data(asked.data, parts=asked.parts.classes, **options)
     model.set_params(kind=found.kind)
-    model.fit(found.as_input(), **asked.of_fit())
+    given: Given = {}
+    if asked.validation is not None:
+        columns = list(found.columns) or None
+        other = read_data(asked.validation, parts=asked.parts.classes, columns=columns, **options)
+        given = {"validation_data": (other.as_input(), None)}
+    model.fit(found.as_input(), **asked.of_fit(), **asked.groups(found), **given)
+    say_notes(found.name, model.table_.notes if model.table_ is not None else ())
     key = asked.reading["key"]
     return ["--key", key] if key else []
 
@@ -54,12 +63,16 @@ def _fit_series(model: Any, asked: Asked) -> list[str]:
     """Fit on series, and return the options that read the same again."""
     import numpy as np
 
-    names = ("target", "drop", "key", "header", "skip_bad", "id_column", "time_column")
-    reading = {name: asked.reading[name] for name in names} | {"drop": asked.reading["drop"] or ()}
+    names = ("target", "drop", "key", "header", "skip_bad", "id_column", "time_column", "time_format")
+    reading = {name: asked.reading[name] for name in names} | {"drop": asked.left_out}
     found, series = _series_autoencoders.read(asked.data, reading, parts=asked.parts)
     if len(series) == 1:
         raise DataError(words.ONE_SERIES.format(name=found.name))
-    model.fit(series, **asked.of_fit())
+    given = {}
+    if asked.validation is not None:
+        named = reading | {"id_column": found.id_column, "time_column": found.time_column}
+        given = {"validation_data": (_series_autoencoders.read(asked.validation, named, parts=asked.parts)[1], None)}
+    model.fit(series, **asked.of_fit(), **asked.groups(found), **given)
     if found.channels:
         model.feature_names_in_ = np.asarray(found.channels, dtype=object)
     columns = {"--id": found.id_column, "--time": found.time_column, "--key": reading["key"]}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._asked import Asked
+from punar.cli._panels import Given
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
-_ONLY_FORECASTS = ("horizon", "context", "season", "known_ahead", "lower", "upper")
+_ONLY_FORECASTS = ("freq", "horizon", "context", "season", "known_ahead", "lower", "upper")
 
 
 def fit_sequence(asked: Asked) -> None:
@@ -26,19 +29,17 @@ def fit_sequence(asked: Asked) -> None:
     forecasts = asked.task is not None and "forecaster" in asked.task_class.models
     if forecasts and sequences["horizon"] is None:
         raise ParameterError(texts.FORECAST_NEEDS_HORIZON)
+    if forecasts:
+        _items.refuse(o.TRAINING.given(asked.training, "validation", "groups"), texts.FIT_NOT_WITH_FORECASTS)
     if not forecasts and o.SEQUENCES.given(sequences, *_ONLY_FORECASTS):
         raise ParameterError(texts.ONLY_FORECASTS)
     ahead = list(sequences["known_ahead"] or ())
     target = reading["target"] if ahead else None
-    found = _sequences.read(
-        asked.data,
-        form=asked.form,
-        parts=asked.parts.classes,
-        channels=None if target is None else [target, *(name for name in ahead if name != target)],
-        **_sequences.columns(reading),
-    )
+    options = _sequences.columns(reading) | {"drop": asked.left_out, "parts": asked.parts.classes}
+    channels = None if target is None else [target, *(name for name in ahead if name != target)]
+    found = _sequences.read(asked.data, form=asked.form, channels=channels, **options)
     if not forecasts and found.y is None:
-        raise _items.no_labels(found, asked.data)
+        raise _items.no_labels(found)
     branch = sequences["branch"]
     own = {k: v for k, v in sequences.items() if k != "branch"}
     own |= {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}
@@ -47,6 +48,7 @@ def fit_sequence(asked: Asked) -> None:
         kind=SEQUENCE_KINDS[found.kind],
         id_column=found.id_column,
         time_column=found.time_column,
+        time_format=found.time_format,
         target=target,
         **asked.settings(own, {"scaling": asked.autoencoder["scaling"]}),
     )
@@ -57,6 +59,19 @@ def fit_sequence(asked: Asked) -> None:
         coming = ["--future", "future.csv"] if ahead else []
         command = ["predict", str(asked.out), *coming, "--out", "forecast.csv"]
     else:
-        model.fit(found.items, found.y, **asked.of_fit())
+        model.fit(found.items, found.y, **asked.of_fit(), **asked.groups(found), **_given(asked, found, options))
         command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]
     asked.finish(model, [], command)
+
+
+def _given(asked: Asked, found: Any, options: Given) -> Given:
+    """Return what to validate on as an argument of ``fit``, where --validation names it: read as the data were."""
+    if asked.validation is None:
+        return {}
+    named = {"kind": found.kind, "id_column": found.id_column, "time_column": found.time_column}
+    form = _items.form_of(asked.form, found)
+    channels = list(found.channels) or None
+    other = _sequences.read(asked.validation, form=form, channels=channels, **(options | named))
+    if other.y is None:
+        raise _items.no_labels(other)
+    return {"validation_data": (other.items, other.y)}

@@ -7,6 +7,7 @@ from typing import Any
 from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
+from punar.cli._panels import Given
 from punar.cli._unfreeze import stages
 from punar.texts import cli as texts
 
@@ -16,8 +17,9 @@ def fit_transfer(asked: Asked) -> None:
     import punar
 
     reading, transfer = asked.reading, asked.transfer
+    _items.refuse(o.SEQUENCES.given(asked.sequences, "branch"), texts.FIT_BRANCH)
     _items.refuse(
-        o.SEQUENCES.given(asked.sequences) | o.DATA.given(reading, "id_column", "time_column"),
+        o.SEQUENCES.given(asked.sequences) | o.DATA.given(reading, "id_column", "time_column", "time_format"),
         texts.FIT_ONLY_WITH_CELL,
     )
     _items.refuse(
@@ -28,14 +30,9 @@ def fit_transfer(asked: Asked) -> None:
     recipe = None if name is None else _items.chosen_backbone(name, weights, None, asked.parts)
     # Training from scratch has no pass over the items before it begins, so they are opened here.
     scratch = transfer["strategy"] == "scratch"
-    found = _items.read_labelled(
-        asked.data,
-        form=asked.form,
-        open_each=scratch,
-        parts=asked.parts.classes,
-        **{name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")},
-    )
-    own = {"strategy": transfer["strategy"]}
+    options = _items.columns(reading) | {"open_each": scratch, "parts": asked.parts.classes}
+    found = _items.read_labelled(asked.data, form=asked.form, **options)
+    own = {"strategy": transfer["strategy"], "interpolation": transfer["interpolation"]}
     # "none" is a choice, and what was not given is none.
     augment: dict[str, Any] = {} if transfer["augment"] is None else {"augment": _none(transfer["augment"])}
     model = punar.TransferLearner(
@@ -45,7 +42,12 @@ def fit_transfer(asked: Asked) -> None:
         **asked.settings(own, {"unfreeze": stages(transfer["unfreeze"])}),
         **augment,
     )
-    model.fit(found.items, found.labels(), **asked.of_fit())
+    given: Given = {}
+    if asked.validation is not None:
+        form = _items.form_of(asked.form, found)
+        other = _items.read_labelled(asked.validation, kind=found.kind, form=form, **options)
+        given = {"validation_data": (other.items, other.labels())}
+    model.fit(found.items, found.labels(), **asked.of_fit(), **asked.groups(found), **given)
     out = _items.file_for(found)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from punar.cli import _typed
+from punar.cli._panels import Given
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 
@@ -17,17 +18,24 @@ if TYPE_CHECKING:
 USUAL = {"vision": "starter", "text": "minilm"}
 
 
+def columns(reading: Given) -> Given:
+    """Return the options of the data panel that :func:`read` takes."""
+    names = ("target", "text", "path", "root", "suffix", "keep", "header", "skip_bad")
+    found = {name: reading[name] for name in names if name in reading}
+    return found | {"keep": reading.get("keep") or ()}
+
+
 def read_labelled(source: str, **options: Any) -> UserItems:
     """Return the items that ``source`` names, which must have labels; see :func:`read`."""
     found = read(source, **options)
     if found.y is None:
-        raise no_labels(found, source)
+        raise no_labels(found)
     return found
 
 
-def no_labels(found: Any, source: str) -> DataError:
+def no_labels(found: Any) -> DataError:
     """Return the error for data to learn from that has no labels."""
-    what = "put them into one subfolder per class" if Path(source).is_dir() else "name the column with --target"
+    what = "put them into one subfolder per class" if found.row_title == "file" else "name the column with --target"
     if holds_tokens(found):
         what = "write each token's label after it, with a tab between"
     return DataError(f"{found.name}: there are no labels to learn from; {what}.")
@@ -57,9 +65,16 @@ def read(source: str, *, skip_bad: bool = False, open_each: bool = False, **opti
     found = read_items(source, on_error="skip" if skip_bad else "raise", **options)
     if skip_bad and open_each:
         found = leave_out_unreadable(found)
-    for note in [texts.KIND_ITEMS[found.kind].format(n=len(found)), *found.notes]:
+    for note in [how_many(len(found), found.kind), *found.notes]:
         typer.echo(texts.READ_NOTE.format(name=found.name, note=note), err=True)
     return found
+
+
+def how_many(count: int, kind: str) -> str:
+    """Return how many items of a kind there are, in words."""
+    if count == 1:
+        return texts.KIND_ITEM[kind]
+    return (texts.KIND_SERIES if kind == "series" else texts.KIND_ITEMS[kind]).format(n=count)
 
 
 def chosen_backbone(name: str | None, weights: str | None, kind: str | None, parts: Parts) -> Any:
@@ -87,6 +102,20 @@ def kind_for(model: Any) -> str | None:
 
     domain = domain_of(model)
     return domain if domain in ITEM_KINDS else None
+
+
+def read_for(model: Any, source: str, **options: Any) -> UserItems:
+    """Return items as a fitted model takes them: a text may be typed in place of its file's name; see :func:`read`."""
+    domain = domain_of(model)
+    if _typed.is_typed(source, domain):
+        return _typed.as_items(source)
+    with _typed.advising(source, domain):
+        return read(source, kind=kind_for(model), **options)
+
+
+def form_of(asked: str | None, found: Any) -> str | None:
+    """Return the form in which further targets are read: as asked, else as those that were found."""
+    return asked or {"classification": "classes", "regression": "amounts", "multilabel": "sets"}.get(found.target_kind)
 
 
 def file_for(found: Any) -> str:

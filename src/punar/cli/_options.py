@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from punar.cli._panels import Option, Panel
+from punar.texts import layouts
 from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
@@ -17,11 +18,14 @@ Parts = Annotated[list[Path] | None, typer.Option("--parts", metavar="FILE", hel
 
 DATA = Panel(
     texts.PANEL_DATA,
-    target=Option("--target", texts.TARGET, "COLUMN"),
+    target=Option("--target", texts.TARGET, "COLUMN", list[str], fold=True),
     text=Option("--text", texts.TEXT, "COLUMN"),
     path=Option("--path", texts.PATH, "COLUMN"),
+    root=Option("--root", layouts.ROOT, "FOLDER"),
+    suffix=Option("--suffix", layouts.SUFFIX, "SUFFIX"),
     id_column=Option("--id", texts.ID_COLUMN, "COLUMN"),
     time_column=Option("--time", texts.TIME_COLUMN, "COLUMN"),
+    time_format=Option("--time-format", texts.TIME_FORMAT, "FORMAT"),
     drop=Option("--drop", texts.DROP, "COLUMN", list[str]),
     key=Option("--key", texts.KEY, "NAME"),
     header=Option("--header/--no-header", texts.HEADER, kind=bool),
@@ -29,6 +33,7 @@ DATA = Panel(
     kind=Option("--kind", texts.KIND, "KIND"),
     skip_bad=Option("--skip-bad", texts.SKIP_BAD, kind=bool, default=False),
 )
+KEEP = Panel(texts.PANEL_DATA, keep=Option("--keep", layouts.KEEP, "COLUMN", list[str]))
 TRANSFER = Panel(
     texts.PANEL_TRANSFER,
     backbone=Option("--backbone", texts.BACKBONE, "NAME"),
@@ -36,6 +41,7 @@ TRANSFER = Panel(
     strategy=Option("--strategy", texts.STRATEGY, "NAME"),
     unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
     augment=Option("--augment", texts.AUGMENT, "NAME"),
+    interpolation=Option("--interpolation", texts.INTERPOLATION, "SHARE", float),
 )
 SEQUENCES = Panel(
     texts.PANEL_SEQUENCES,
@@ -44,6 +50,7 @@ SEQUENCES = Panel(
     bidirectional=Option("--bidirectional/--no-bidirectional", texts.BIDIRECTIONAL, kind=bool),
     branch=Option("--branch/--no-branch", texts.BRANCH, kind=bool),
     missing=Option("--missing", texts.MISSING, "WHAT"),
+    freq=Option("--freq", texts.FREQ, "STEP"),
     horizon=Option("--horizon", texts.HORIZON, "N", int),
     context=Option("--context", texts.CONTEXT, "N", int),
     season=Option("--season", texts.SEASON, "N", int),
@@ -65,8 +72,10 @@ TRAINING = Panel(
     batch_size=Option("--batch-size", texts.BATCH_SIZE, "N", int),
     learning_rate=Option("--learning-rate", texts.LEARNING_RATE, "X", float),
     patience=Option("--patience", texts.PATIENCE, "N", int),
-    checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER", Path),
+    checkpoint=Option("--checkpoint", texts.CHECKPOINT, "FOLDER"),
     time_limit=Option("--time-limit", texts.TIME_LIMIT, "TIME"),
+    validation=Option("--validation", texts.VALIDATION, "DATA"),
+    groups=Option("--groups", texts.GROUPS, "COLUMN"),
     strict=Option("--strict", texts.STRICT, kind=bool, default=False),
     random_state=Option("--seed", texts.SEED, "N", int, 0),
     device=Option("--device", texts.DEVICE, "DEVICE", str, "auto"),

@@ -34,6 +34,8 @@ class Option:
         None says that it was not given.
     short : str or None
         A second name, such as "-q".
+    fold : bool
+        Of a list: whether one value is given as itself and several as a tuple.
     """
 
     flag: str
@@ -42,11 +44,18 @@ class Option:
     kind: Any = str
     default: Any = None
     short: str | None = None
+    fold: bool = False
 
     @property
     def name(self) -> str:
         """What to call it in messages."""
         return self.flag.partition("/")[0]
+
+    def taken(self, value: Any) -> Any:
+        """Return a value from the command line as a command gets it."""
+        if not self.fold or value is None:
+            return value
+        return tuple(value) if len(value) > 1 else next(iter(value), None)
 
     def parameter(self, name: str, panel: str) -> inspect.Parameter:
         """Return it as a parameter of a command."""
@@ -116,7 +125,10 @@ def takes(**panels: Panel) -> Callable[[Callable[..., None]], Callable[..., None
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
-            groups = {name: {each: values.pop(each) for each in panel.options} for name, panel in panels.items()}
+            groups = {
+                name: {each: option.taken(values.pop(each)) for each, option in panel.options.items()}
+                for name, panel in panels.items()
+            }
             command(**values, **groups)
 
         parameters = [*(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own), *asked]

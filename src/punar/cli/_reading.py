@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ def read_data(
     columns: list[str] | None = None,
     say_shape: bool = True,
     parts: tuple[type, ...] = (),
+    mixed: bool | None = None,
 ) -> UserData:
     """Return what ``source`` names, and print its shape and the notes; see :func:`punar.sources.read_data`."""
     from punar.sources import read_data as read
@@ -42,10 +44,16 @@ def read_data(
         size=parse_size(size) if isinstance(size, str) else size,
         on_error="skip" if skip_bad else "raise",
         parts=parts,
+        mixed=mixed,
     )
-    for note in ([describe_shape(data)] if say_shape else []) + data.notes:
-        typer.echo(texts.READ_NOTE.format(name=data.name, note=note), err=True)
+    say_notes(data.name, ([describe_shape(data)] if say_shape else []) + data.notes)
     return data
+
+
+def say_notes(name: str, notes: Iterable[str]) -> None:
+    """Say what was decided about the data of this name, a line each."""
+    for note in notes:
+        typer.echo(texts.READ_NOTE.format(name=name, note=note), err=True)
 
 
 def parse_size(text: str) -> int | tuple[int, int]:
@@ -69,6 +77,7 @@ def read_for(
     key: str | None,
     header: bool | None,
     skip_bad: bool,
+    target: str | None = None,
     parts: tuple[type, ...] = (),
 ) -> tuple[UserData, Any]:
     """Return data in the form that a fitted model takes: its columns, its size and colours of pictures.
@@ -86,11 +95,13 @@ def read_for(
             f"The model is a {type(model).__name__}, which cannot decode; use punar predict or punar transform with it."
         )
     # The decoder knows the shape of a row; asking it needs no knowledge of the model's inside.
-    shape = model.inverse_transform(np.zeros((1, model.latent_dim), dtype=np.float32)).shape[1:]
+    shape = model.inverse_transform(np.zeros((1, model.latent_dim_), dtype=np.float32)).shape[1:]
     pictures, path = len(shape) > 1, Path(source)
-    names = getattr(model, "feature_names_in_", None)
+    table = getattr(model, "table_", None)
+    names = getattr(model, "feature_names_in_", None) if table is None else table.needed
     data = read_data(
         source,
+        target=target,
         drop=drop,
         key=key,
         header=header,
@@ -99,6 +110,7 @@ def read_for(
         skip_bad=skip_bad,
         columns=None if names is None else [str(n) for n in names],
         parts=parts,
+        mixed=table is not None,
     )
     if (data.kind == "images") != pictures:
         wants = "pictures" if pictures else "rows of a table"

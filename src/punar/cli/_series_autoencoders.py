@@ -59,7 +59,8 @@ def transform(fitted: Any, data: str, out: Path, reading: Given, parts: Parts) -
     """Write the code of each series."""
     found, series = read(data, reading, fitted, parts=parts)
     codes = fitted.transform(series)
-    write_rows(out, codes, [str(n) for n in fitted.get_feature_names_out()], found.row_names, found.row_title)
+    names = [str(n) for n in fitted.get_feature_names_out()]
+    write_rows(out, codes, names, found.row_names, found.row_title, found.kept)
     typer.echo(texts.WRITTEN.format(path=out, what=texts.CODES_SHAPE.format(n=codes.shape[0], d=codes.shape[1])))
 
 
@@ -87,8 +88,9 @@ def reconstruct(fitted: Any, data: str, out: Path | None, reading: Given, parts:
     def free(name: str) -> str:
         return name if name not in (*names, found.row_title) else free(f"{name} (punar)")
 
+    beside = found.kept | {found.row_title: np.array(found.row_names, dtype=object)}
     columns: dict[str, Any] = {
-        found.row_title: np.repeat(np.array(found.row_names, dtype=object), [len(one) for one in again]),
+        **{name: np.repeat(values, [len(one) for one in again]) for name, values in beside.items()},
         free("step"): np.concatenate([np.arange(len(one)) for one in again]),
         **{name: steps[:, i] for i, name in enumerate(names)},
         free("squared error"): np.nansum(off, axis=1) / known,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from punar.errors import MissingExtraError, ModelFolderError, ParameterError, shown
+from punar.texts import layouts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +93,14 @@ def _check_parent(path: Path, option: str) -> None:
         raise ParameterError(f"{option} {path}: you may not write to {parent}. Choose another folder.")
 
 
-def write_rows(path: Path, rows: np.ndarray, columns: Sequence[str], row_names: Sequence[str], row_title: str) -> None:
+def write_rows(
+    path: Path,
+    rows: np.ndarray,
+    columns: Sequence[str],
+    row_names: Sequence[str],
+    row_title: str,
+    kept: Mapping[str, Any] | None = None,
+) -> None:
     """Write a table of numbers in the format of the path's suffix.
 
     Parameters
@@ -104,15 +112,26 @@ def write_rows(path: Path, rows: np.ndarray, columns: Sequence[str], row_names: 
         A first column in text and parquet files; npy holds numbers only.
     row_title : str
         The name of that column.
+    kept : mapping of str to sequence of n values, optional
+        Columns that stand before it.
+
+    Raises
+    ------
+    ParameterError
+        Columns to keep, and an npy file.
     """
     import pandas as pd
 
     if path.suffix.lower() == ".npy":
+        if kept:
+            raise ParameterError(layouts.KEEP_TABLES.format(out=path))
         write_arrays(path, rows)
         return
     frame = pd.DataFrame(rows, columns=list(columns))
-    if row_names:
-        frame.insert(0, row_title, list(row_names), allow_duplicates=True)
+    if row_names and row_title not in (kept or ()):
+        frame.insert(0, row_title, [_encodable(name) for name in row_names], allow_duplicates=True)
+    for at, (name, values) in enumerate((kept or {}).items()):
+        frame.insert(at, name, values, allow_duplicates=True)
     _write_frame(path, frame)
 
 
@@ -120,19 +139,20 @@ def write_frame(path: Path, columns: Mapping[str, Any]) -> None:
     """Write named columns as text or parquet, by the path's suffix."""
     import pandas as pd
 
-    _write_frame(path, pd.DataFrame(dict(columns)))
+    _write_frame(path, pd.DataFrame(_all_encodable(columns)))
 
 
 def frame_text(columns: Mapping[str, Any]) -> str:
     """Return named columns as csv."""
     import pandas as pd
 
-    return _text_of(pd.DataFrame(dict(columns)), ",")
+    return _text_of(pd.DataFrame(_all_encodable(columns)), ",")
 
 
 def write_text(path: Path, text: str) -> None:
     """Write text in UTF-8."""
-    _write(path, text.encode())
+    # Names of files need not be UTF-8; what no text can hold is written as \udc80, and not lost with all else.
+    _write(path, text.encode(errors="backslashreplace"))
 
 
 def _text_of(frame: pd.DataFrame, separator: str) -> str:
@@ -147,6 +167,23 @@ def _write_frame(path: Path, frame: pd.DataFrame) -> None:
         _write(path, buffer.getvalue())
         return
     write_text(path, _text_of(frame, "\t" if suffix == ".tsv" else ","))
+
+
+def _all_encodable(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Return columns in which no text keeps pandas from making a table of them."""
+    import numpy as np
+
+    def clean(values: Any) -> Any:
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "O":
+            return values
+        return np.array([_encodable(v) for v in values], dtype=object)
+
+    return {_encodable(name): clean(values) for name, values in columns.items()}
+
+
+def _encodable(value: Any) -> Any:
+    """Return a text as UTF-8 can hold it; anything else as it is."""
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def write_arrays(path: Path, X: np.ndarray, **others: np.ndarray) -> None:

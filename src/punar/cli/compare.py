@@ -15,6 +15,7 @@ from punar.cli import _options as o
 from punar.cli._panels import Given, takes
 from punar.cli._parts import Parts, load_parts
 from punar.cli._reading import read_data
+from punar.cli._splits import to_learn_from
 from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
@@ -83,6 +84,7 @@ def compare(
     """Print the table and the verdict, and write the report."""
     _check_files(report, no_report, json)
     own = load_parts(parts)
+    data, _ = to_learn_from(data, None)
     networks = {"backbone": backbone, "backbones": backbones, **pretrained}
     asked = _Asked(
         data,
@@ -171,7 +173,7 @@ def _of_items(asked: _Asked) -> tuple[Any, Any, Any, Given]:
         kind=_KINDS.get(str(reading["kind"]), reading["kind"]),
         open_each=True,
         parts=asked.parts.classes,
-        **{name: reading[name] for name in ("target", "text", "path", "header", "skip_bad")},
+        **_items.columns(reading),
     )
     given: Given = {}
     if networks["backbones"] is not None:
@@ -196,7 +198,7 @@ def _of_rows(asked: _Asked) -> tuple[Any, Any, Any, Given]:
 
 def _refuse_sequences(asked: _Asked) -> None:
     asked.refuse(**asked.sequences)
-    asked.refuse_columns("id_column", "time_column")
+    asked.refuse_columns("id_column", "time_column", "time_format")
 
 
 # By what the question reads; see ``Question.reads``.

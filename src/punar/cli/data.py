@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from punar.cli import _mixed
 from punar.cli import _options as o
 from punar.cli._panels import Given, takes
 from punar.cli._reading import describe_shape, parse_size
@@ -46,7 +47,9 @@ def data(
             drop=reading["drop"] or (),
             size=None if reading["size"] is None else parse_size(reading["size"]),
             on_error="skip" if reading["skip_bad"] else "raise",
+            mixed=None,
         )
+        found.notes.extend(_mixed.notes(found))
     except DataError as error:
         # A table with text or holes can still be described, which is what its owner needs to see.
         trouble = error
@@ -83,13 +86,10 @@ def _target(found: UserData) -> str:
 
 
 def _describe(found: UserData) -> None:
-    X = found.X
-    span = texts.RANGE.format(low=float(X.min()), high=float(X.max()), mean=float(X.mean()))
     facts = [
         (texts.LABEL_NAME, found.name),
         (texts.LABEL_KIND, describe_shape(found)),
-        (texts.LABEL_TYPE, str(X.dtype)),
-        (texts.LABEL_RANGE, span),
+        *_numbers(found.X),
         (texts.LABEL_TARGET, _target(found)),
         *((texts.LABEL_NOTE, note) for note in found.notes),
     ]
@@ -97,6 +97,14 @@ def _describe(found: UserData) -> None:
         facts.append(("", found.description))
     for label, value in facts:
         typer.echo(texts.FACT.format(label=label, value=value))
+
+
+def _numbers(X: Any) -> list[tuple[str, str]]:
+    """Return type and range of rows of numbers; nothing for columns that are not."""
+    if hasattr(X, "columns"):
+        return []
+    span = texts.RANGE.format(low=float(X.min()), high=float(X.max()), mean=float(X.mean()))
+    return [(texts.LABEL_TYPE, str(X.dtype)), (texts.LABEL_RANGE, span)]
 
 
 def _columns(frame: pd.DataFrame) -> None:

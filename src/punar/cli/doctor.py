@@ -83,7 +83,7 @@ def _folders() -> int:
 
     places = {"this folder": Path.cwd(), "temporary files": Path(tempfile.gettempdir())}
     if os.environ.get("PUNAR_CACHE_DIR"):
-        places["PUNAR_CACHE_DIR"] = Path(os.environ["PUNAR_CACHE_DIR"])
+        places["PUNAR_CACHE_DIR"] = Path(os.path.expanduser(os.environ["PUNAR_CACHE_DIR"]))
     failed = 0
     for what, path in places.items():
         if path.is_dir() and os.access(path, os.W_OK):
@@ -101,9 +101,8 @@ def _cache() -> int:
     from punar.features.cache import Cache, limit_bytes
     from punar.sources import size_text
 
-    cache = Cache()
     try:
-        limit = limit_bytes()
+        cache, limit = Cache(), limit_bytes()
     except ParameterError as error:
         _line(texts.DOCTOR_BAD, "feature cache", str(error))
         return 1

@@ -11,6 +11,7 @@ from punar.cli import _options as o
 from punar.cli._asked import Asked
 from punar.cli._panels import Given, takes
 from punar.cli._parts import load_parts
+from punar.cli._splits import to_learn_from
 from punar.cli._writing import check_model_folder
 from punar.texts import cli as texts
 
@@ -30,6 +31,8 @@ def fit(
 ) -> None:
     """Fit, report, save."""
     check_model_folder(out, may_replace=force)
+    data, validation = to_learn_from(data, training["validation"])
+    training = training | {"validation": validation}
     asked = Asked(data, out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
     # Only the kind of model is chosen here; each says which options are not for it.
     if sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):

@@ -64,7 +64,7 @@ def gates(
         more = gate_facts(other, items, item, y=_known(other, found, labelled))
         facts["flows"].append({"model": name, **more["flow"]})
     facts |= {"model": names[0], "data": found.name, "made": words.GATES_MADE.format(**_versions())}
-    write_atomic(out, html(facts).encode())
+    write_atomic(out, html(facts))
     typer.echo(texts.WRITTEN.format(path=out, what=words.GATES_WRITTEN.format(n=len(facts["layers"]))))
     for flow in facts["flows"]:
         for name, ratio in flow["ratios"].items():

@@ -22,8 +22,9 @@ import typer
 import punar
 from punar import cli
 from punar.cli._panels import PanelCommand
-from punar.errors import PunarError
+from punar.errors import PunarError, PunarWarning
 from punar.texts import cli as texts
+from punar.texts import layouts
 
 _INTERRUPTED = 130
 _WIDTH = {"max_content_width": 110}  # of help; narrower where the terminal is
@@ -75,6 +76,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if _folder_is_gone() and not {"--help", "--version"} & set(words):
+        sys.exit(_say(layouts.FOLDER_GONE, 2))
     status = 1
     try:
         with warnings.catch_warnings():
@@ -95,9 +98,22 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(status)
 
 
+def _folder_is_gone() -> bool:
+    """Return whether the working folder was deleted: libraries end the process without a word that says so."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _explain(error: Exception) -> int:
     """Print what went wrong in one line, and return the exit status."""
     message = " ".join(str(error).split())
+    if isinstance(error, PunarError):
+        message = _spoken(message)
     if isinstance(error, PunarError):
         return _say(texts.ERROR.format(message=message), 2)
     if isinstance(error, MemoryError):
@@ -105,6 +121,13 @@ def _explain(error: Exception) -> int:
     if isinstance(error, OSError):
         return _say(texts.SYSTEM.format(message=message), 1)
     return _say(texts.UNEXPECTED.format(kind=type(error).__name__, message=message.rstrip(".")), 1)
+
+
+def _spoken(message: str) -> str:
+    # Only a message that is to be said needs the panels.
+    from punar.cli._spoken import spoken
+
+    return spoken(message)
 
 
 def _say(line: str, status: int) -> int:
@@ -120,4 +143,6 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    print(texts.WARNING.format(message=" ".join(str(message).split())), file=sys.stderr, flush=True)
+    said = " ".join(str(message).split())
+    said = _spoken(said) if issubclass(category, PunarWarning) else said
+    print(texts.WARNING.format(message=said), file=sys.stderr, flush=True)

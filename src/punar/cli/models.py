@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from punar.core.synonyms import advice
+from punar.core.words import listed
 from punar.errors import ParameterError, shown, suggest
 from punar.texts import cli as texts
 
@@ -32,6 +34,8 @@ def models(
     """List or describe."""
     import punar
 
+    if task is not None:
+        _refuse_undone(task)
     found = punar.list_backbones(domain=domain, task=task, name=name)
     if details is not None:
         found = _one(found, details)
@@ -45,12 +49,28 @@ def models(
         _table(found)
 
 
+def _refuse_undone(task: str) -> None:
+    """Say that punar does not do a task, and which networks others use for it."""
+    import punar
+    from punar.core import plugins, synonyms
+    from punar.texts import synonyms as words
+
+    undone = synonyms.undone_task(task)
+    if undone is None:
+        return
+    message = words.NOT_DONE.format(task=undone, tasks=", ".join(plugins.members("tasks")))
+    try:
+        names = punar.list_backbones(task=undone)["name"].tolist()
+    except ParameterError:  # nothing in the catalogue
+        names = []
+    raise ParameterError(message + (words.NOT_DONE_BUT.format(names=listed(names)) if names else ""))
+
+
 def _one(found: pd.DataFrame, name: str) -> pd.DataFrame:
     known = found["name"].tolist()
     if name not in known:
-        raise ParameterError(
-            f"--details: the catalogue has no {shown(name)}.{suggest(name, known)} punar models lists its names."
-        )
+        hint = advice("backbones", name) or suggest(name, known)
+        raise ParameterError(f"--details: the catalogue has no {shown(name)}.{hint} punar models lists its names.")
     return found[found["name"] == name]
 
 

@@ -15,17 +15,28 @@ from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
+_OF_SEQUENCES = ("time_format", "key")
 
-@takes(reading=o.DATA.only("target", "text", "path", "key", "header", "skip_bad"))
+
+@takes(
+    reading=o.DATA.only(
+        *("target", "text", "path", "root", "suffix", "time_format", "drop", "key", "header", "skip_bad")
+    ),
+    kept=o.KEEP,
+)
 def predict(
     model: o.Model,
     reading: Given,
+    kept: Given,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help=texts.PREDICT_OUT, show_default=False)
     ] = None,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help=texts.PREDICT_DATA, show_default=False)] = None,
     future: Annotated[
         str | None, typer.Option("--future", metavar="FILE", help=texts.PREDICT_FUTURE, show_default=False)
+    ] = None,
+    coverage: Annotated[
+        float | None, typer.Option("--coverage", metavar="SHARE", help=texts.PREDICT_COVERAGE, show_default=False)
     ] = None,
     parts: o.Parts = None,
     force: o.Force = False,
@@ -36,13 +47,13 @@ def predict(
     import punar
 
     own = load_parts(parts)
+    reading, ahead = reading | kept, {"future": future, "coverage": coverage}
     fitted = own.load(model)
     if isinstance(fitted, punar.SequenceModel):
-        _sequences.predict(fitted, model, data, future, out, reading, own.classes)
+        _sequences.predict(fitted, model, data, ahead, out, reading, own.classes)
         return
-    _items.refuse(o.DATA.given(reading, "key"), texts.ONLY_SEQUENCES)
-    if future is not None:
-        raise ParameterError(texts.ONLY_FORECASTS_FUTURE)
+    _items.refuse(o.DATA.given(reading, *_OF_SEQUENCES), texts.ONLY_SEQUENCES)
+    _sequences.refuse_ahead(ahead)
     if data is None:
         raise ParameterError(texts.PREDICT_NEEDS_DATA.format(model=model))
     if not hasattr(fitted, "predict") or _items.domain_of(fitted) is None:
@@ -52,12 +63,12 @@ def predict(
     task = fitted.fitted_.task
     # A target is read as the model learned it.
     learned = reading["target"] is not None or _answers.reads_tokens(task)
-    found = _items.read(
+    found = _items.read_for(
+        fitted,
         data,
-        kind=_items.kind_for(fitted),
         form=task.target_form if learned else None,
         open_each=True,
         parts=own.classes,
-        **{name: value for name, value in reading.items() if name != "key"},
+        **_items.columns(reading),
     )
     _answers.write_answers(fitted, found, out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from punar.cells import Cell
-from punar.core.runtime import seeded
+from punar.core.draws import seeded
 from punar.models.recurrent.module import Design
 
 _WIDEST = 8192

@@ -78,7 +78,7 @@ def read_forecast(
     if shortest < least:
         raise DataError(
             f"compare: the shortest series has {shortest} steps; two folds of horizon={horizon} need at least {least}. "
-            "Take a smaller horizon (horizon=, --horizon), or leave the series out."
+            "Take a smaller horizon (horizon=), or leave the series out."
         )
     context = max(2, min(max(2 * season, horizon, 8), (shortest - 2 * horizon) // 2))
     found = {"series": series, "horizon": horizon, "season": season, "context": context}

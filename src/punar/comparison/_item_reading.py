@@ -49,10 +49,7 @@ def read_items(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
     bad = unreadable(list(rows), found)
     if bad:
         names = [str(r) if isinstance(r, (str, os.PathLike)) else f"item {i}" for i, r in enumerate(rows)]
-        raise DataError(
-            f"compare: {said(bad, names, len(rows))}. Repair or remove them; on the command line --skip-bad leaves "
-            "them out."
-        )
+        raise DataError(f"compare: {said(bad, names, len(rows))}. Repair or remove them.")
     return ItemReading(rows, found, values, target, classes, name or texts.DATA_DEFAULT_NAME, notes)
 
 

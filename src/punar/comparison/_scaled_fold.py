@@ -13,6 +13,7 @@ from punar.comparison.reading import Reading
 from punar.data.scaling import learn_scaler, moments
 from punar.errors import DataError
 from punar.estimators.autoencoder import Autoencoder
+from punar.preparations.mixed import learn_table
 
 
 @dataclass
@@ -90,6 +91,8 @@ def takes_pictures(estimator: Any) -> bool:
 
 def scaled_fold(data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Fold:
     """Return the fold, scaled by what its training rows say: per column for a table, one scale for pictures."""
+    if data.table is not None:
+        return _mixed_fold(data, train, test, seed)
     rows = data.X.reshape(len(data.X), -1)
     pictures = data.kind == "images"
     train_rows = torch.from_numpy(np.ascontiguousarray(rows[train]))
@@ -104,6 +107,23 @@ def scaled_fold(data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -
         picture=tuple(data.X.shape[1:]) if pictures else None,
         shift=scaler.shift.numpy(),
         scale=scaler.scale.numpy(),
+        seed=seed,
+    )
+
+
+def _mixed_fold(data: Reading, train: np.ndarray, test: np.ndarray, seed: int) -> Fold:
+    """Return the fold of a table whose columns become numbers as its training rows say."""
+    table = learn_table(data.table, "compare", train)
+    rows = table.encode(data.table, "compare")
+    return Fold(
+        train=rows[train],
+        test=rows[test],
+        y_train=None if data.y is None else data.y[train],
+        y_test=None if data.y is None else data.y[test],
+        target=data.target,
+        picture=None,
+        shift=np.zeros(()),
+        scale=np.ones(()),
         seed=seed,
     )
 

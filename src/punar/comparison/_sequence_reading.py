@@ -146,10 +146,7 @@ def read_rows(
     bad = unreadable(list(rows), kind)
     if bad:
         names = [str(r) if isinstance(r, (str, os.PathLike)) else f"item {i}" for i, r in enumerate(rows)]
-        raise DataError(
-            f"compare: {said(bad, names, len(rows))}. Repair or remove them; on the command line --skip-bad leaves "
-            "them out."
-        )
+        raise DataError(f"compare: {said(bad, names, len(rows))}. Repair or remove them.")
     return kind, rows, None
 
 

@@ -60,7 +60,8 @@ def compare(
     Parameters
     ----------
     X : array-like of shape (n, features), or pictures of shape (n, h, w) or (n, h, w, c)
-        Finite numbers. A DataFrame must hold numbers only. For "strategy" and "backbone": pictures as an array, or a
+        Finite numbers. Columns of a DataFrame may hold categories, dates and gaps, which every fold makes numbers of by
+        its training rows, the same for all candidates. For "strategy" and "backbone": pictures as an array, or a
         list of n paths, pictures, texts or recordings. For "cell": what :class:`punar.SequenceModel` takes.
     y : array-like of shape (n,), optional
         Classes, or numbers for regression; without it there is no downstream score. "strategy" and "backbone" need it;

@@ -32,7 +32,7 @@ class Backbone(ItemQuestion):
         if not known:
             raise ParameterError(
                 f"compare: no pretrained network that reads {data.kind} is on this machine. Name some, "
-                "candidates=[...] or --backbones A,B, which are fetched where that is allowed (punar fetch NAME). "
+                "candidates=[...], which are fetched where that is allowed (punar fetch NAME). "
                 f"punar.list_backbones(domain={data.kind!r}) lists those that are known."
             )
         return self.given(known, data, n_train, device)

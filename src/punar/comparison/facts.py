@@ -13,6 +13,7 @@ from punar.comparison._question import Metric
 from punar.comparison.protocol import Measured, Run
 from punar.comparison.verdict import Decision, corrected_interval, decide
 from punar.texts import compare as texts
+from punar.texts import items
 
 _DID_NOT_LEARN = "DidNotLearnWarning"
 _NOT_CONVERGED = "ConvergenceWarning"
@@ -197,11 +198,25 @@ def _notes(runs: list[Run]) -> list[str]:
     if len(sizes) > 1:
         notes.append(texts.NOTE_CODE_SIZES.format(sizes=", ".join(map(str, sorted(sizes)))))
     for run in runs:
-        said = Counter(_in_short(text) for fold in run.warnings for text in dict.fromkeys(map(str, fold)))
+        said = Counter(_in_short(text) for fold in _once(run.warnings) for text in dict.fromkeys(map(str, fold)))
         for message, count in said.items():
             entry = {"name": run.candidate.name, "count": min(count, len(run.scores)), "folds": len(run.scores)}
             notes.append(texts.NOTE_WARNED.format(message=message, **entry))
     return notes
+
+
+def _once(warnings: list[list[str]]) -> list[list[str]]:
+    """Leave one warning of each kind about items that are not read: every fold and call has a count of its own."""
+    known: set[str] = set()
+    kept: list[list[str]] = []
+    for fold in warnings:
+        kept.append([])
+        for text in map(str, fold):
+            mark = next((m for m in items.MARKS if m in text), None)
+            if mark is None or mark not in known:
+                kept[-1].append(text)
+            known |= {mark} if mark else set()
+    return kept
 
 
 def _in_short(warning: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from punar.errors import DataError, DataTypeError, ParameterError, shown, suggest
+from punar.preparations import mixed
 from punar.texts import compare as texts
+from punar.texts import mixed as mixed_texts
 
 _KINDS = ("table", "images")
 # Numbers with more distinct values than this, and fewer rows than this per value, are measurements, not classes.
@@ -31,6 +34,9 @@ class Reading:
         Names of the class numbers.
     name : str
     notes : list of str
+    table : DataFrame or None
+        The rows as they are, where their columns are not all numbers; every fold makes its own numbers of them. ``X``
+        is then what they are made of over all rows, for its size.
     """
 
     X: np.ndarray
@@ -40,6 +46,7 @@ class Reading:
     classes: list[str]
     name: str
     notes: list[str]
+    table: pd.DataFrame | None = field(default=None, kw_only=True)
 
     @property
     def size(self) -> int:
@@ -56,6 +63,9 @@ class Reading:
         if self.kind == "images":
             shape = " × ".join(str(s) for s in self.X.shape[1:])
             text = texts.READ_IMAGES.format(name=self.name, n=len(self.X), shape=shape)
+        elif self.table is not None:
+            d = self.table.shape[1]
+            text = mixed_texts.READ_MIXED.format(name=self.name, n=len(self.X), d=d)
         else:
             text = texts.READ_TABLE.format(name=self.name, n=len(self.X), d=self.size)
         if self.target == "classes":
@@ -64,7 +74,8 @@ class Reading:
 
     def take(self, rows: np.ndarray) -> Reading:
         """Return the same reading with some rows only."""
-        return replace(self, X=self.X[rows], y=None if self.y is None else self.y[rows])
+        table = None if self.table is None else self.table.iloc[rows]
+        return replace(self, X=self.X[rows], y=None if self.y is None else self.y[rows], table=table)
 
 
 def read(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
@@ -81,6 +92,8 @@ def read(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
         raise ParameterError(
             f"compare: kind must be 'table', 'images' or None, got {shown(kind)}.{suggest(kind, _KINDS)}"
         )
+    if kind != "images" and mixed.is_mixed(X):
+        return _read_mixed(X, y, name)
     rows = _read_rows(X)
     notes: list[str] = []
     if rows.ndim == 2 and kind == "images":
@@ -106,6 +119,16 @@ def read(X: Any, y: Any, kind: str | None, name: str | None) -> Reading:
         notes.append(texts.NOTE_CONSTANT.format(count=constant, d=flat.shape[1]))
     target, values, classes = read_labels(y, len(rows), notes)
     return Reading(rows, found, values, target, classes, name or texts.DATA_DEFAULT_NAME, notes)
+
+
+def _read_mixed(X: Any, y: Any, name: str | None) -> Reading:
+    """Return a table whose columns are not all numbers; how they become numbers stands in the notes."""
+    frame = mixed.as_frame(X)
+    table = mixed.learn_table(X, "compare")
+    notes = list(table.notes)
+    target, values, classes = read_labels(y, len(X), notes)
+    rows = table.encode(X, "compare")
+    return Reading(rows, "table", values, target, classes, name or texts.DATA_DEFAULT_NAME, notes, table=frame)
 
 
 def _read_rows(X: Any) -> np.ndarray:

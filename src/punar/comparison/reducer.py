@@ -22,6 +22,7 @@ from punar.comparison.reading import Reading
 from punar.errors import DataError, ParameterError, ParameterTypeError, shown
 from punar.estimators.autoencoder import Autoencoder
 from punar.texts import compare as texts
+from punar.texts import mixed as mixed_texts
 
 VARIANCE, ACCURACY, R2, TRUST = "variance_explained", "accuracy", "r2", "trustworthiness"
 
@@ -188,6 +189,7 @@ class Reducer(Question):
     def how(self, data: Reading, candidates: Sequence[Candidate]) -> list[str]:
         """Return how the rows were scaled."""
         said = [texts.HOW_SCALER_IMAGES if data.kind == "images" else texts.HOW_SCALER_TABLE]
+        said = said if data.table is None else [mixed_texts.HOW_MIXED]
         shifted = any(isinstance(c.estimator, Pipeline) and isinstance(c.estimator[0], NonNegative) for c in candidates)
         return [*said, texts.HOW_NMF] if shifted else said
 

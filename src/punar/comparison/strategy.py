@@ -76,7 +76,7 @@ class Strategy(ItemQuestion):
             if usual is None and not known:
                 raise ParameterError(
                     f"compare: no pretrained network that reads {data.kind} is on this machine. Name one, "
-                    "backbone=NAME or --backbone NAME, which is fetched where that is allowed (punar fetch NAME); or "
+                    "backbone=NAME, which is fetched where that is allowed (punar fetch NAME); or "
                     f"a folder that holds one. punar.list_backbones(domain={data.kind!r}) lists those that are known."
                 )
             self.backbone = usual or known[0]

@@ -26,6 +26,8 @@ import numpy as np
 
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
+_MOST = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -46,9 +48,10 @@ def _is_number(value: object) -> bool:
 
 
 def integer(low: int, high: int | None = None) -> Rule:
-    """An integer in [low, high]."""
+    """An integer in [low, high]; without ``high`` no larger than any size or count that a machine can mean."""
     text = f"an integer >= {low}" if high is None else f"an integer in [{low}, {high}]"
-    return Rule(text, _is_integer, lambda v: low <= v and (high is None or v <= high))  # type: ignore[operator]
+    most = _MOST if high is None else high
+    return Rule(text, _is_integer, lambda v: low <= v <= most)  # type: ignore[operator]
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False, open_high: bool = False) -> Rule:
@@ -146,4 +149,6 @@ def check_params(owner: object, rules: Mapping[str, Rule], where: str | None = N
             continue
         kind = ParameterError if rule.has_type(value) else ParameterTypeError
         hint = suggest(value, rule.names)
+        if _is_integer(value) and value > _MOST:
+            hint = " No machine holds so many."
         raise kind(f"{where or type(owner).__name__}: {name} must be {rule.text}, got {shown(value)}.{hint}")

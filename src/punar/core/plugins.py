@@ -19,6 +19,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 import punar
+from punar.core import modules
+from punar.core.synonyms import advice
 from punar.errors import (
     DamagedModelError,
     ModelFolderError,
@@ -28,6 +30,7 @@ from punar.errors import (
     shown,
     suggest,
 )
+from punar.texts import absent
 
 PART_FOLDERS = (
     "networks",
@@ -90,9 +93,12 @@ def member(folder: str, name: str, *, further: Sequence[str] = ()) -> type:
     """
     known = members(folder)
     if not isinstance(name, str) or name not in known:
+        not_here = absent.task(name) if folder == "tasks" else None
         raise ParameterError(
-            f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
-            f"{suggest(name, [*known, *further])}"
+            f"{not_here} Tasks are: {', '.join([*known, *further])}."
+            if not_here is not None
+            else f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
+            f"{advice(folder, name) or suggest(name, [*known, *further])}"
         )
     module = import_module(f"punar.{folder}.{name}")
     cls = getattr(module, _camel(name), None)
@@ -129,7 +135,7 @@ def from_dict(stored: object, *, parts: Iterable[object] = (), allowed: Sequence
     stored : dict
         Anything else is refused.
     parts : iterable of classes or instances
-        The user's own parts, found by class name.
+        The user's own parts, found by class name; of torch modules also a module like the stored one.
     allowed : sequence of str
         The part folders that may be named, at every level.
 
@@ -147,7 +153,17 @@ def from_dict(stored: object, *, parts: Iterable[object] = (), allowed: Sequence
     ParameterError
         ``parts`` holds something else than parts, or two of one name.
     """
-    return _Reader(_by_name(parts), tuple(allowed)).part(stored, 0)
+    return _reader(parts, allowed).part(stored, 0)
+
+
+def to_value(value: Any, where: str) -> Any:
+    """Return one setting as JSON values; see :func:`to_dict`."""
+    return _encode(value, where, True, _Budget(), 0)
+
+
+def from_value(stored: object, *, parts: Iterable[object] = (), allowed: Sequence[str] = PART_FOLDERS) -> Any:
+    """Rebuild what :func:`to_value` gave; see :func:`from_dict`."""
+    return _reader(parts, allowed).value(stored, "setting", 0)
 
 
 class _Budget:
@@ -221,14 +237,20 @@ def _encode(value: Any, where: str, user_ok: bool, budget: _Budget, depth: int) 
         pairs = [[inner(k, k), inner(v, k)] for k, v in value.items()]
         plain = all(type(k) is str and not k.startswith("$") for k in value)
         return dict(pairs) if plain else {"$dict": pairs}
+    return _encode_by_class(value, where, user_ok, budget, depth)
+
+
+def _encode_by_class(value: Any, where: str, user_ok: bool, budget: _Budget, depth: int) -> Any:
     if isinstance(value, BaseEstimator):
         return {"$part": _part_to_dict(value, where, user_ok, budget, depth + 1)}
+    if modules.is_module(value) and user_ok:
+        return modules.described(value)
     raise ModelFolderError(f"{where} cannot be stored: it must be {_STORABLE}, found {shown(value)}.")
 
 
 class _Reader:
-    def __init__(self, users: dict[str, type[BaseEstimator]], allowed: tuple[str, ...]) -> None:
-        self.users, self.allowed, self.budget = users, allowed, _Budget()
+    def __init__(self, users: dict[str, type[BaseEstimator]], allowed: tuple[str, ...], known: modules.Known) -> None:
+        self.users, self.allowed, self.modules, self.budget = users, allowed, known, _Budget()
 
     def part(self, stored: object, depth: int) -> BaseEstimator:
         self.budget.take("config.json", depth, DamagedModelError)
@@ -290,8 +312,8 @@ class _Reader:
         content = stored[tags[0]]
         if len(stored) == 1:
             match tags[0], content:
-                case "$part", _:
-                    return self.part(content, depth + 1)
+                case ("$part" | modules.TAG) as tag, _:
+                    return self.by_class(tag, content, depth)
                 case "$float", str() if content in _SPECIAL:
                     return _SPECIAL[content]
                 case "$path", str():
@@ -302,6 +324,9 @@ class _Reader:
                     return self.pairs(content, where, depth + 1)
         raise DamagedModelError(f"config.json: {where} holds a form that is not known here, found {shown(stored)}.")
 
+    def by_class(self, tag: str, content: object, depth: int) -> Any:
+        return self.part(content, depth + 1) if tag == "$part" else self.modules.rebuilt(content)
+
     def pairs(self, content: list[list[object]], where: str, depth: int) -> dict[Any, Any]:
         try:
             return {self.value(k, where, depth): self.value(v, where, depth) for k, v in content}
@@ -309,9 +334,15 @@ class _Reader:
             raise DamagedModelError(f"config.json: {where} has a key that cannot be one: {e}.") from e
 
 
-def _by_name(parts: Iterable[object]) -> dict[str, type[BaseEstimator]]:
+def _reader(parts: Iterable[object], allowed: Sequence[str]) -> _Reader:
     if isinstance(parts, (str, BaseEstimator, type)):
         raise ParameterTypeError(f"parts must be a list of part classes, got {shown(parts)}.")
+    own = tuple(parts)
+    users = _by_name([part for part in own if not modules.is_own(part)])
+    return _Reader(users, tuple(allowed), modules.Known(own))
+
+
+def _by_name(parts: Iterable[object]) -> dict[str, type[BaseEstimator]]:
     found: dict[str, type[BaseEstimator]] = {}
     for part in parts:
         cls = part if isinstance(part, type) else type(part)

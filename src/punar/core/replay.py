@@ -2,12 +2,14 @@
 
 Both leave the library's own ``forward`` in charge: :func:`captured` stops it once the wanted outputs are there, and
 :func:`replayed` runs it whole, with the modules that come earlier replaced by stubs. Classes, attributes and
-state-dict names of the modules stay as they are. Neither may be used by two threads on one module at a time.
+state-dict names of the modules stay as they are. Other threads may run a module while one captures its outputs; one
+that is replayed belongs to one thread.
 """
 
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -66,10 +68,12 @@ def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
     """
     found: dict[str, Any] = {}
     wanted = set(names)
-    enough = _Enough()
+    enough, caller = _Enough(), threading.get_ident()
 
     def keep(name: str) -> Any:
         def hook(_: nn.Module, __: Any, output: Any) -> None:
+            if threading.get_ident() != caller:  # whoever else answers with the same network
+                return
             found[name] = output
             if wanted <= found.keys():
                 raise enough

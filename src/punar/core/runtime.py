@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 
+from punar.core import shared
+from punar.core.shared import threads as threads
 from punar.errors import ParameterError, shown, suggest
+
+M = TypeVar("M", bound=nn.Module)
 
 # Multiply-adds per step for each further thread: below, synchronisation costs more than the thread saves, most of all
 # where another program wants the core (measured: a tenth of the speed). At 80 million two threads are twice as fast.
@@ -72,6 +77,14 @@ def pick_device(device: str | torch.device) -> torch.device:
     return found
 
 
+def moved(module: M, device: torch.device) -> M:
+    """Return the module on a device; one that is there is not touched, for other threads may be in it."""
+    first = next(module.parameters(), None)
+    if first is not None and first.device.type == device.type and device.index in (None, first.device.index):
+        return module
+    return module.to(device)
+
+
 def available_cores() -> int:
     """Return how many cores this process may use; ``OMP_NUM_THREADS`` may say fewer, as joblib's workers do."""
     found = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -97,15 +110,15 @@ def in_lanes(count: int) -> Iterator[None]:
         _lanes.reset(token)
 
 
-def count_work(module: nn.Module, run: Callable[[], object]) -> int:
+def count_work(module: nn.Module, run: Callable[[Any], object]) -> int:
     """Return the multiply-adds that ``run`` does in the linear, convolution and recurrent layers of ``module``.
 
     Parameters
     ----------
     module : nn.Module
-        Put in eval mode meanwhile.
+        Left as it is: other threads may be running it.
     run : callable
-        Calls the module, on as few rows as it takes.
+        Calls the module that it is given, on as few rows as it takes: a twin in eval mode.
     """
     total = 0
 
@@ -124,17 +137,25 @@ def count_work(module: nn.Module, run: Callable[[], object]) -> int:
         total += weight.numel() * places.numel() // channels
 
     kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.RNNBase)
-    handles = [m.register_forward_hook(add) for m in module.modules() if isinstance(m, kinds)]
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad():
-            run()
-    finally:
-        for handle in handles:
-            handle.remove()
-        module.train(was_training)
+    twin = _twin(module, {}).eval()
+    for layer in twin.modules():
+        if isinstance(layer, kinds):
+            layer.register_forward_hook(add)
+    with torch.no_grad():
+        run(twin)
     return total
+
+
+def _twin(module: nn.Module, known: dict[int, nn.Module]) -> nn.Module:
+    """Return a module of the same parameters and buffers whose modes and hooks are its own, all modules inside too."""
+    if id(module) not in known:
+        found = known[id(module)] = module.__class__.__new__(module.__class__)
+        found.__dict__.update(module.__dict__)
+        found._forward_hooks, found._forward_hooks_with_kwargs = OrderedDict(), OrderedDict()
+        found._modules = {
+            name: None if inner is None else _twin(inner, known) for name, inner in module._modules.items()
+        }
+    return known[id(module)]
 
 
 def choose_threads(multiply_adds_per_step: int) -> int:
@@ -143,52 +164,10 @@ def choose_threads(multiply_adds_per_step: int) -> int:
 
 
 @contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run the block with ``count`` torch threads and put the caller's number back."""
-    before = torch.get_num_threads()
-    if count != before:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Run the block with torch's global generators seeded, and leave the caller's streams untouched."""
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count()) if torch.cuda.is_available() else []):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextlib.contextmanager
-def drawing_from(generator: torch.Generator) -> Iterator[None]:
-    """Let everything in the block that draws from torch's global stream, such as dropout, follow ``generator``."""
-    device = generator.device
-    number = int(torch.randint(2**62, (1,), generator=generator, device=device))
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        if device.type == "cpu":
-            # torch.manual_seed also queues a call for every other device, with a stack trace: a millisecond per step.
-            torch.default_generator.manual_seed(number)
-        else:
-            torch.manual_seed(number)
-        yield
-
-
-@contextlib.contextmanager
 def as_usual() -> Iterator[None]:
     """Run the block with float32 as torch's default and outside inference mode, whatever the caller has set.
 
     Leaving inference mode turns gradients on: ``torch.no_grad()`` goes inside this one, not around it.
     """
-    before = torch.get_default_dtype()
-    if before != torch.float32:
-        torch.set_default_dtype(torch.float32)
-    try:
-        with torch.inference_mode(False):
-            yield
-    finally:
-        if before != torch.float32:
-            torch.set_default_dtype(before)
+    with shared.default_float32(), torch.inference_mode(False):
+        yield

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
+from punar.core.draws import seeded
 from punar.errors import DamagedModelError, MissingExtraError, ModelFolderError, shown
 
 # Buffers that a module computes instead of storing them: tables of positions and the like.
@@ -36,7 +40,7 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
     Raises
     ------
     DamagedModelError
-        The settings do not build, or names, shapes or dtypes differ.
+        The settings do not build, names, shapes or dtypes differ, or a weight is not finite.
     """
     with at_most(most_parameters(tensors), where):
         module = _build(module_factory, where, torch.device("meta"))
@@ -57,8 +61,21 @@ def load_weights(module_factory: Callable[[], nn.Module], tensors: Mapping[str, 
             value = tied.setdefault(id(slot), nn.Parameter(value.detach(), requires_grad=slot.requires_grad))
         state[name] = value
     module.load_state_dict(state, assign=True)
+    refuse_not_finite(module, where)
     _fill_computed(module, module_factory, where)
     return module
+
+
+def refuse_not_finite(module: nn.Module, where: str) -> None:
+    """Raise DamagedModelError where a parameter is NaN or infinite, or a buffer NaN (a mask may hold -inf)."""
+    wrong = [n for n, p in module.named_parameters() if not bool(torch.isfinite(p).all())]
+    wrong += [n for n, b in module.named_buffers() if not b.is_meta and bool(torch.isnan(b).any())]
+    if wrong:
+        rest = f" and {len(wrong) - 3} more tensors" if len(wrong) > 3 else ""
+        raise DamagedModelError(
+            f"{where}: the weights must be finite, found NaN or infinity in {', '.join(wrong[:3])}{rest}. "
+            "Get them again from where they came, or fit again."
+        )
 
 
 def most_parameters(tensors: Mapping[str, Tensor]) -> int:
@@ -71,8 +88,7 @@ def refuse_larger(module_factory: Callable[[], nn.Module], tensors: Mapping[str,
 
     For a caller that will build it in memory next, before its tensors are compared by name.
     """
-    with torch.device("meta"):
-        needed = sum(p.numel() for p in module_factory().parameters())
+    needed = sum(p.numel() for p in _build(module_factory, where, torch.device("meta")).parameters())
     if needed > sum(t.numel() for t in tensors.values()):
         raise DamagedModelError(f"{where}: config.json describes a larger network than the folder holds.")
 
@@ -80,23 +96,42 @@ def refuse_larger(module_factory: Callable[[], nn.Module], tensors: Mapping[str,
 @contextlib.contextmanager
 def at_most(parameters: int, where: str) -> Iterator[None]:
     """Refuse to build networks of more parameters: a stored number of layers may be any number."""
-    left = [parameters]
-
-    def count(*_: object) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            raise DamagedModelError(f"{where}: config.json describes a far larger network than its weights.")
-
-    handle = register_module_parameter_registration_hook(count)
+    _watch_parameters()
+    left = _Left(parameters, where)
+    token = _LEFT.set((*_LEFT.get(), left))
     try:
         yield
     finally:
-        handle.remove()
+        _LEFT.reset(token)
+
+
+@dataclass
+class _Left:
+    """How many parameters a thread may still register, and for which folder."""
+
+    count: int
+    where: str
+
+
+_LEFT: ContextVar[tuple[_Left, ...]] = ContextVar("punar_parameters_left", default=())
+
+
+def _count(*_: object) -> None:
+    for left in _LEFT.get():
+        left.count -= 1
+        if left.count < 0:
+            raise DamagedModelError(f"{left.where}: config.json describes a far larger network than its weights.")
+
+
+@functools.cache
+def _watch_parameters() -> None:
+    """Count parameters from now on: a hook that came and went would disturb networks that other threads build."""
+    register_module_parameter_registration_hook(_count)
 
 
 def _build(module_factory: Callable[[], nn.Module], where: str, device: torch.device) -> nn.Module:
     try:
-        with torch.random.fork_rng(devices=[]), device:
+        with seeded(0), device:
             return module_factory()
     except (ModelFolderError, MissingExtraError):
         raise

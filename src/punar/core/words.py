@@ -9,13 +9,13 @@ from punar.errors import shown
 MOST_SHOWN = 5
 
 
-def listed(names: Sequence[str]) -> str:
-    """Return names for a message, the first few of them.
+def listed(names: Sequence[str], *, quoted: bool = True) -> str:
+    """Return names for a message, the first few of them, in quotation marks or as they are.
 
     >>> listed(list("abcdefg"))
     "'a', 'b', 'c', 'd', 'e' and 2 more"
     """
-    head = ", ".join(shown(str(n), 40) for n in names[:MOST_SHOWN])
+    head = ", ".join(shown(str(n), 40) if quoted else str(n) for n in names[:MOST_SHOWN])
     return head if len(names) <= MOST_SHOWN else f"{head} and {len(names) - MOST_SHOWN} more"
 
 

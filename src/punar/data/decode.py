@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,8 +17,16 @@ from PIL import Image, ImageOps
 from punar.errors import MissingExtraError
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-SOUNDS = (".wav", ".wave", ".flac")
+# What soundfile reads, and at the end what it does not: those are recordings too, and their owners are told so.
+_UNREAD = (".m4a", ".aac", ".wma", ".amr", ".mp4", ".webm")
+SOUNDS = (
+    *(".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+    *(".w64", ".rf64", ".voc", ".sph"),
+    *_UNREAD,
+)
 MOST_SECONDS = 3600
+# Of samples per second: slower is no sound, and from a false header faster takes all memory when it is resampled.
+RATES = (1_000, 384_000)
 # Named, because Pillow would also start other programs (EPS) and follow other files for some formats.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _MOST_PIXELS = 100_000_000
@@ -39,6 +48,33 @@ class LoadedFile:
         return BytesIO(self.data)
 
 
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise where a path is a named pipe, a socket or a device: who opens one may wait for good.
+
+    Raises
+    ------
+    BadItem
+        It is there, and no file.
+    OSError
+        It is not there.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise BadItem(f"it is {kind_of_file(mode)} and no file")
+
+
+def kind_of_file(mode: int) -> str:
+    """Return what the mode of a path says that it is."""
+    kinds = {
+        stat.S_ISDIR: "a folder",
+        stat.S_ISFIFO: "a named pipe",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    return next((name for asked, name in kinds.items() if asked(mode)), "a special file")
+
+
 def loaded(item: Any) -> Any:
     """Return the file that a path names as a :class:`LoadedFile`, and everything else as it is.
 
@@ -50,6 +86,7 @@ def loaded(item: Any) -> Any:
     if not isinstance(item, (str, os.PathLike)):
         return item
     try:
+        check_regular(Path(item))
         return LoadedFile(Path(item), Path(item).read_bytes())
     except OSError as error:
         raise BadItem(f"it cannot be read ({error.strerror or error})") from None
@@ -67,7 +104,11 @@ def open_picture(path: Path | LoadedFile) -> Image.Image:
         with warnings.catch_warnings():
             # Our own limit on pixels comes with a reason; broken EXIF tags are no reason to stop.
             warnings.simplefilter("ignore")
+            if not isinstance(path, LoadedFile):
+                check_regular(path)
             picture = Image.open(path.open() if isinstance(path, LoadedFile) else path, formats=_FORMATS)
+    except BadItem:
+        raise
     # Pillow's readers raise whatever a damaged file makes them raise: OSError, SyntaxError, struct.error, ...
     except Exception as error:
         raise BadItem(reason_of(error)) from None
@@ -131,16 +172,17 @@ def read_audio(path: Path | LoadedFile) -> tuple[np.ndarray, int]:
     Raises
     ------
     BadItem
-        Not audio, damaged, empty, or longer than an hour.
+        Not audio, damaged, empty, longer than an hour, or of less than 1,000 or more than 384,000 samples per second.
     MissingExtraError
         It is no wav file, and soundfile is not installed.
     """
     name, source = (path.path, path.open()) if isinstance(path, LoadedFile) else (path, str(path))
-    if find_spec("soundfile") is not None:
-        return _with_soundfile(source)
-    if name.suffix.lower() not in (".wav", ".wave"):
+    whole = find_spec("soundfile") is not None
+    if not whole and name.suffix.lower() not in (".wav", ".wave"):
         raise MissingExtraError(f"{name}: files other than wav need the package soundfile: pip install 'punar[audio]'")
-    return _with_scipy(source)
+    if not isinstance(path, LoadedFile):
+        _check_there(path)
+    return _with_soundfile(source, name) if whole else _with_scipy(source)
 
 
 def read_rate(path: Path) -> int:
@@ -151,21 +193,66 @@ def read_rate(path: Path) -> int:
     BadItem, MissingExtraError
         As :func:`read_audio`.
     """
+    _check_there(path)
     if find_spec("soundfile") is None:
         return read_audio(path)[1]
     import soundfile
 
     try:
-        return int(soundfile.info(str(path)).samplerate)
+        return _checked_rate(int(soundfile.info(str(path)).samplerate))
     except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
-        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+        raise _no_sound(path, error) from None
 
 
-def _with_soundfile(source: str | BytesIO) -> tuple[np.ndarray, int]:
+def _check_there(path: Path) -> None:
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise BadItem(f"it cannot be read ({error.strerror or error})") from None
+
+
+def _checked_rate(rate: int) -> int:
+    if not RATES[0] <= rate <= RATES[1]:
+        raise BadItem(
+            f"its header says {rate:,} samples per second; {RATES[0]:,} to {RATES[1]:,} can be read. Convert it: "
+            "ffmpeg -i OLD -ar 16000 NEW.wav"
+        )
+    return rate
+
+
+def _no_sound(name: Path, error: Exception) -> BadItem:
+    if name.suffix.lower() in _UNREAD:
+        return BadItem(
+            f"soundfile does not read {name.suffix.lower()}. Convert it: ffmpeg -i {name.name} {name.stem}.wav"
+        )
+    return BadItem(f"it cannot be decoded as audio ({_reason(error)})")
+
+
+def read_seconds(path: Path) -> float:
+    """Return how long a recording is; of what it holds nothing is decoded where soundfile is installed.
+
+    Raises
+    ------
+    BadItem, MissingExtraError
+        As :func:`read_audio`.
+    """
+    if find_spec("soundfile") is None:
+        samples, rate = read_audio(path)
+        return len(samples) / rate
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError) as error:
+        raise _no_sound(path, error) from None
+
+
+def _with_soundfile(source: str | BytesIO, name: Path) -> tuple[np.ndarray, int]:
     import soundfile
 
     try:
         with soundfile.SoundFile(source) as file:
+            _checked_rate(int(file.samplerate))
             # Before anything is decoded: a few kilobytes of flac may hold days of silence.
             if file.frames > MOST_SECONDS * file.samplerate:
                 raise BadItem(
@@ -174,7 +261,7 @@ def _with_soundfile(source: str | BytesIO) -> tuple[np.ndarray, int]:
                 )
             return file.read(dtype="float32"), int(file.samplerate)
     except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError, TypeError, MemoryError) as error:
-        raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
+        raise _no_sound(name, error) from None
 
 
 def _with_scipy(source: str | BytesIO) -> tuple[np.ndarray, int]:
@@ -187,7 +274,7 @@ def _with_scipy(source: str | BytesIO) -> tuple[np.ndarray, int]:
     # a damaged header ends in any of struct's and numpy's errors
     except Exception as error:
         raise BadItem(f"it cannot be decoded as audio ({_reason(error)})") from None
-    return samples, int(rate)
+    return samples, _checked_rate(int(rate))
 
 
 def _reason(error: Exception) -> str:

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from punar.data import channels, layouts
+from punar.data.columns import numbers_of
+from punar.data.names import name_of, named
 from punar.errors import DataError, DataTypeError, shown
 
 KINDS = ("table", "images", "sequences")
@@ -107,12 +111,28 @@ def read_kind(X: Any, kind: str | None, wants: str | None) -> str:
 
 def to_numpy(X: Any, where: str) -> Any:
     """Return a tensor as an array, without its gradient, and anything else as it is."""
-    if not isinstance(X, Tensor):
+    return layouts.array_of(X, where) if isinstance(X, Tensor) else X
+
+
+def whole(X: Any, where: str, *, sequences: bool) -> Any:
+    """Return X as an array or a table, where it is one in another layout, or a list of pictures of one size.
+
+    Parameters
+    ----------
+    X : object
+        See :func:`punar.data.layouts.known`.
+    where : str
+    sequences : bool
+        Whether it is read as sequences, which are left as they are.
+    """
+    if sequences:
         return X
-    if X.layout != torch.strided:
-        raise DataTypeError(f"{where}: X must be dense, got a tensor of layout {X.layout}. Pass X.to_dense().")
-    X = X.detach().cpu()
-    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()
+    X = layouts.known(X, where)
+    if not isinstance(X, (list, tuple)) or not X or not all(hasattr(item, "__array__") for item in X):
+        return X
+    items = [np.asarray(to_numpy(item, where)) for item in X]
+    same = items[0].ndim in (2, 3) and all(item.shape == items[0].shape for item in items)
+    return np.stack(items) if same else X
 
 
 def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
@@ -123,6 +143,7 @@ def read_pictures(X: Any, where: str) -> tuple[Tensor, Layout]:
         raise DataTypeError(f"{where}: {word}, got dtype {X.dtype}.")
     if len(X) == 0:
         raise DataError(f"{where}: Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is required.")
+    channels.refuse_first(X.shape, where)
     if 0 in X.shape:
         raise DataError(f"{where}: every side of a picture must be >= 1, got shape {X.shape}.")
     if X.dtype.kind == "f" and not np.isfinite(X).all():
@@ -142,19 +163,42 @@ def read_table(estimator: Any, X: Any, where: str, *, reset: bool) -> tuple[Tens
     """Return a 2-D table as (n, features), checked as scikit-learn does, feature names included."""
     if X is None or isinstance(X, str):
         raise DataTypeError(f"{where}: X must be an array, a data frame or a torch dataset, got {shown(X)}.")
-    X = to_numpy(X, where)
+    X = _numeric(to_numpy(X, where), where)
     with as_data_error(where):
         try:
             # The first type is for everything that is neither: float32 would cut integers above 2**24.
             table = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=reset)
         except ValueError as error:
             found = _first_missing(X) if "NaN" in str(error) or "infinity" in str(error) else ""
+            if "in the same order" in str(error):
+                raise DataError(f"{where}: {error}Pass X[model.feature_names_in_].") from None
             if not found:
                 raise
             raise DataError(f"{where}: {found}\n{error}") from None
     # torch warns about read-only arrays; every later step copies, so nothing is ever written to the user's.
     rows = torch.from_numpy(table if table.flags.writeable else table.copy())
     return rows, Layout("table", (rows.shape[1],), (rows.shape[1],))
+
+
+def _numeric(X: Any, where: str) -> Any:
+    """Return a table with its columns as numbers, whatever types hold them; anything else as it is.
+
+    Raises
+    ------
+    DataTypeError
+        Dates, spans of time or text: nothing of these is a number by itself.
+    """
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
+        raise DataTypeError(
+            f"{where}: X must hold numbers, got {X.dtype}. Pass numbers made of the dates, such as the days since one."
+        )
+    if not isinstance(X, pd.DataFrame) or X.columns.has_duplicates:
+        return X
+    if any(isinstance(c, str) and name_of(c) != c for c in X.columns):
+        X = named(X, where)
+    if all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in X.dtypes):
+        return X
+    return pd.DataFrame({c: numbers_of(X[c], f"the column {shown(c)}", where) for c in X.columns}, index=X.index)
 
 
 def _first_missing(X: Any) -> str:

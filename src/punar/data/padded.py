@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from punar.data import sequences
+from punar.data import layouts, levels, sequences
+from punar.data.channels import say_if_first
 from punar.data.inputs import Layout
 from punar.data.scaling import Moments, refuse_overflow
 from punar.data.steps import lengths
@@ -17,33 +20,40 @@ from punar.errors import DataError, DataTypeError, shown
 _AT_ONCE = 2**20  # numbers per block
 
 
-def read_padded(X: Any, where: str, *, missing: str, channels: int | None = None) -> tuple[Tensor, Layout]:
-    """Return sequences as (n, longest, channels) with NaN after each end, and their layout.
+def read_padded(
+    X: Any, where: str, *, missing: str, channels: int | None = None, names: tuple[str, ...] = ()
+) -> tuple[Tensor, Layout, tuple[str, ...]]:
+    """Return sequences as (n, longest, channels) with NaN after each end, their layout, and their channels' names.
 
     Parameters
     ----------
     X : array-like
         (n, time, channels), where NaN in every channel up to the end is after the sequence; (n, time) for one
-        channel; or a list of (time_i, channels) or (time_i,).
+        channel; or a list of (time_i, channels) or (time_i,); see :func:`punar.data.sequences.read_series`.
     where : str
     missing : {"refuse", "mask"}
         Whether NaN inside a sequence is an error.
     channels : int or None
         How many there must be.
+    names : tuple of str
+        Of the channels that tables must have, in any order; empty takes those of the first.
 
     Raises
     ------
     DataError, DataTypeError
         See :func:`punar.data.sequences.read_series`; also a sequence without any value.
     """
-    if X is None or hasattr(X, "columns"):
+    X = levels.series_of(X, where)
+    if X is None or (isinstance(X, pd.DataFrame) and not isinstance(X.index, pd.MultiIndex)):
         raise DataTypeError(
             f"{where}: sequences must be an array (n, time, channels) or a list of arrays (time_i, channels), got "
             f"{shown(X)}. A long table becomes one by [g[channels].to_numpy() for _, g in X.groupby('id')]."
         )
-    found = sequences.read_series(X, where)
-    items = [_cut(item) for item in found.items] if _is_array(X) else found.items
-    sequences.check_values(sequences.Sequences("series", items), where, channels=channels, missing=missing)
+    found = sequences.read_series(X, where, names=names)
+    items = found.items
+    sequences.check_values(found, where, channels=channels, missing=missing)
+    if channels is None and not found.names:
+        say_if_first(items, where)
     exact = all(item.dtype.itemsize <= 2 or item.dtype == np.float32 for item in items)
     shape = (max(map(len, items)), items[0].shape[1])
     rows = torch.full((len(items), *shape), torch.nan, dtype=torch.float32 if exact else torch.float64)
@@ -53,22 +63,30 @@ def read_padded(X: Any, where: str, *, missing: str, channels: int | None = None
     if not bool(known.all()):
         raise DataError(f"{where}: X[{int(known.argmin())}] has no value, only NaN. Drop it.")
     longest = int(known.max())
-    return rows[:, :longest].contiguous(), Layout("sequences", (longest, shape[1]), (longest, shape[1]))
+    layout = Layout("sequences", (longest, shape[1]), (longest, shape[1]))
+    return rows[:, :longest].contiguous(), layout, found.names
 
 
-def as_given(X: Any, rows: np.ndarray) -> Any:
+def as_given(X: Any, rows: np.ndarray, where: str) -> Any:
     """Return answers (n, steps, channels) for the sequences X: a list for a list, an array with NaN after each end
     for an array, each of its own length.
     """
-    if not _is_array(X):
-        items = [np.asarray(item) for item in X]
-        return [_stretched(row, len(item)).reshape(item.shape) for row, item in zip(rows, items, strict=True)]
-    given = torch.as_tensor(X).detach().cpu()
-    given = given[:, :, None] if given.dim() == 2 else given
+    X = levels.series_of(X, where)
+    if not isinstance(X, np.ndarray) or X.dtype == object:
+        items = sequences.read_series(X, where).items if isinstance(X, pd.DataFrame) else list(_each(X))
+        shapes = [np.shape(layouts.item(item, where)) for item in items]
+        answers = [_stretched(row, shape[0]) for row, shape in zip(rows, shapes, strict=True)]
+        return [each[:, 0] if len(shape) == 1 else each for each, shape in zip(answers, shapes, strict=True)]
+    given = X[:, :, None] if X.ndim == 2 else X
     out = np.stack([_stretched(row, given.shape[1]) for row in rows])
-    if given.is_floating_point():
-        out[np.arange(given.shape[1]) >= lengths(given).numpy()[:, None]] = np.nan
-    return out[:, :, 0] if len(X.shape) == 2 else out
+    if given.dtype.kind == "f":
+        ends = lengths(torch.from_numpy(np.ascontiguousarray(given))).numpy()
+        out[np.arange(given.shape[1]) >= ends[:, None]] = np.nan
+    return out[:, :, 0] if X.ndim == 2 else out
+
+
+def _each(X: Any) -> Any:
+    return X.values() if isinstance(X, Mapping) else X
 
 
 def moments(rows: Tensor, index: Tensor, where: str) -> tuple[Moments, Tensor]:
@@ -116,18 +134,6 @@ def moments(rows: Tensor, index: Tensor, where: str) -> tuple[Moments, Tensor]:
     found = Moments(int(seen.max()), mean, squares * (seen.max() / seen), low, high, binary)
     refuse_overflow(found)
     return found, mean + away / count.clamp_min(1)
-
-
-def _is_array(X: Any) -> bool:
-    return torch.is_tensor(X) or (isinstance(X, np.ndarray) and X.dtype != object)
-
-
-def _cut(item: np.ndarray) -> np.ndarray:
-    """Return a row of an array without the NaN after its end; one of nothing else as it is."""
-    if item.dtype.kind != "f":
-        return item
-    known = np.flatnonzero(~np.isnan(item).all(axis=1))
-    return item[: known[-1] + 1] if len(known) else item
 
 
 def _stretched(row: np.ndarray, steps: int) -> np.ndarray:

@@ -18,6 +18,9 @@ from punar.errors import DataError
 
 MODES = ("auto", "standard", "global", "none")
 
+SMALLEST = 1e-140  # difference of values whose squares floats can hold
+_FLOAT32 = (1e-30, 1e30)  # sizes of values that are not scaled: their squares must be float32 numbers, or nearly
+
 # Columns whose deviations differ by no more than this factor (10th to 90th percentile) are taken to share a unit.
 _ONE_UNIT_RATIO = 10.0
 
@@ -88,12 +91,20 @@ def moments(blocks: Iterable[Tensor]) -> Moments:
 
 
 def refuse_overflow(found: Moments) -> None:
-    """Raise DataError where a column's squares are not finite."""
+    """Raise DataError where a column's squares are not finite, or vanish although its values differ."""
     if not bool(torch.isfinite(found.squares).all()):
         column = int((~torch.isfinite(found.squares.flatten())).nonzero()[0, 0])
         raise DataError(
             f"X has values whose squares overflow, in column {column} up to {float(found.high.flatten()[column]):g}. "
             "Divide the data by a constant first."
+        )
+    spread = (found.high - found.low).flatten()
+    vanish = (spread > 0) & (spread < SMALLEST)
+    if bool(vanish.any()):
+        column = int(vanish.nonzero()[0, 0])
+        raise DataError(
+            f"X has values whose squares vanish, in column {column}: they differ by {float(spread[column]):g} at most. "
+            "Multiply the data by a constant first, or drop the column."
         )
 
 
@@ -172,11 +183,23 @@ def learn_scaler(found: Moments, mode: str, *, unit_range: bool, pictures: bool)
             return Scaler(found.low, _safe(found.high - found.low), found.mean, "unit_columns")
         return Scaler(found.low.min(), _safe(found.high.max() - found.low.min()), found.mean, "unit")
     if mode == "none":
+        _refuse_unscaled(found)
         return Scaler(zero, one, found.mean, "none")
     if mode == "standard":
         return Scaler(found.mean, _safe(found.deviation, found.mean), found.mean, "standard")
     overall = (found.squares.mean() / found.count).sqrt()
     return Scaler(found.mean, _safe(overall, found.mean.abs().max()), found.mean, "global")
+
+
+def _refuse_unscaled(found: Moments) -> None:
+    """Raise DataError where values that are not scaled are too large or too small for float32."""
+    size = float(torch.maximum(found.low.abs(), found.high.abs()).max())
+    if size > 0 and not _FLOAT32[0] <= size <= _FLOAT32[1]:
+        raise DataError(
+            f"X has values up to {size:g}, which float32 does not hold without scaling='standard' or 'global'; with "
+            f"scaling='none' they must lie between {_FLOAT32[0]:g} and {_FLOAT32[1]:g}. Scale them, or multiply the "
+            "data by a constant first."
+        )
 
 
 def _safe(scale: Tensor, size: Tensor | None = None) -> Tensor:

@@ -9,11 +9,18 @@ from torch import Tensor
 
 from punar.core.runtime import mix
 
-_SHUFFLED, _STRATIFIED, _HALVES = 100, 102, 105  # streams of the seed
+_SHUFFLED, _STRATIFIED, _HALVES, _GROUPED = 100, 102, 105, 106  # streams of the seed
+_DRAWS = 50  # orders of the groups, of which the one that splits best is taken
 
 
 def split(
-    n: int, fraction: float, seed: int, *, strata: np.ndarray | None = None, weight: Tensor | None = None
+    n: int,
+    fraction: float,
+    seed: int,
+    *,
+    strata: np.ndarray | None = None,
+    weight: Tensor | None = None,
+    groups: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return training and validation indices; fewer than one validation item means none.
 
@@ -29,6 +36,8 @@ def split(
         always holds one item of each.
     weight : Tensor of shape (n,), optional
         An item of weight 0 is as good as absent: it is on neither side, and does not decide when to stop.
+    groups : ndarray of shape (n,), optional
+        Items of one group are on one side, whatever that does to the share.
 
     Examples
     --------
@@ -37,21 +46,65 @@ def split(
     (90, 10, 0)
     """
     counted = torch.arange(n) if weight is None else weight.nonzero().flatten()
-    groups = None if strata is None else np.asarray(strata)[counted.numpy()]
-    train, valid = _split(len(counted), fraction, seed, groups)
+    classes = None if strata is None else np.asarray(strata)[counted.numpy()]
+    if groups is not None:
+        train, valid = _by_group(np.asarray(groups)[counted.numpy()], fraction, seed, classes)
+    else:
+        train, valid = _split(len(counted), fraction, seed, classes)
     return counted[train], counted[valid]
 
 
-def _split(n: int, fraction: float, seed: int, groups: np.ndarray | None) -> tuple[Tensor, Tensor]:
+def _split(n: int, fraction: float, seed: int, classes: np.ndarray | None) -> tuple[Tensor, Tensor]:
     count = int(n * fraction)
-    if groups is not None:
-        _, groups = np.unique(groups, return_inverse=True)
+    if classes is not None:
+        _, classes = np.unique(classes, return_inverse=True)
         fewest = min(count, n - count)
-        if fewest >= groups.max(initial=0) + 1 and np.bincount(groups).min() >= 2:
+        if fewest >= classes.max(initial=0) + 1 and np.bincount(classes).min() >= 2:
             state = mix(seed, _STRATIFIED) % 2**32
-            train, valid = train_test_split(np.arange(n), test_size=count, stratify=groups, random_state=state)
+            train, valid = train_test_split(np.arange(n), test_size=count, stratify=classes, random_state=state)
             return torch.from_numpy(np.sort(train)), torch.from_numpy(np.sort(valid))
-    return _with_every_class(*_shuffled(n, fraction, seed), groups)
+    return _with_every_class(*_shuffled(n, fraction, seed), classes)
+
+
+def _by_group(groups: np.ndarray, fraction: float, seed: int, classes: np.ndarray | None) -> tuple[Tensor, Tensor]:
+    """Return the split in whole groups that is nearest to the share, and to the classes' proportions on both sides."""
+    n, (_, number) = len(groups), np.unique(groups, return_inverse=True)
+    sizes = np.bincount(number, minlength=1)
+    count = int(n * fraction)
+    if count < 1 or len(sizes) < 2:
+        return torch.arange(n), torch.arange(0)
+    known = None if classes is None else np.unique(classes, return_inverse=True)[1]
+    best: tuple[float, np.ndarray] | None = None
+    for draw in range(_DRAWS):
+        generator = np.random.default_rng(mix(seed, _GROUPED, draw))
+        held = np.isin(number, _chosen(generator.permutation(len(sizes)), sizes, count))
+        off = _off(held, count, known)
+        if best is None or off < best[0]:
+            best = off, held
+    assert best is not None
+    return torch.from_numpy(np.flatnonzero(~best[1])), torch.from_numpy(np.flatnonzero(best[1]))
+
+
+def _chosen(order: np.ndarray, sizes: np.ndarray, count: int) -> list[int]:
+    """Return groups, in an order of chance, that hold ``count`` items together or a little less; one at least."""
+    found: list[int] = []
+    left = count
+    for group in order.tolist():
+        if sizes[group] <= left:
+            found.append(group)
+            left -= int(sizes[group])
+    return found or [int(sizes.argmin())]
+
+
+def _off(held: np.ndarray, count: int, classes: np.ndarray | None) -> float:
+    """Return how far a split is from what was asked for; a class that nobody trains on outweighs all else."""
+    off = abs(int(held.sum()) - count) / len(held)
+    if classes is None:
+        return off
+    most = int(classes.max()) + 1
+    trained, asked = (np.bincount(classes[side], minlength=most) for side in (~held, held))
+    shares = [side / max(1, side.sum()) for side in (trained, asked)]
+    return off + float(np.abs(shares[0] - shares[1]).sum()) + 10.0 * int((trained == 0).sum())
 
 
 def _shuffled(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -62,14 +115,14 @@ def _shuffled(n: int, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[count:].sort().values, order[:count].sort().values
 
 
-def _with_every_class(train: Tensor, valid: Tensor, groups: np.ndarray | None) -> tuple[Tensor, Tensor]:
+def _with_every_class(train: Tensor, valid: Tensor, classes: np.ndarray | None) -> tuple[Tensor, Tensor]:
     """Return the split with one item of every class among those that are trained on."""
-    if groups is None or not len(valid):
+    if classes is None or not len(valid):
         return train, valid
-    held = groups[valid.numpy()]
-    classes, first = np.unique(held, return_index=True)
+    held = classes[valid.numpy()]
+    present, first = np.unique(held, return_index=True)
     moved = torch.zeros(len(valid), dtype=torch.bool)
-    moved[torch.from_numpy(first[~np.isin(classes, groups[train.numpy()])])] = True
+    moved[torch.from_numpy(first[~np.isin(present, classes[train.numpy()])])] = True
     return torch.cat([train, valid[moved]]).sort().values, valid[~moved]
 
 
@@ -92,11 +145,37 @@ def halves(index: Tensor, strata: np.ndarray | None = None) -> tuple[Tensor, Ten
     return index[0::2].sort().values, index[1::2].sort().values
 
 
+def halves_of_groups(index: Tensor, groups: np.ndarray) -> tuple[Tensor, Tensor] | None:
+    """Return some items in two parts of about one size that have no group in common; None where all are of one group.
+
+    >>> [half.tolist() for half in halves_of_groups(torch.arange(5), np.array([7, 7, 7, 8, 9]))]
+    [[0, 1, 2], [3, 4]]
+    """
+    names, number = np.unique(np.asarray(groups)[index.numpy()], return_inverse=True)
+    if len(names) < 2:
+        return None
+    sizes, second = np.bincount(number), np.zeros(len(names), dtype=bool)
+    ahead = 0
+    for group in np.argsort(-sizes, kind="stable"):
+        second[group] = ahead > 0
+        ahead += -int(sizes[group]) if second[group] else int(sizes[group])
+    side = torch.from_numpy(second[number])
+    return index[~side], index[side]
+
+
 def two_folds(
-    n: int, seed: int, *, strata: np.ndarray | None = None, weight: Tensor | None = None
+    n: int,
+    seed: int,
+    *,
+    strata: np.ndarray | None = None,
+    weight: Tensor | None = None,
+    groups: np.ndarray | None = None,
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return twice which items learn and which are answered for: one half each; nothing where a half lacks a class."""
-    first, second = split(n, 0.5, mix(seed, _HALVES), strata=strata, weight=weight)
+    """Return twice which items learn and which are answered for: one half each; nothing where a half lacks a class.
+
+    Parameters are those of :func:`split`.
+    """
+    first, second = split(n, 0.5, mix(seed, _HALVES), strata=strata, weight=weight, groups=groups)
     if strata is not None:
         known = np.asarray(strata)
         if set(known[first.numpy()].tolist()) != set(known[second.numpy()].tolist()):

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
+from torch import Tensor
 
-from punar.core.params import Rule, either, instance, none, number
-from punar.errors import NotSupportedError, ParameterError
+from punar.core.params import Rule, check_params, either, instance, none, number
+from punar.errors import DamagedModelError, NotSupportedError, ParameterError, shown
 from punar.estimators._tasked import task_class
+from punar.models import assemble
 from punar.models.forecaster.carrier import Forecasts
 from punar.models.recurrent.carrier import Recurrent
+from punar.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,13 +73,68 @@ def given_ahead(estimator: Any, future: Any) -> dict[str, Any]:
 
 
 CHANNEL = either(none(), instance(str, int, list, tuple, np.ndarray, text="names or numbers of channels"))
-# Settings that only forecasts have, and their rules.
-ONLY_FORECASTS: dict[str, Rule] = {
+# Settings of forecasts, and of tables and their times, and their rules.
+OWN_RULES: dict[str, Rule] = {
     "target": CHANNEL,
     "known_ahead": CHANNEL,
     "lower": either(none(), number()),
     "upper": either(none(), number()),
+    "id_column": either(none(), instance(str, text="a column's name")),
+    "time_column": either(none(), instance(str, text="a column's name")),
+    "time_format": either(none(), instance(str, text="a format as of strftime")),
+    "freq": either(none(), instance(str, text="a frequency"), number(0, open_low=True)),
 }
+
+
+# All settings that say something to a forecaster alone, and what they are where nobody sets them.
+_UNSET: dict[str, Any] = {
+    **dict.fromkeys(["horizon", "context", "quantiles", "target", "known_ahead", "lower", "upper"]),
+    "season": "auto",
+    "relative_to": "linear",
+}
+
+
+def check_forecast_settings(estimator: Any) -> None:
+    """Raise where a setting of forecasts breaks its rule, or is given and the task is another one.
+
+    Raises
+    ------
+    ParameterError
+        Also where it would change nothing, and so is meant for another task.
+    """
+    if hasattr(carrier(estimator), "predict_interval"):
+        check_params(estimator, OWN_RULES)
+        return
+    for name, unset in _UNSET.items():
+        value = getattr(estimator, name)
+        if not (value is None if unset is None else isinstance(value, str) and value == unset):
+            raise ParameterError(
+                f"{type(estimator).__name__}: {name}={shown(value)} is for task='forecasting', not "
+                f"task={shown(estimator.task)}. Leave it out, or set task='forecasting'."
+            )
+
+
+class StoredByCarrier:
+    """How a sequence model becomes facts and tensors and comes back: as what carries its task says."""
+
+    _known: Callable[[], Any]
+    _take: Callable[[Any], None]
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Return facts and tensors for :func:`punar.save`."""
+        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
+        return found
+
+    def from_stored(
+        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
+    ) -> None:
+        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
+        fitted = carrier(self).from_stored(facts, tensors, where, parts)
+        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
+            raise DamagedModelError(
+                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
+            )
+        self._take(fitted)
 
 
 class ForecastMethods:
@@ -157,8 +215,9 @@ class ForecastMethods:
         Returns
         -------
         DataFrame
-            The id (where there are several series), ``step`` from 1, the time (where times are known), the channel
-            (where several are forecast), ``forecast``, ``low`` and ``high``.
+            The id (where there are several series), ``step`` from 1, the time (where the times of the series go on by
+            a calendar: days and moments as timestamps in their zone, quarters and other periods in the form that they
+            came in), the channel (where several are forecast), ``forecast``, ``low`` and ``high``.
         """
         fitted = self._known()
         return carrier(self).predict_table(self, fitted, X, coverage, future)

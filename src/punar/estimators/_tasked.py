@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sklearn.utils import ClassifierTags, RegressorTags, Tags
 
+from punar import errors
 from punar.cells import Cell
-from punar.errors import NotSupportedError
+from punar.errors import NotSupportedError, shown
 from punar.models import assemble
 from punar.preparations import Preparation
 
@@ -16,6 +16,28 @@ from punar.preparations import Preparation
 def task_class(estimator: Any) -> type | None:
     """Return the class of the estimator's task; None where ``fit`` will refuse it."""
     return assemble.class_of(estimator.task, "tasks")
+
+
+def known(estimator: Any) -> Any:
+    """Return what the estimator was fitted to be.
+
+    Raises
+    ------
+    NotFittedError
+        It is not fitted, or to another task than it has now.
+    """
+    if not estimator.__sklearn_is_fitted__():
+        raise errors.NotFittedError(
+            f"This {type(estimator).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
+            "using this estimator."
+        )
+    task = estimator.fitted_.task
+    if task_class(estimator) is not type(task):
+        raise errors.NotFittedError(
+            f"This {type(estimator).__name__} was fitted to {type(task).__name__.lower()}, and its task is now "
+            f"{shown(estimator.task)}: call fit again, or set the task back."
+        )
+    return estimator.fitted_
 
 
 def estimator_type(estimator: Any) -> str | None:
@@ -48,7 +70,11 @@ def tagged(estimator: Any, tags: Tags) -> Tags:
 class FittedParts:
     """What a fitted model is made of."""
 
-    _known: Callable[[], Any]
+    def _known(self) -> Any:
+        return known(self)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
 
     @property
     def preparation_(self) -> Preparation:

@@ -13,14 +13,18 @@ from sklearn.utils.validation import check_array
 from torch import Tensor
 
 from punar import errors
-from punar.core.params import check_params, either, integer, none, one_of
+from punar.core.params import boolean, check_params, either, integer, none, one_of
 from punar.core.runtime import as_usual
-from punar.data import inputs, padded, scaling
+from punar.data import inputs, scaling
 from punar.errors import DamagedModelError, DataError, shown
+from punar.estimators._generative import Generative
 from punar.models import assemble
 from punar.models.codec import store
-from punar.models.codec.fit import Fitted, fit, read
-from punar.models.codec.model import BLOCK, Codec
+from punar.models.codec.fit import Fitted, fit
+from punar.models.codec.model import Codec
+from punar.models.codec.reading import read
+from punar.models.codec.table import names_of
+from punar.models.division import Wanted
 from punar.networks import Network
 from punar.objectives import Objective
 from punar.training import job as _fitting
@@ -28,21 +32,25 @@ from punar.training import job as _fitting
 _PARTS = {"objective": "objectives", "network": "networks"}
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Autoencoder(Generative, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Autoencoder: learn a code from which the rows can be reconstructed.
 
     Any objective goes with any network. Inputs are scaled inside (learned on the training rows) and outputs are in
-    the input's units again, so data in [0, 300] or with columns of different units need no preparation.
+    the input's units again, so data in [0, 300] or with columns of different units need no preparation. Columns of a
+    data frame may hold categories, dates and gaps; each counts alike, whatever it holds.
 
     Parameters
     ----------
     objective : {"reconstruction", "sparse", "denoising", "variational"} or Objective, default="reconstruction"
         What is learned; an object such as ``punar.objectives.sparse.Sparse(penalty="topk")`` takes settings.
-    network : {"dense", "conv", "lstm", "gru", "rnn", "min_gru", "min_lstm"} or Network, default="dense"
+    network : {"dense", "conv", "lstm", "gru", "rnn", "min_gru", "min_lstm"}, Network or nn.Module, default="dense"
         The shape of encoder and decoder. "conv" needs pictures. The name of a recurrent cell stands for
-        ``punar.networks.recurrent.Recurrent`` with that cell, which needs sequences.
+        ``punar.networks.recurrent.Recurrent`` with that cell, which needs sequences. A torch module of one's own has
+        the modules ``encoder`` and ``decoder``; a pair (encoder, decoder) does as well. A copy of it is trained, from
+        the weights that it has; to load, ``punar.load(folder, parts=[its class])``.
     latent_dim : int, default=2
-        Width of the code. More than the number of features is normal for sparse codes.
+        Width of the code. More than the number of features is normal for sparse codes. A module of one's own has a
+        width of its own, found by running it: ``latent_dim_``.
     scaling : {"auto", "standard", "global", "none"}, default="auto"
         "standard" divides each column by its own deviation, "global" all by one. "auto" is "global" for pictures and
         for columns that share one unit, else "standard". Objectives with a Bernoulli likelihood map to [0, 1]. Of
@@ -81,6 +89,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         What ``fit_report_["learned"]`` rests on. With 20 to 199 items "auto" repeats the fit on each half of them to be
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
         takes the held-out items alone.
+    warm_start : bool, default=False
+        A further call of fit goes on from the weights that there are, with the scaling learned then, in place
+        of beginning anew; the network must be the same.
 
     Attributes
     ----------
@@ -92,6 +103,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Did it learn? Explained variance beside the untrained network, the mean and PCA of the same width, of the
         scaled rows (``score`` is in the input's units); its text is the verdict.
     n_features_in_, feature_names_in_ : see scikit-learn
+    table_ : MixedTable or None
+        How the columns of a data frame become numbers, where they are not all numbers; ``table_.notes`` says it.
+    latent_dim_ : int
+        The width of the code.
     scaling_ : str
         The scaling that was chosen.
     seed_ : int
@@ -121,6 +136,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "scaling": one_of(*scaling.MODES),
         "kind": either(none(), one_of(*inputs.KINDS)),
         "missing": one_of("refuse", "mask"),
+        "warm_start": boolean(),
         **_fitting.TRAINING_RULES,
     }
 
@@ -148,6 +164,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         verbose: int = 0,
         strict: bool = False,
         evidence: str = "auto",
+        warm_start: bool = False,
     ) -> None:
         self.objective = objective
         self.network = network
@@ -170,11 +187,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.verbose = verbose
         self.strict = strict
         self.evidence = evidence
+        self.warm_start = warm_start
 
     # -- fitting ------------------------------------------------------------------------------------------------
 
     def fit(
-        self, X: Any, y: Any = None, *, checkpoint: str | Path | None = None, time_limit: float | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        checkpoint: str | Path | None = None,
+        time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> Autoencoder:
         """Learn the code.
 
@@ -183,6 +208,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X : array-like of shape (n, features), pictures (n, h, w) or (n, h, w, c), sequences, or a map-style Dataset
             Items of a torch dataset are (features,), (h, w) or (channels, h, w), or tuples that begin with one.
             Sequences are (n, time, channels), with NaN after the end of shorter ones, or a list of (time_i, channels).
+            A data frame (pandas, polars) may have columns of categories, dates, truth values and gaps: ``table_`` says
+            what each became, and reconstructions have the same columns and types.
         y : ignored
         checkpoint : path, optional
             Folder to save progress in. Killed and called again with the same data and parameters, fit continues and
@@ -190,6 +217,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : rows as X, or a tuple of these and anything, optional
+            Held out in place of a share of X, and read with the scaling learned from X: its loss chooses the best
+            epoch, and ``fit_report_`` rests on it (from 20 rows on each half is answered by weights that the other
+            half chose).
+        groups : array-like of shape (n,), optional
+            Which rows belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -207,8 +240,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             With ``strict=True``.
         """
         check_params(self, self._RULES)
-        with _fitting.all_or_nothing(self, time_limit), as_usual():
-            fitted = fit(self, X, checkpoint)
+        wanted = Wanted.of(self, validation_data, groups, targets=False)
+        before = self._codec if self.warm_start and hasattr(self, "module_") else None
+        with _fitting.all_or_nothing(self, time_limit, checkpoint), as_usual():
+            fitted = fit(self, X, checkpoint, wanted, before)
             self._take(fitted.codec)
             self.seed_, self.history_, self.fit_report_ = fitted.seed, fitted.history, fitted.report
         self.fit_report_.answer(strict=self.strict)
@@ -218,8 +253,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Show a codec's parts under the names that users know."""
         self._codec = codec
         self.module_, self.objective_, self.network_ = codec.module, codec.objective, codec.network
-        self.scaling_ = codec.scaler.mode
+        self.scaling_, self.latent_dim_ = codec.scaler.mode, codec.latent_dim
         self.n_features_in_ = codec.layout.shape[1] if codec.sequences else codec.layout.size
+        self.table_ = codec.table
+        if codec.table is not None:
+            self.n_features_in_ = len(codec.table.columns)
+            self.__dict__.pop("feature_names_in_", None)  # of an earlier fit
+            if (names := names_of(codec.table)) is not None:
+                self.feature_names_in_ = names
 
     # -- using --------------------------------------------------------------------------------------------------
 
@@ -236,23 +277,23 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         self._check_fitted()
         where = f"{type(self).__name__}.inverse_transform"
-        with inputs.as_data_error(where):
+        with inputs.as_data_error(where), np.errstate(over="ignore"):
             codes = check_array(inputs.to_numpy(X, where), dtype=np.float32, copy=True)
         if codes.shape[1] != self._codec.latent_dim:
             raise DataError(
                 f"{where}: codes must have latent_dim={self._codec.latent_dim} columns, got {codes.shape[1]}."
             )
         with as_usual(), self._codec.in_threads(len(codes)):
-            return self._codec.to_user(self._codec.decode(torch.from_numpy(codes).to(self._codec.device)))
+            return self._codec.as_given(None, self._codec.written(torch.from_numpy(codes), where), where)
 
     def reconstruct(self, X: Any) -> Any:
         """Return encoded and decoded rows, in the input's units and shape; for a list of sequences a list."""
         codec = self._fitted_codec()
         found = np.concatenate(self._each("reconstruct", X, lambda b: codec.to_user(codec.reconstruct(b))))
-        return padded.as_given(X, found) if codec.sequences else found
+        return codec.as_given(X, found, f"{type(self).__name__}.reconstruct")
 
     def reconstruction_error(self, X: Any) -> np.ndarray:
-        """Return the mean squared difference per row, (n,), in the input's units."""
+        """Return the mean squared difference per row, (n,), in the input's units; of mixed columns scaled ones."""
         codec = self._fitted_codec()
         found = self._each("reconstruction_error", X, lambda b: codec.mean(codec.squares(b)))
         return torch.cat(found).cpu().numpy()
@@ -260,7 +301,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def score(self, X: Any, y: Any = None) -> float:
         """Return the share of variance explained: 1 perfect, 0 the training mean; the same formula for PCA.
 
-        ``1 - sum((X - reconstruct(X))**2) / sum((X - training_mean)**2)``, in the input's units. Where the rows equal
+        ``1 - sum((X - reconstruct(X))**2) / sum((X - training_mean)**2)``, in the input's units; in a table of mixed
+        columns each counts alike. Where the rows equal
         the training mean it is 1 if they are reconstructed exactly, else 0.
         """
         codec = self._fitted_codec()
@@ -269,46 +311,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if spread <= 0:
             return 1.0 if errors <= 0 else 0.0
         return 1.0 - errors / spread
-
-    @assemble.needs_objective_with("distribution")
-    def encode(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of the posterior over codes, each (n, latent_dim)."""
-        codec = self._fitted_codec()
-        pairs = self._each("encode", X, lambda b: codec.objective.distribution(codec.module, b))
-        mean, deviation = (torch.cat(part).cpu().numpy() for part in zip(*pairs, strict=True))
-        return mean, deviation
-
-    @assemble.needs_objective_with("elbo")
-    def elbo(self, X: Any, *, n_samples: int = 1, random_state: int | None = 0) -> np.ndarray:
-        """Return the evidence lower bound of each row, (n,), in nats, of the scaled rows."""
-        return self._bound("elbo", X, n_samples, random_state)
-
-    @assemble.needs_objective_with("log_likelihood")
-    def log_likelihood(self, X: Any, *, n_samples: int = 500, random_state: int | None = 0) -> np.ndarray:
-        """Return the importance-weighted log-likelihood of each row, (n,), in nats, of the scaled rows.
-
-        A lower bound that tightens with ``n_samples`` (Burda, Grosse and Salakhutdinov 2016).
-        """
-        return self._bound("log_likelihood", X, n_samples, random_state)
-
-    @assemble.needs_objective_with("sample")
-    def sample(self, n_samples: int = 1, *, random_state: int | None = None) -> np.ndarray:
-        """Return new rows drawn from the prior and decoded, in the input's units and shape."""
-        codec = self._fitted_codec()
-        generator = assemble.sampler(self, "sample", n_samples, random_state, codec.device)
-        counts = [min(BLOCK, n_samples - done) for done in range(0, n_samples, BLOCK)]
-        with as_usual(), torch.no_grad():
-            rows = [codec.objective.sample(codec.module, n, generator=generator) for n in counts]
-            return np.concatenate([codec.to_user(block) for block in rows])
-
-    def _bound(self, name: str, X: Any, n_samples: int, random_state: int | None) -> np.ndarray:
-        codec = self._fitted_codec()
-        generator = assemble.sampler(self, name, n_samples, random_state, codec.device)
-        method = getattr(codec.objective, name)
-        found = self._each(
-            name, X, lambda b: method(codec.module, b, generator=generator, samples=n_samples), repeats=n_samples
-        )
-        return torch.cat(found).cpu().numpy()
 
     # -- stored ------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from punar.core.progress import counting
 from punar.core.runtime import as_usual, available_cores, pick_device, threads
 from punar.features import cache as caches
 from punar.features import frozen as _frozen
-from punar.preparations import Preparation
+from punar.preparations import Preparation, say_unread
 from punar.texts import fit as texts
 
 
@@ -28,8 +28,9 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     Parameters
     ----------
-    backbone : str or Backbone, default="starter"
-        See :func:`punar.list_backbones`. "starter" travels with punar; others need their weights on this machine.
+    backbone : str, Backbone or nn.Module, default="starter"
+        See :func:`punar.list_backbones`. "starter" travels with punar; others need their weights on this machine. A
+        torch module of one's own that takes pictures (n, 3, h, w) is copied.
     layer : None, str, int or list of these, default=None
         None gives the features before the network's classifier. Otherwise stages by name or number (-1 is the last),
         pooled and put side by side: ``[-1, -2, -3, -4]`` is BERT's "concatenate the last four layers".
@@ -134,6 +135,7 @@ class FeatureExtractor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         where = f"{type(self).__name__}.transform"
         body, device = self._body, pick_device(self.device)
         items = body.plan.preparation.check(X, where)
+        say_unread(body.plan.preparation, items, where)
         with as_usual(), threads(available_cores()), counting(texts.FEATURES, int(self.verbose)) as count:
             rows = _frozen.extract(
                 body,

@@ -10,17 +10,22 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
-from torch import Tensor
 
-from punar import errors
 from punar.cells import Cell
-from punar.core.params import boolean, check_params, either, instance, integer, none, number, one_of
+from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.data import sequences
-from punar.errors import DamagedModelError
-from punar.estimators._forecasting import ONLY_FORECASTS, ForecastMethods, carrier, given_ahead
+from punar.estimators._forecasting import (
+    OWN_RULES,
+    ForecastMethods,
+    StoredByCarrier,
+    carrier,
+    check_forecast_settings,
+    given_ahead,
+)
 from punar.estimators._tasked import FittedParts, estimator_type, gives_probabilities, tagged, task_class
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.recurrent.module import POOLINGS
 from punar.preparations.series import MISSING, SCALINGS
 from punar.tasks import Task
@@ -28,7 +33,7 @@ from punar.texts import sequences as texts
 from punar.training import job as jobs
 
 
-class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
+class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator):
     """Classify, predict numbers from or forecast sequences of unequal length with a recurrent network.
 
     Sequences are series of numbers, texts (words become vectors that are learned) or recordings (log-mel frames).
@@ -69,7 +74,11 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     kind : {None, "series", "texts", "sounds"}, default=None
         What X holds; None tells it by content. Arrays of samples without a rate are sounds only where asked.
     id_column, time_column : str, optional
-        For long tables, a row per id and time, sorted by time where that is named. Other columns are channels.
+        For long tables, a row per id and time, sorted by time: columns or levels of the index. The rest are channels.
+    time_format : str, optional
+        Of times that are text, as "%d.%m.%Y"; by default found over all rows, or asked for where it may be two.
+    freq : str or float, optional
+        For forecasting: the step ("D", "B", "MS", "Mon Wed Fri", "auto") at which missing times are inserted, as NaN.
     missing : {"refuse", "mask"}, default="refuse"
         NaN in a series is an error, or becomes the mean, with a flag per channel that says what was observed.
     scaling : {"auto", "standard", "none"}, default="auto"
@@ -83,7 +92,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     n_mels : int, default=40
         Bands of the frames of recordings, one frame every 10 ms.
     max_length : int, optional
-        Most steps, words or frames of an item; what follows is cut off.
+        Most steps, words (None: 8 times as many as is usual, at least 256) or frames; the rest is cut off, and said.
     class_weight : None, "balanced" or dict, default=None
     epochs : int or "auto", default="auto"
         "auto" is 100, with ``branch`` 25, and in both cases, for series, so many that 300 steps are made.
@@ -111,6 +120,9 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         judged by the other half (a head on frozen features: on 19 random orders of y); "cheap" repeats nothing and
         takes the held-out items alone. Of forecasts with fewer than 200 held-out windows "auto" fits once more, on
         later windows, to be judged by the first ones.
+    warm_start : bool, default=False
+        A further call of fit goes on from the weights that there are, with the preparation and classes learned then,
+        in place of beginning anew; the network must be the same. Not for forecasts.
 
     Attributes
     ----------
@@ -147,7 +159,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
 
     _RULES: ClassVar = {
         **jobs.TRAINING_RULES,
-        "hidden_size": integer(1),
+        "hidden_size": integer(1, 2**24),
         "num_layers": integer(1, 64),
         "bidirectional": either(one_of("auto"), boolean()),
         "dropout": either(one_of("auto"), number(0, 1, open_high=True)),
@@ -158,15 +170,14 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         "epochs": either(one_of("auto"), integer(1)),
         "patience": either(one_of("auto"), integer(1)),
         "kind": either(none(), one_of(*sequences.KINDS)),
-        "id_column": either(none(), instance(str, text="a column's name")),
-        "time_column": either(none(), instance(str, text="a column's name")),
+        "warm_start": boolean(),
         "missing": one_of(*MISSING),
         "scaling": one_of(*SCALINGS),
-        "vocabulary_size": either(one_of("auto"), integer(1)),
-        "embedding_dim": integer(1),
+        "vocabulary_size": either(one_of("auto"), integer(1, 2**24)),
+        "embedding_dim": integer(1, 2**24),
         "n_mels": integer(1, 512),
         "max_length": either(none(), integer(1)),
-        **ONLY_FORECASTS,
+        **OWN_RULES,
     }
 
     def __init__(
@@ -193,6 +204,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         kind: str | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
+        time_format: str | None = None,
+        freq: Any = None,
         missing: str = "refuse",
         scaling: str = "auto",
         vocabulary_size: int | str = "auto",
@@ -215,6 +228,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         verbose: int = 0,
         strict: bool = False,
         evidence: str = "auto",
+        warm_start: bool = False,
     ) -> None:
         self.cell = cell
         self.task = task
@@ -237,6 +251,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         self.kind = kind
         self.id_column = id_column
         self.time_column = time_column
+        self.time_format = time_format
+        self.freq = freq
         self.missing = missing
         self.scaling = scaling
         self.vocabulary_size = vocabulary_size
@@ -259,6 +275,7 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         self.verbose = verbose
         self.strict = strict
         self.evidence = evidence
+        self.warm_start = warm_start
 
     def fit(
         self,
@@ -268,6 +285,8 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         *,
         checkpoint: str | Path | None = None,
         time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> SequenceModel:
         """Fit the network.
 
@@ -286,6 +305,12 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : tuple (X, y), optional
+            Held out in place of a share of X, and read with the scaling learned from X: its loss chooses the best
+            epoch, and ``fit_report_`` rests on it (from 20 items on each half is answered by weights that the other
+            half chose). Not for forecasts.
+        groups : array-like of shape (n,), optional
+            Which items belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -299,8 +324,10 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         assemble.part(self, "cell", "cells", Cell).check()
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
-        with jobs.all_or_nothing(self, time_limit), as_usual():
-            self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint))
+        check_forecast_settings(self)
+        wanted = Wanted.of(self, validation_data, groups, targets=task.takes_targets)
+        with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
+            self._take(carrier(self).fit(self, task, X, y, sample_weight, checkpoint, wanted))
         self.fit_report_.answer(strict=self.strict, advice=texts.ADVICE)
         return self
 
@@ -351,32 +378,6 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
         fitted = self._known()
         return carrier(self).transform(self, fitted, X)
 
-    def _known(self) -> Any:
-        if not self.__sklearn_is_fitted__():
-            raise errors.NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
-                "using this estimator."
-            )
-        return self.fitted_
-
-    # -- stored ------------------------------------------------------------------------------------------------
-
-    def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Return facts and tensors for :func:`punar.save`."""
-        found: tuple[dict[str, Any], dict[str, Tensor]] = carrier(self).to_stored(self._known())
-        return found
-
-    def from_stored(
-        self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
-    ) -> None:
-        """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        fitted = carrier(self).from_stored(facts, tensors, where, parts)
-        if type(fitted.task) is not type(assemble.part(self, "task", "tasks", Task)):
-            raise DamagedModelError(
-                f"{where}: the model must be fitted to its own task, found {type(fitted.task).__name__}."
-            )
-        self._take(fitted)
-
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
     def set_params(self, **params: Any) -> SequenceModel:
@@ -388,9 +389,6 @@ class SequenceModel(ForecastMethods, FittedParts, BaseEstimator):
     @property
     def _estimator_type(self) -> str | None:
         return estimator_type(self)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "fitted_")
 
     def __sklearn_tags__(self) -> Tags:
         tags = tagged(self, super().__sklearn_tags__())

@@ -12,16 +12,17 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from punar import errors
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.errors import ParameterError
-from punar.estimators._tasked import estimator_type, gives_probabilities, tagged
+from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.transfer import store
 from punar.models.transfer.answer import answers, features
 from punar.models.transfer.fit import Fitted, fit
+from punar.models.transfer.freezing import norms_learn
 from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
@@ -35,8 +36,9 @@ class TransferLearner(BaseEstimator):
 
     Parameters
     ----------
-    backbone : str or Backbone, default="starter"
-        See :func:`punar.list_backbones` and :func:`punar.backbone`.
+    backbone : str, Backbone or nn.Module, default="starter"
+        See :func:`punar.list_backbones` and :func:`punar.backbone`. A torch module of one's own that takes pictures
+        (n, 3, h, w) is copied; its children are the stages, and a linear layer at its end is left out.
     task : {"classification", "regression", "multilabel"} or Task, default="classification"
     strategy : {"feature_extraction", "fine_tuning", "scratch"}, default="feature_extraction"
         "feature_extraction" freezes the whole network (parameters, buffers, mode) and fits a linear head to
@@ -63,10 +65,11 @@ class TransferLearner(BaseEstimator):
         1,000 pictures; none for more), and None elsewhere.
     views : int, default=0
         How many augmented views of each picture are computed once and remembered; 0 draws new ones every time.
-    interpolation : "auto" or float in (0, 1], default="auto"
+    interpolation : "auto" or float in [0, 1], default="auto"
         How far from the start (frozen network, fitted head) to the trained weights the weights lie that fine-tuning
         keeps. "auto" is 0, 0.25, 0.5, 0.75 or 1, whichever scores best on the items that are held out, and 0.5 where
-        none are (1 where each token has a label). With 1 the best epoch is kept, the start among them.
+        none are (1 where each token has a label). With 1 the best epoch is kept, the start among them; with 0 it is the
+        start.
     class_weight : None, "balanced" or dict, default=None
     batch_norm : {"auto", "train", "frozen"}, default="auto"
         Whether trained stages use and update the statistics of batches. "auto" does so from scratch only: few pictures
@@ -140,7 +143,7 @@ class TransferLearner(BaseEstimator):
         "lora": either(none(), integer(1)),
         "augment": either(none(), one_of("auto", *AUGMENTATIONS)),
         "views": integer(0, 64),
-        "interpolation": either(one_of("auto"), number(0, 1, open_low=True)),
+        "interpolation": either(one_of("auto"), number(0, 1)),
         "validation_fraction": either(one_of("auto"), number(0, 1, open_high=True)),
         "batch_norm": one_of("auto", "train", "frozen"),
         "on_error": one_of("raise", "skip"),
@@ -219,6 +222,8 @@ class TransferLearner(BaseEstimator):
         *,
         checkpoint: str | Path | None = None,
         time_limit: float | None = None,
+        validation_data: Any = None,
+        groups: Any = None,
     ) -> TransferLearner:
         """Fit head, and what ``strategy`` asks for beyond it.
 
@@ -236,6 +241,12 @@ class TransferLearner(BaseEstimator):
         time_limit : float, optional
             Seconds. Training that is not over by then stops, keeps the best weights so far, and the report says so; a
             later call with the same checkpoint goes on.
+        validation_data : tuple (X, y), optional
+            Held out in place of a share of X, and read with the scaling learned from X: in fine-tuning it chooses
+            the weights, and ``fit_report_`` rests on it (from 20 items on each half is answered by weights that the
+            other half chose).
+        groups : array-like of shape (n,), optional
+            Which items belong together, such as one person's: they are held out together.
 
         Returns
         -------
@@ -254,8 +265,9 @@ class TransferLearner(BaseEstimator):
             raise ParameterError(
                 f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
             )
-        with jobs.all_or_nothing(self, time_limit), as_usual():
-            self._take(fit(self, task, X, y, sample_weight, checkpoint))
+        wanted = Wanted.of(self, validation_data, groups)
+        with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
+            self._take(fit(self, task, X, y, sample_weight, checkpoint, wanted))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self
 
@@ -308,12 +320,8 @@ class TransferLearner(BaseEstimator):
         return found.numpy() if isinstance(found, torch.Tensor) else [each.numpy() for each in found]
 
     def _known(self) -> Fitted:
-        if not self.__sklearn_is_fitted__():
-            raise errors.NotFittedError(
-                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate arguments before "
-                "using this estimator."
-            )
-        return self.fitted_
+        found: Fitted = known(self)
+        return found
 
     @property
     def preparation_(self) -> Preparation:
@@ -330,7 +338,8 @@ class TransferLearner(BaseEstimator):
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
         """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        self._take(store.from_stored(facts, tensors, where, parts))
+        batch_norm = norms_learn(self.strategy, self.batch_norm)
+        self._take(store.from_stored(facts, tensors, where, parts, batch_norm=batch_norm))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 

@@ -24,11 +24,43 @@ _UNITS = {"KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 
 def default_folder() -> Path:
-    """Return where features are kept: ``PUNAR_CACHE_DIR``, else the user's cache folder."""
-    if os.environ.get("PUNAR_CACHE_DIR"):
-        return Path(os.environ["PUNAR_CACHE_DIR"]).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.cache"
-    return Path(home).expanduser() / "punar"
+    """Return where features are kept: ``PUNAR_CACHE_DIR``, else the user's cache folder.
+
+    Raises
+    ------
+    ParameterError
+        It cannot be a folder.
+    """
+    if own := os.environ.get("PUNAR_CACHE_DIR"):
+        return expanded(own, "PUNAR_CACHE_DIR")
+    name = next((n for n in ("XDG_CACHE_HOME", "LOCALAPPDATA") if os.environ.get(n)), "")
+    return expanded(os.environ.get(name) or "~/.cache", name or "the user's cache folder") / "punar"
+
+
+def expanded(folder: str, what: str) -> Path:
+    """Return a folder with its ``~`` or ``~user`` in full.
+
+    Raises
+    ------
+    ParameterError
+        There is no such user, or no file system has such a name.
+    """
+    path = os.path.expanduser(folder)
+    if folder.startswith("~") and path == folder:
+        raise ParameterError(
+            f"{what} must be a folder, got {shown(folder)}: there is no user of this name. Pass a full path "
+            "(PUNAR_CACHE_DIR=/path/to/cache sets it everywhere)."
+        )
+    try:
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise ParameterError(f"{what} must be a folder, got {shown(folder)}, which is something else.")
+        os.stat(os.path.join(path, "features"))
+    except (FileNotFoundError, PermissionError):
+        pass  # made where it is missing; what cannot be written costs speed only
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ParameterError(f"{what} must be a folder, got {shown(folder)}: {reason}.") from None
+    return Path(path)
 
 
 def limit_bytes() -> int:
@@ -62,7 +94,7 @@ class Cache:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = (default_folder() if folder is None else Path(folder).expanduser()) / "features"
+        self.folder = (default_folder() if folder is None else expanded(os.fspath(folder), "cache")) / "features"
 
     def space(self, key: str) -> Space:
         """Return the rows of one kind; nothing is made on disk before something is added."""
@@ -194,6 +226,6 @@ def check(cache: object, where: str) -> Cache | None:
         return Cache()
     if cache is False or cache is None:
         return None
-    if isinstance(cache, (str, os.PathLike)) and os.fspath(cache):
+    if isinstance(cache, (str, os.PathLike)) and isinstance(os.fspath(cache), str) and os.fspath(cache).strip():
         return Cache(os.fspath(cache))
     raise ParameterTypeError(f"{where}: cache must be True, False or a folder, got {shown(cache)}.")

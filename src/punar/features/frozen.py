@@ -283,4 +283,4 @@ def _work(body: Body, bucket: int) -> int:
     """Multiply-adds per item of a length."""
     prepare = body.plan.preparation
     batch = prepare.collate([prepare.blank(bucket)], bucket)
-    return count_work(body.module, lambda: body.plan.forward(body.module, batch))
+    return count_work(body.module, lambda net: body.plan.forward(net, batch))

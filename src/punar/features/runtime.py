@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.files import write_atomic
+from punar.core.plain_file import open_plain
 from punar.core.runtime import available_cores
 from punar.features.cache import default_folder
 from punar.preparations import Batch
@@ -228,7 +229,8 @@ def _onnx_version() -> str | None:
 
 def _recall() -> dict[str, str]:
     try:
-        stored = json.loads((default_folder() / _REMEMBERED).read_text(encoding="utf-8"))
+        with open_plain(default_folder() / _REMEMBERED) as file:
+            stored = json.loads(file.read())
     except (OSError, ValueError, RecursionError):
         return {}
     known = stored.items() if isinstance(stored, dict) else ()

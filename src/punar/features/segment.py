@@ -1,8 +1,8 @@
 """One segment of the cache: rows of numbers in a file, and beside it a file of their keys and checksums.
 
-``<name>.rows`` holds the numbers alone, ``<name>.keys``, which is written last::
+``<name>.rows`` holds the numbers after a line that says whose they are, ``<name>.keys``, which is written last::
 
-    punar rows 2                                       a line
+    punar rows 3                                       a line
     {"dtype": "float32", "shape": [2, 3], "rows": 1}   a line
     16 + 4 bytes for each row                          hash of its item; CRC-32 of that hash and the row's bytes
     4 bytes                                            CRC-32 of all that comes before
@@ -19,26 +19,31 @@ import math
 import os
 import re
 import secrets
-import stat
 import threading
 import time
+import warnings
 import weakref
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from punar.errors import DataError
+from punar.core.plain_file import open_plain
+from punar.errors import DataError, PunarWarning
+from punar.texts import fit as texts
 
 KEY_BYTES = 16
 _CHECK_BYTES = 4
-_MAGIC = b"punar rows 2\n"
+_MAGIC = b"punar rows 3\n"
+_NUMBERS = b"punar numbers 3\n"  # 16 bytes: what follows stays aligned
+_ALIKE = 9  # bytes of a beginning that tell whose a file is, also where some are damaged or of another version
 _LONGEST_HEADER = 4096
 _MOST_ROWS = 2**25
 _STALE_SECONDS = 3600
-# Only what looks like this is ever deleted: a folder of the user's own may hold other files.
+# Only what looks like this, by name and by content, is ever deleted: a folder of the user's own may hold other files.
 _OURS = re.compile(r"[0-9a-f]+-[0-9a-f]{12}\.(rows|keys)(\.new)?")
 _seek_and_read = threading.Lock()
 
@@ -73,11 +78,13 @@ class Segment:
     def row(self, at: int) -> np.ndarray | None:
         """Return a row, or None where the file is gone or no longer holds what was written."""
         try:
-            found = bytearray(_read_at(self._opened(), self._row_bytes, at * self._row_bytes))
+            start = len(_NUMBERS) + at * self._row_bytes
+            found = bytearray(_read_at(self._opened(), self._row_bytes, start))
         except OSError:
             return None
         # Of a file cut short less comes back, and its checksum is another.
         if zlib.crc32(found, zlib.crc32(self.keys[at])) != int(self._checks[at]):
+            _say_damaged(rows_of(self.path))
             return None
         return np.frombuffer(found, dtype=self._dtype).reshape(self._shape)
 
@@ -88,9 +95,9 @@ class Segment:
     def _opened(self) -> int:
         if self._file is None:
             # Kept open, so that rows in use survive another process's trimming.
-            handle = _open_regular(rows_of(self.path))
-            weakref.finalize(self, os.close, handle)
-            self._file = handle
+            file = open_plain(rows_of(self.path))
+            weakref.finalize(self, file.close)
+            self._file = file.fileno()
         return self._file
 
 
@@ -144,8 +151,8 @@ def write(folder: Path, keys: Sequence[bytes], rows: np.ndarray) -> Segment:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Rows first: a segment exists once its keys do.
-        _write(rows_of(path), memoryview(rows).cast("B"))
-        _write(path, head + zlib.crc32(head).to_bytes(_CHECK_BYTES, "little"))
+        _write(rows_of(path), _NUMBERS, memoryview(rows).cast("B"))
+        _write(path, head, zlib.crc32(head).to_bytes(_CHECK_BYTES, "little"))
     except BaseException:
         delete(path)
         raise
@@ -155,35 +162,46 @@ def write(folder: Path, keys: Sequence[bytes], rows: np.ndarray) -> Segment:
 def size_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Return the bytes of a segment of ``shape[0]`` rows on the disk."""
     numbers = math.prod(shape) * dtype.itemsize
-    return numbers + len(_header(shape, dtype)) + shape[0] * _entry().itemsize + _CHECK_BYTES
+    return len(_NUMBERS) + numbers + len(_header(shape, dtype)) + shape[0] * _entry().itemsize + _CHECK_BYTES
 
 
 def opened(folder: Path) -> Iterator[Segment]:
     """Yield the whole segments of a folder, and delete what is damaged or was left unfinished long ago."""
-    for path in sorted(own_files(folder)):
+    found = set(own_files(folder))
+    for path in sorted(found):
         if path.suffix == ".keys":
             try:
                 segment = _parse(path)
                 os.utime(path)  # used now: the last to go
             except OSError:  # deleted by another process's trimming
                 continue
+            except _OlderVersion:
+                delete(path)
+                continue
             except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                if path.exists():  # else another process's trimming took its rows away
+                    _say_damaged(path)
                 delete(path)
                 continue
             yield segment
-        elif path.suffix == ".new" or not path.with_suffix(".keys").exists():
+        elif path.suffix == ".new" or path.with_suffix(".keys") not in found:
             with contextlib.suppress(OSError):
                 if time.time() - path.lstat().st_mtime > _STALE_SECONDS:
                     path.unlink()
 
 
 def own_files(folder: Path) -> Iterator[Path]:
-    """Yield the regular files of a folder that are parts of segments by their name."""
+    """Yield the regular files of a folder that are parts of segments, by their name and by how they begin."""
+    groups: dict[str, list[Path]] = defaultdict(list)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             # Neither links nor pipes: the first lead elsewhere, the second never end.
             if _OURS.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                yield Path(entry.path)
+                groups[entry.name.partition(".")[0]].append(Path(entry.path))
+    for group in groups.values():
+        # One of them speaks for the others: a beginning may be damaged.
+        if any(_begins_as_ours(path) for path in group):
+            yield from group
 
 
 def rows_of(keys: Path) -> Path:
@@ -210,10 +228,10 @@ def _entry() -> np.dtype:
 
 def _parse(path: Path) -> Segment:
     """Return the segment of a file of keys; ValueError and the like where it is none."""
-    with open(_open_regular(path), "rb") as file:
+    with open_plain(path) as file:
         size = os.fstat(file.fileno()).st_size
         if file.readline(_LONGEST_HEADER) != _MAGIC:
-            raise ValueError("not a file of keys")
+            raise _OlderVersion
         facts: dict[str, Any] = json.loads(file.readline(_LONGEST_HEADER))
         count, shape, dtype = int(facts["rows"]), tuple(int(n) for n in facts["shape"]), np.dtype(str(facts["dtype"]))
         start = file.tell()
@@ -228,21 +246,29 @@ def _parse(path: Path) -> Segment:
     table = np.frombuffer(found, _entry(), count, start)
     rows = rows_of(path)
     # A file of rows is there before its keys and goes after them: one that is missing is damage.
-    if not rows.exists() or rows.lstat().st_size != count * math.prod(shape) * dtype.itemsize:
+    if not rows.exists() or rows.lstat().st_size != len(_NUMBERS) + count * math.prod(shape) * dtype.itemsize:
         raise ValueError("the rows are not as many as the keys")
     return Segment(path, table["key"].tolist(), table["check"], shape, dtype)
 
 
-def _open_regular(path: Path) -> int:
-    """Open a file for reading, never a pipe, a device or a link; OSError where it is one."""
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY"):  # not on every system
-        flags |= getattr(os, name, 0)
-    handle = os.open(path, flags)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(f"{path} is not a regular file")
-    return handle
+class _OlderVersion(Exception):
+    """A segment that was written otherwise: its rows are computed again without a word."""
+
+
+def _say_damaged(path: Path) -> None:
+    warnings.warn(texts.CACHE_DAMAGED.format(path=path), PunarWarning, stacklevel=3)
+
+
+def _begins_as_ours(path: Path) -> bool:
+    try:
+        with open_plain(path) as file:
+            start = file.read(len(_NUMBERS))
+    except OSError:
+        return False
+    wanted = _NUMBERS if ".rows" in path.suffixes else _MAGIC
+    if path.suffix == ".new" and wanted.startswith(start):  # cut off while it was written
+        return True
+    return sum(one == other for one, other in zip(start, wanted, strict=False)) >= _ALIKE
 
 
 def _read_at(handle: int, count: int, offset: int) -> bytes:
@@ -253,8 +279,9 @@ def _read_at(handle: int, count: int, offset: int) -> bytes:
         return os.read(handle, count)
 
 
-def _write(path: Path, data: bytes | memoryview) -> None:
+def _write(path: Path, *parts: bytes | memoryview) -> None:
     temporary = Path(f"{path}.new")
     with open(temporary, "xb") as file:
-        file.write(data)
+        for part in parts:
+            file.write(part)
     os.replace(temporary, path)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core.draws import seeded
+
 _MOST_TYPES = 4
 
 # Ids of the parameters that would be trained, and whether each module would be in train mode.
@@ -146,7 +148,7 @@ def output_shapes(module: nn.Module, blocks: Sequence[Block], run: Callable[[], 
     hooks = [module.get_submodule(b.modules[-1]).register_forward_hook(keep(b.name)) for b in blocks]
     try:
         module.eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), seeded(0):
             run()
     finally:
         for handle in hooks:

@@ -12,14 +12,14 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from punar.cells import Stack
-from punar.core.runtime import pick_device
+from punar.core.runtime import moved, pick_device
 from punar.data.steps import lengths as own_lengths
 from punar.data.steps import trimmed
 from punar.errors import NotFittedError, ParameterTypeError, shown
 from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _torch_rnn
-from punar.models.codec.fit import read as read_rows
+from punar.models.codec.reading import read as read_rows
 from punar.models.recurrent.rows import SequenceRows, sorted_by_length
 from punar.models.samples import Samples
 from punar.preparations import prepare_all
@@ -148,7 +148,7 @@ def _of_sequences(model: SequenceModel, x: Any, where: str) -> Opened:
     known = samples.known
     prepared = prepare_all(fitted.preparation, items, where) if known is None else [sample.tensor for sample in known]
     device = pick_device(model.device)
-    module = fitted.module.to(device)
+    module = moved(fitted.module, device)
     rows = SequenceRows(prepared, None, None, device)
     return Opened(module.stack, module, rows.lengths, lambda index: rows.take(index).batch, module, module)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from punar.data import sequences
 from punar.errors import DataError
 from punar.models.samples import Placed, Samples
+
+_COLUMNS = ("names", "id_column", "time_column", "time_format")
 
 
 def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
@@ -21,9 +22,7 @@ def given(model: Any, x: Any, y: Any, count: int, where: str) -> Placed:
     """
     fitted = model.fitted_
     preparation = fitted.preparation
-    if getattr(preparation, "id_column", None) is not None and hasattr(x, "columns"):
-        columns = {name: getattr(preparation, name) for name in ("names", "id_column", "time_column")}
-        y = sequences.matched(y, sequences.read_series(x, where, **columns), where)
+    y = preparation.targets(x, y, where)
     items = preparation.check(x, where)
     targets = fitted.task.encode(y, where, items)
     samples = Samples.of(fitted.task, preparation, items, where)

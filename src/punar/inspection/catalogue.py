@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from punar.core import strict_json
+from punar.core import strict_json, synonyms
 from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ def list_backbones(domain: str | None = None, task: str | None = None, name: str
     Parameters
     ----------
     domain : {"vision", "text", "audio"}, default=None
-        What they read.
+        What they read; "cv", "nlp", "speech" and the like are understood.
     task : str, default=None
-        Words of what they are used for, such as ``"object detection"``.
+        Words of what they are used for, such as ``"object detection"``. That others use a network for something does
+        not mean that punar does it.
     name : str, default=None
         A pattern such as ``"*resnet*"``; upper and lower case are the same.
 
@@ -59,6 +60,8 @@ def list_backbones(domain: str | None = None, task: str | None = None, name: str
     for key, value in (("domain", domain), ("task", task), ("name", name)):
         if value is not None and not isinstance(value, str):
             raise ParameterTypeError(f"list_backbones: {key} must be text or None, got {shown(value)}.")
+    domain = domain and synonyms.domain(domain)
+    task = task and synonyms.use(task)
     if domain is not None and domain not in DOMAINS:
         raise ParameterError(
             f"list_backbones: domain must be one of {', '.join(map(repr, DOMAINS))}, got {shown(domain)}."
@@ -68,8 +71,8 @@ def list_backbones(domain: str | None = None, task: str | None = None, name: str
     tasks = sorted({use["task"] for entry in found for use in entry["used_for"]})
     if task is not None and not any(_asked(task, known) for known in tasks):
         raise ParameterError(
-            f"list_backbones: nothing in the catalogue is used for {shown(task)}.{suggest(task.lower(), tasks)} "
-            f"Known tasks: {', '.join(tasks)}."
+            f"list_backbones: nothing in the catalogue is used for {shown(task)}."
+            f"{synonyms.advice('tasks', task) or suggest(task.lower(), tasks)} Known tasks: {', '.join(tasks)}."
         )
     rows = [
         _flat(entry)
@@ -139,5 +142,6 @@ def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(task: str, known: str) -> bool:
-    wanted = task.lower().replace("_", " ").replace("-", " ").split()
-    return bool(wanted) and all(word in known for word in wanted)
+    wanted = synonyms.folded(task).split()
+    # Beginnings of words: "ner" is not in "generated".
+    return bool(wanted) and all(any(part.startswith(word) for part in known.split()) for word in wanted)

@@ -50,7 +50,8 @@ def gate_facts(model: Any, items: Any, index: int, *, name: str | None = None, y
     dict
         ``cell``; ``item`` with ``name``, ``steps``, ``labels``, ``unknown``, ``seconds``, ``inputs`` and ``answer``;
         ``layers``, each with ``number``, ``reverse``, ``parts``, ``order``, ``kept_by`` and ``half_lives``; ``flow``
-        with ``lines`` and ``ratios``; ``target``, a key of :data:`punar.texts.inspection.FLOW_TARGETS`.
+        with ``lines`` and ``ratios``; ``target``, a key of :data:`punar.texts.inspection.FLOW_TARGETS`;
+        ``doubt``, a sentence where the model did not learn, or None.
 
     Raises
     ------
@@ -73,7 +74,15 @@ def gate_facts(model: Any, items: Any, index: int, *, name: str | None = None, y
             "ratios": {layer: ratio if np.isfinite(ratio) else None for layer, ratio in measured.ratios.items()},
         },
         "target": _target(model, given),
+        "doubt": doubt(model),
     }
+
+
+def doubt(model: Any) -> str | None:
+    """Return what a page about a model that may have learned nothing says first; None where it learned."""
+    report = model.fit_report_
+    words = {False: texts.DID_NOT_LEARN, None: texts.CANNOT_TELL}.get(report.get("learned"))
+    return None if words is None else words.format(verdict=report["verdict"])
 
 
 def layers(found: Parts, cell: str) -> list[dict[str, Any]]:

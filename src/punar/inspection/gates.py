@@ -39,6 +39,10 @@ def gates(model: Any, x: Any) -> dict[str, np.ndarray]:
         layers and directions have torch's suffixes, as in ``forget_l1_reverse``. The first axis is the sequence
         whatever ``batch_first`` says. Steps after a sequence's end are NaN.
 
+        Of the ``(output, (h_n, c_n))`` that ``nn.LSTM`` returns, ``output`` is the last layer's ``hidden`` at every
+        step, both directions side by side; ``h_n`` is every layer's and direction's ``hidden`` at the step that it read
+        last, and ``c_n`` its ``cell`` there.
+
     Raises
     ------
     punar.errors.ParameterTypeError

@@ -12,13 +12,14 @@ import torch
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.backbones import Backbone, Body, Plan, Stage, backbone, build, device_of, resolve
+from punar.backbones import Backbone, Body, Plan, Stage, backbone, build, children_as_stages, device_of, resolve
 from punar.core.runtime import as_usual
 from punar.errors import NotFittedError, ParameterError, ParameterTypeError, shown
 from punar.inspection._blocks import Block, Planned, children, output_shapes, rows_of, split
-from punar.models.transfer.freezing import HEAD, planned_modes, stage_parameters, trainable_stages
+from punar.models.transfer.freezing import HEAD, norms_learn, planned_modes, stage_parameters, trainable_stages
 from punar.models.transfer.module import Transfer
 from punar.preparations.sounds import Sounds
+from punar.stored import is_saved, load
 
 _HEAD = ("name", "type", "output shape", "parameters", "trainable", "state", "mode", "learning rate")
 _NO_HEAD = "The head is made by fit, is always trained, and is not counted here."
@@ -98,13 +99,15 @@ def layers(
     Parameters
     ----------
     anything : estimator, backbone, str or nn.Module
-        A fitted estimator is shown as it is now; an unfitted ``TransferLearner`` or ``FeatureExtractor`` as its fit
-        would freeze it. A backbone, or its name, is built with random weights on the CPU; unless ``unfreeze`` is given
-        nothing of it is frozen. A module is shown as it is.
+        A fitted ``TransferLearner`` is shown as its fit trained it, before it is saved and after it is loaded, and an
+        unfitted one, or a ``FeatureExtractor``, as its fit would. A folder that :func:`punar.save` wrote is shown as
+        the model in it, unless ``unfreeze`` is given. A backbone, or its name, is built with random weights on the CPU;
+        unless ``unfreeze`` is given nothing of it is frozen. A module is shown as it is.
     depth : int, default=1
         1 shows a backbone's stages, or a module's children; 2 what they consist of, and so on.
     unfreeze : "all", "last", int or list of str, default=None
-        Show what a fit with this ``unfreeze`` would train, instead. Nothing is changed.
+        Show what ``TransferLearner(strategy="fine_tuning")`` with this ``unfreeze`` would train, instead: its batch
+        norms stay in eval mode, unless it has ``batch_norm="train"``. Nothing is changed.
     example : Tensor or tuple of Tensor, default=None
         Input of a module, to find output shapes with one forward pass. A backbone knows its own.
 
@@ -143,6 +146,8 @@ def layers(
 def _look(anything: Any, levels: int, unfreeze: Any, example: Any) -> LayerTable:
     if isinstance(anything, (str, os.PathLike)):
         anything = backbone(os.fspath(anything), weights=None)
+        if unfreeze is None and is_saved(anything.name):
+            anything = load(anything.name)
     if isinstance(anything, Backbone):
         body = build(resolve(anything, None, "layers"))
         return _of_body(body.module, body.plan, levels, "all" if unfreeze is None else unfreeze, notes=(_NO_HEAD,))
@@ -173,7 +178,8 @@ def _of_plan(estimator: BaseEstimator, levels: int, unfreeze: Any) -> LayerTable
     if unfreeze is None:
         unfreeze = {"feature_extraction": 0, "scratch": "all"}.get(strategy, given.get("unfreeze", "all"))
     notes = (_NO_HEAD,) if "strategy" in given else ()
-    return _of_body(body.module, body.plan, levels, unfreeze, notes=notes)
+    batch_norm = norms_learn(strategy, given.get("batch_norm", "auto"))
+    return _of_body(body.module, body.plan, levels, unfreeze, batch_norm=batch_norm, notes=notes)
 
 
 def _of_body(
@@ -184,9 +190,12 @@ def _of_body(
     head: Any = None,
     rates: Mapping[str, float] | None = None,
     notes: tuple[str, ...] = (),
+    *,
+    planned: Planned | None = None,
+    batch_norm: bool = False,
 ) -> LayerTable:
     stages, rates = plan.stages, rates or {}
-    planned = _planned(module, stages, unfreeze)
+    planned = planned or _planned(module, stages, unfreeze, batch_norm=batch_norm)
     blocks = [b for s in stages for b in split(module, Block(s.name, s.modules, rates.get(s.name)), levels)]
     shapes = output_shapes(module, blocks, lambda: plan.forward(module, _blank(plan, device_of(module))))
     rows = rows_of(module, blocks, planned, shapes, rest=stages[0].name)
@@ -200,8 +209,9 @@ def _of_module(
     module: nn.Module, levels: int, unfreeze: Any, example: Any, rates: Mapping[str, float] | None = None
 ) -> LayerTable:
     if isinstance(module, Transfer):
-        return _of_body(module.backbone, module._plan, levels, unfreeze, module.head, rates)
-    planned = _planned(module, _child_stages(module), unfreeze)
+        planned = (_trainable(module.backbone), module.modes()) if unfreeze is None else None
+        return _of_body(module.backbone, module._plan, levels, unfreeze, module.head, rates, planned=planned)
+    planned = _planned(module, children_as_stages(module), unfreeze)
     blocks = list(children(module, "", levels)) or [Block(type(module).__name__, ("",))]
     shapes: dict[str, tuple[int, ...]] = {}
     if example is not None:
@@ -211,27 +221,17 @@ def _of_module(
     return LayerTable(rows, _totals(rows))
 
 
-def _child_stages(module: nn.Module) -> tuple[Stage, ...]:
-    """Return a module's children as stages; those without parameters go with the next that has some."""
-    stages: list[Stage] = []
-    waiting: tuple[str, ...] = ()
-    for name, child in module.named_children():
-        waiting += (name,)
-        if next(child.parameters(), None) is not None:
-            stages.append(Stage(name, waiting))
-            waiting = ()
-    if stages and waiting:
-        stages[-1] = Stage(stages[-1].name, stages[-1].modules + waiting)
-    return tuple(stages)
+def _trainable(module: nn.Module) -> set[int]:
+    return {id(p) for p in module.parameters() if p.requires_grad}
 
 
-def _planned(module: nn.Module, stages: Sequence[Stage], unfreeze: Any) -> Planned | None:
+def _planned(module: nn.Module, stages: Sequence[Stage], unfreeze: Any, *, batch_norm: bool = False) -> Planned | None:
     """Return the trainable parameters and the modes that ``unfreeze`` stands for; None: as the module is."""
     if unfreeze is None:
         return None
     chosen = trainable_stages(stages, unfreeze, "layers")
     parts = stage_parameters(module, stages)
-    return {id(p) for i in chosen for p in parts[i]}, planned_modes(module, stages, chosen)
+    return {id(p) for i in chosen for p in parts[i]}, planned_modes(module, stages, chosen, batch_norm=batch_norm)
 
 
 def _everything(module: nn.Module) -> Planned:

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
+from torch import nn
 
 from punar.core import plugins
 from punar.core.params import check_params, integer
 from punar.core.params import random_state as rule_of_state
 from punar.core.runtime import draw_seed
 from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown
-from punar.networks import Network
+from punar.networks import Network, OwnModules
 from punar.objectives import Objective
 
 _CELL = "lstm"  # of a recurrent network that names none
@@ -45,9 +46,11 @@ def part(owner: object, name: str, folder: str, kind: type) -> Any:
     where = f"{type(owner).__name__}: {name}"
     if folder == "networks" and isinstance(value, (str, Network)):
         return _network(value)
+    if folder == "networks" and isinstance(value, (nn.Module, tuple, list)):
+        return clone(OwnModules(value))
     if isinstance(value, str):
         return plugins.member(folder, value)()
-    if isinstance(value, type) and issubclass(value, kind):
+    if isinstance(value, type) and issubclass(value, (kind, nn.Module)):
         raise ParameterTypeError(f"{where} must be an object, got the class {value.__name__}; pass {value.__name__}().")
     if not isinstance(value, kind):
         raise ParameterTypeError(

@@ -14,9 +14,7 @@ from torch import Tensor
 
 from punar.core import deadline
 from punar.core.progress import Progress
-from punar.data.splits import halves, two_folds
 from punar.models.measure import Measured
-from punar.tasks import Targets, Task
 from punar.texts import progress as texts
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
@@ -31,29 +29,6 @@ MANY = 200
 def repeats(estimator: Any, count: int) -> bool:
     """Return whether a fit on ``count`` items is repeated for its verdict: where they are few, and it may cost time."""
     return estimator.evidence == "auto" and FEWEST <= count < MANY
-
-
-def folds(estimator: Any, task: Task, targets: Targets, weight: Tensor | None, seed: int) -> Pairs:
-    """Return what to repeat the fit on and what to answer for then; nothing where the validation part is judged by.
-
-    Parameters
-    ----------
-    estimator : object
-        ``evidence`` is "auto", or "cheap", which repeats nothing.
-    task : Task
-    targets, weight : Targets, Tensor
-        Of all items.
-    seed : int
-    """
-    count = len(targets) if weight is None else int((weight > 0).sum())
-    if not repeats(estimator, count):
-        return []
-    return two_folds(len(targets), seed, strata=task.strata(targets), weight=weight)
-
-
-def parts_of(valid: Tensor, task: Task, targets: Targets) -> tuple[Tensor, Tensor] | None:
-    """Return the validation items in two parts, or None where they are too few for a verdict."""
-    return None if len(valid) < FEWEST else halves(valid, task.strata(targets))
 
 
 def affordable(loop: Loop) -> bool:
@@ -89,7 +64,7 @@ def crossed(
     Parameters
     ----------
     repeated : sequence of (Tensor, Tensor)
-        From :func:`folds`.
+        From :meth:`punar.models.division.Division.folds`.
     refit : callable
         ``refit(learn, ask)`` -> the items among ``learn`` whose loss was minimised, and answers for ``ask``.
     """
@@ -118,7 +93,7 @@ def held_out(
         Items -> the module's answers.
     train, valid : Tensor of int64
     parts : tuple of Tensor or None
-        From :func:`parts_of`; what the loop had as halves.
+        From :meth:`punar.models.division.Division.parts`; what the loop had as halves.
     most : int
         How many items are answered for at most.
     """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,12 +29,15 @@ class Measured:
     rows_from : {"held_out", "cross_validated", "cross_fitted", "training"}
     permuted : sequence of float or None
         Scores of the same fit on targets in random order, where it was repeated so.
+    groups : ndarray or None
+        A number for each of all items. Items of one group are alike, so that answers are exchanged group by group.
     """
 
     answers: Sequence[Any]
     parts: Sequence[tuple[Tensor, Tensor]]
     rows_from: str
     permuted: Sequence[float] | None = None
+    groups: np.ndarray | None = None
 
     @property
     def items(self) -> Tensor:
@@ -43,7 +47,12 @@ class Measured:
     def report(self, task: Task, targets: Targets) -> FitReport:
         """Return the score of the first 3,000 answers beside that of the best constant answer."""
         some = self.some(targets)
-        return reports.beside_chance(task, self.answers[:MOST_ROWS], some, self.rows_from, permuted=self.permuted)
+        return reports.beside_chance(
+            task, self.answers[:MOST_ROWS], some, self.rows_from, permuted=self.permuted, groups=self._groups()
+        )
+
+    def _groups(self) -> np.ndarray | None:
+        return None if self.groups is None else self.groups[self.items[:MOST_ROWS].numpy()]
 
     def some(self, targets: Targets) -> Targets:
         """Return the targets that are reported on, of those of all items."""
@@ -56,4 +65,6 @@ class Measured:
         some = self.some(targets)
         ours = reports.meter_of(task, self.answers[:MOST_ROWS], some)
         theirs = reports.meter_of(task, answers[:MOST_ROWS], some)
-        reports.add_rival(report, name, theirs.value(), evidence.lead(ours, theirs, len(some)), **texts)
+        reports.add_rival(
+            report, name, theirs.value(), evidence.lead(ours, theirs, len(some), groups=self._groups()), **texts
+        )

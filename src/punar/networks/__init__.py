@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from punar.networks._network import Centre as Centre
     from punar.networks._network import Network as Network
     from punar.networks._network import ThenCentre as ThenCentre
+    from punar.networks._own import OwnModules as OwnModules
 
 _HOME = {
     "AutoencoderModule": "_network",
     "Centre": "_network",
     "Network": "_network",
+    "OwnModules": "_own",
     "ThenCentre": "_network",
 }
 __all__ = sorted(_HOME)

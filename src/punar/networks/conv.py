@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from punar.core.draws import Dropout, Dropout2d
 from punar.core.params import Rule, check_params, either, none, number, one_of, widths
 from punar.errors import ParameterError
 from punar.networks._layers import ACTIVATIONS, BatchNorm2d, group_norm, initialise, linear
@@ -170,7 +171,7 @@ class Conv(Network):
             tail.append(BatchNorm2d(channels) if self.norm == "batch" else group_norm(channels))
         tail.append(ACTIVATIONS[self.activation]())
         if self.dropout:
-            tail.append(nn.Dropout2d(self.dropout))
+            tail.append(Dropout2d(self.dropout))
         return tail
 
     def _dense(self, sizes: list[int], outputs: int, fed_by: str, activation: str = "identity") -> list[nn.Module]:
@@ -178,7 +179,7 @@ class Conv(Network):
         for inputs, width in pairwise(sizes):
             layers += [linear(inputs, width, self.activation, fed_by), ACTIVATIONS[self.activation]()]
             if self.dropout:
-                layers.append(nn.Dropout(self.dropout))
+                layers.append(Dropout(self.dropout))
             fed_by = self.activation
         return [*layers, linear(sizes[-1], outputs, activation, fed_by)]
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from punar.core.draws import Dropout
 from punar.core.params import boolean, check_params, either, none, number, one_of, widths
 from punar.errors import ParameterError
 from punar.networks._layers import ACTIVATIONS, BatchNorm1d, linear
@@ -102,7 +103,7 @@ class Dense(Network):
             tail.append(BatchNorm1d(width) if self.norm == "batch" else nn.LayerNorm(width))
         tail.append(ACTIVATIONS[self.activation]())
         if self.dropout:
-            tail.append(nn.Dropout(self.dropout))
+            tail.append(Dropout(self.dropout))
         return tail
 
 

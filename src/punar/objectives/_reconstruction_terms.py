@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from punar.core.draws import drawing_from
 from punar.data.steps import are_sequences
 
 LOSSES = ("mse", "mae", "huber", "bernoulli")
@@ -99,9 +100,7 @@ def randomness_from(generator: torch.Generator, net: nn.Module) -> Iterator[None
     if not (net.training and any(_drops(module) for module in net.modules())):
         yield
         return
-    device = generator.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator, device=device)))
+    with drawing_from(generator, net):
         yield
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from punar.preparations._sample import Sample as Sample
     from punar.preparations._samples import SampleOf as SampleOf
     from punar.preparations._spectrum import decibels as decibels
+    from punar.preparations._unread import say_unread as say_unread
     from punar.preparations._vocabulary import as_texts as as_texts
     from punar.preparations._vocabulary import learn_vocabulary as learn_vocabulary
     from punar.preparations._vocabulary import vocabulary_size as vocabulary_size
@@ -38,6 +39,7 @@ _HOME = {
     "naming": "_preparation",
     "of_facts": "_facts",
     "prepare_all": "_preparation",
+    "say_unread": "_unread",
     "vocabulary_size": "_vocabulary",
 }
 __all__ = sorted(_HOME)

@@ -80,6 +80,10 @@ class Preparation(ABC):
             It cannot be decoded.
         """
 
+    def cuts(self, item: Any) -> bool:
+        """Return whether :meth:`prepare` leaves out the end of an item, because the network reads no more."""
+        return False
+
     def samples(self, item: Any) -> list[Sample]:
         """Return the pieces in which the network reads an item, with the way back to its coordinates; one at least.
 

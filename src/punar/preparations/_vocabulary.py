@@ -10,6 +10,7 @@ from typing import Any
 
 from punar.errors import MissingExtraError
 from punar.preparations._preparation import Preparation
+from punar.preparations._spelling import any_script, one_spelling
 from punar.preparations.sentences import Sentences
 from punar.preparations.words import Words
 
@@ -134,9 +135,8 @@ def _tokenizer(numbers: dict[str, int], pieces: bool) -> Any:
     # Not the normaliser of BERT: it drops accents, and with them the vowel signs of Indian scripts.
     if pieces:
         built = Tokenizer(WordPiece(numbers, unk_token=UNKNOWN, continuing_subword_prefix=_INSIDE))
-        built.normalizer = normalizers.NFC()
+        built.normalizer, built.pre_tokenizer = normalizers.NFC(), pre_tokenizers.Whitespace()
     else:
         built = Tokenizer(WordLevel(numbers, unk_token=UNKNOWN))
-        built.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    built.pre_tokenizer = pre_tokenizers.Whitespace()
+        built.normalizer, built.pre_tokenizer = one_spelling(), any_script()
     return built

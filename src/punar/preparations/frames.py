@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
+import numpy as np
 import torch
 from msgspec import Meta
 from torch import Tensor
 
 from punar.data.decode import read_rate
+from punar.errors import PunarWarning
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation, naming
 from punar.preparations._reading import Count, Finite, Positive, Size
@@ -78,11 +81,15 @@ class Frames(Preparation):
         n_mels : int
         max_length : int or None
         """
-        rates = [_HIGHEST_RATE]
+        rates = []
         for i, item in enumerate(items):
             with naming(f"{where}: {cls().name(item, i)}"):
                 rates.append(rate_of(item))
-        return cls(max(_LOWEST_RATE, min(rates)), n_mels, max_length=max_length)
+        rate = max(_LOWEST_RATE, min([_HIGHEST_RATE, *rates]))
+        slow = [i for i, each in enumerate(rates) if 2 * each <= min(_HIGHEST_RATE, float(np.median(rates)))]
+        if slow:
+            _warn(where, cls().name(items[slow[0]], slow[0]), [rates[i] for i in slow], len(rates), rate)
+        return cls(rate, n_mels, max_length=max_length)
 
     def learned(self, frames: Sequence[Tensor], scaling: str) -> Frames:
         """Return the facts with the scaling of training frames.
@@ -122,6 +129,12 @@ class Frames(Preparation):
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
         return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
 
+    def cuts(self, item: Any) -> bool:
+        """Return whether the recording has more than ``max_length`` frames."""
+        if self.max_length is None:
+            return False
+        return self._sounds.duration(item) * self.rate / _spectrum.step_of(self.rate) >= self.max_length
+
     def samples(self, item: Any) -> list[Sample]:
         """Return the recording with its seconds per frame."""
         step = _spectrum.step_of(self.rate) / self.rate
@@ -146,6 +159,16 @@ class Frames(Preparation):
     @property
     def _sounds(self) -> Sounds:
         return Sounds(rate=self.rate)
+
+
+def _warn(where: str, first: str, slow: Sequence[int], total: int, rate: int) -> None:
+    warnings.warn(
+        f"{where}: {len(slow)} of {total:,} recordings have half the samples per second of most, or fewer; the first "
+        f"is {first} with {slow[0]:,}. All are brought to {rate:,}, and what sounds above {rate // 2:,} Hz is lost. "
+        "Leave them out where the others should be heard whole.",
+        PunarWarning,
+        stacklevel=2,
+    )
 
 
 def rate_of(item: Any) -> int:

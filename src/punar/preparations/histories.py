@@ -11,8 +11,10 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
+from punar.data import layouts
 from punar.data.decode import BadItem
-from punar.data.panel import Panel, read_panel
+from punar.data.panel import Panel, are_tables, read_panel
+from punar.data.times import check_form
 from punar.data.windows import Windows, spread
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
@@ -21,7 +23,8 @@ from punar.preparations.series import collate_steps
 
 _Steps = Annotated[int, Meta(ge=1, le=2**24)]
 _Position = Annotated[int, Meta(ge=0, le=2**24)]
-_LATER = {"aimed": (), "known_ahead": (), "one": False}  # fields that older folders do not have
+# Fields that older folders do not have.
+_LATER = {"aimed": (), "known_ahead": (), "one": False, "levels": (), "time_format": None, "freq": None}
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Histories(Preparation):
         The channels whose later values are known when one forecasts.
     one : bool, default=False
         Whether the target was named alone: answers have no axis for it.
+    levels : tuple of str, default=()
+        Of the fitted table's MultiIndex, that together name a series.
+    time_format : str or None, default=None
+        How times were written; see :class:`punar.data.times.Times`.
+    freq : str or float or None, default=None
+        The step of times, at which those that are missing are inserted.
     """
 
     channels: _Steps
@@ -59,6 +68,9 @@ class Histories(Preparation):
     aimed: tuple[_Position, ...] = ()
     known_ahead: tuple[_Position, ...] = ()
     one: bool = False
+    levels: tuple[str, ...] = ()
+    time_format: str | None = None
+    freq: int | float | str | None = None
 
     domain: ClassVar[str] = "history"
 
@@ -75,6 +87,7 @@ class Histories(Preparation):
                 raise ValueError(f"{name} must be different channels of {made.channels}, found {list(found)}")
         if set(made.aimed) & set(made.known_ahead) or (made.known_ahead and not made.aimed):
             raise ValueError("aimed must be named where channels are known ahead, and be others")
+        check_form(made.time_format)
         if made.one and len(made.aimed) != 1:
             raise ValueError(f"one must be false with {len(made.aimed)} targets")
         return made
@@ -88,6 +101,21 @@ class Histories(Preparation):
     def target_names(self) -> tuple[str, ...]:
         """Names of the channels that are forecast, where there are any."""
         return tuple(self.names[c] for c in self.aimed) if self.names and self.aimed else self.names
+
+    def id_columns(self, ids: Sequence[Any], panel: Panel) -> dict[str, list[Any]]:
+        """Return ids as columns of a table of answers: of a MultiIndex, one for each of its levels.
+
+        Parameters
+        ----------
+        ids : sequence
+            One for each row.
+        panel : Panel
+            The series that are answered for.
+        """
+        names = panel.levels or self.levels
+        if len(names) > 1 and all(isinstance(i, tuple) and len(i) == len(names) for i in ids):
+            return {name: [i[k] for i in ids] for k, name in enumerate(names)}
+        return {self.id_column or (names[0] if names else "series"): list(ids)}
 
     def of_targets(self, items: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the series with the channels alone that are forecast."""
@@ -106,14 +134,18 @@ class Histories(Preparation):
         DataError
             Also for a series shorter than the context.
         """
+        X = layouts.known(X, where)
         panel = read_panel(
             X,
             where,
             names=self.names,
             channels=self.channels,
             id_column=self.id_column if hasattr(X, "columns") else None,
-            time_column=self.time_column if hasattr(X, "columns") else None,
+            time_column=self.time_column if hasattr(X, "columns") or are_tables(X) else None,
             missing=self.missing,
+            time_format=self.time_format,
+            strict=False,
+            freq=self.freq,
         )
         self.refuse_short(panel, self.context, f"context={self.context}", where)
         return panel
@@ -123,9 +155,15 @@ class Histories(Preparation):
         """Raise where a series has fewer than ``least`` steps."""
         for i, item in enumerate(panel.items):
             if len(item) < least:
+                wide = ""
+                if item.shape[1] >= least:
+                    wide = (
+                        f" It is read as (time, channels): {len(item)} step(s) of {item.shape[1]} channels. Pass X.T "
+                        "if it is (channels, time), of many series X.transpose(0, 2, 1)."
+                    )
                 raise DataError(
                     f"{where}: {panel.named(i)} has length {len(item)}; {what} needs at least {least} steps. Drop it, "
-                    "or fit with a smaller context or horizon."
+                    f"or fit with a smaller context or horizon.{wide}"
                 )
 
     def windows(

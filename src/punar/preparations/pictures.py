@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
+from punar.data import channels, layouts
 from punar.data.decode import BadItem, LoadedFile, loaded, open_picture, reason_of, to_rgb, upright
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations._placement import Placement, orientation_of
@@ -180,12 +182,16 @@ def _resized(size: tuple[int, int], edge: int) -> tuple[int, int]:
 
 
 def _as_sequence(X: Any, where: str) -> Sequence[Any]:
-    if isinstance(X, torch.Tensor):
-        X = X.numpy(force=True)
+    if isinstance(X, torch.utils.data.Dataset):
+        return _of_dataset(X, where)
+    X = layouts.known(X, where)
+    if isinstance(X, pd.Series):
+        X = X.to_numpy(dtype=object)
     if isinstance(X, np.ndarray):
         if X.dtype.kind in "OU":
             return list(X.ravel()) if X.ndim == 1 else _refuse_table(X, where)
         if X.ndim in (3, 4):
+            channels.refuse_first(X.shape, where)
             return list(X)
         return _refuse_table(X, where)
     unordered = isinstance(X, (Mapping, Set))
@@ -194,7 +200,21 @@ def _as_sequence(X: Any, where: str) -> Sequence[Any]:
             f"{where}: X must be a list of paths, PIL images or arrays (h, w) or (h, w, c), or one array of them, "
             f"got {type(X).__name__}."
         )
-    return [x.numpy(force=True) if isinstance(x, torch.Tensor) else x for x in X]
+    return [layouts.item(x, where) for x in X]
+
+
+def _of_dataset(X: Any, where: str) -> Sequence[Any]:
+    """Return the pictures of a map-style torch dataset, whose tensors have their channels first."""
+    if not hasattr(X, "__len__") or not hasattr(X, "__getitem__"):
+        raise DataTypeError(f"{where}: a dataset must be map-style (__len__ and __getitem__), got {type(X).__name__}.")
+    found = []
+    for i in range(len(X)):
+        item = X[i]
+        item = item[0] if isinstance(item, (tuple, list)) else item
+        if isinstance(item, torch.Tensor):
+            item = layouts.array_of(item.permute(1, 2, 0) if item.dim() == 3 else item, where)
+        found.append(item)
+    return found
 
 
 def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
@@ -207,6 +227,12 @@ def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
 def _check_array(item: Any, where: str) -> None:
     if not isinstance(item, np.ndarray):
         raise DataTypeError(f"{where} must be a path, a PIL image or an array, got {shown(item)}.")
+    if item.ndim == 3 and item.shape[2] not in (1, 3, 4) and channels.are_first(item.shape):
+        raise DataError(
+            f"{where} of shape {item.shape} looks like (channels, height, width), as torch has it; pictures are "
+            "(height, width, channels), channels last. Pass np.moveaxis(x, 0, -1) for each, or of a tensor "
+            "x.permute(1, 2, 0)."
+        )
     if item.ndim not in (2, 3) or (item.ndim == 3 and item.shape[2] not in (1, 3, 4)) or 0 in item.shape:
         raise DataError(f"{where} must have shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), got {item.shape}.")
     if item.dtype == np.uint8 or item.dtype == bool:

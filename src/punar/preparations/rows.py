@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from punar.data import layouts
+from punar.data.columns import of_table
 from punar.data.decode import BadItem
+from punar.data.names import in_order, named
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Size
@@ -24,16 +28,29 @@ class Rows(Preparation):
     ----------
     width : int
         Numbers per row.
+    names : tuple of str, default=()
+        Of the columns that were fitted on, where they had names: a table's columns are matched by these.
     """
 
     width: Size
+    names: tuple[str, ...] = ()
 
     domain: ClassVar[str] = "table"
 
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Rebuild from untrusted facts; see :class:`Preparation`."""
+        made = super().from_facts(facts)
+        if len(made.names) not in (0, made.width):
+            raise ValueError(f"names must be one for each of {made.width} columns, found {len(made.names)}")
+        return made
+
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return the rows as a list; see :class:`Preparation`."""
-        if isinstance(X, torch.Tensor):
-            X = X.numpy(force=True)
+        X = layouts.known(X, where)
+        if isinstance(X, pd.DataFrame):
+            X = named(X, where)
+            X = of_table(in_order(X, self.names, where) if self.names else X, where)
         if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
             raise DataTypeError(f"{where}: X must be a table of numbers, got {shown(X)}.")
         try:

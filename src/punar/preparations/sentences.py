@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -12,7 +12,10 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
+from punar.core.words import listed
+from punar.data import layouts
 from punar.data.decode import BadItem
+from punar.data.missing import is_missing
 from punar.errors import DataError, DataTypeError, MissingExtraError, shown
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Count
@@ -23,6 +26,8 @@ from punar.preparations._windows import overlap
 _STEP = 8
 _WORDS = (list, tuple)
 _LONGEST = 10_000_000
+_PER_TOKEN = 20  # characters: far more than a token has
+_SPECIAL = 8  # special tokens at most
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,13 @@ class Sentences(Preparation):
         """Return the texts, or the lists of words, as a list; see :class:`Preparation`."""
         if isinstance(X, (str, bytes)):
             raise DataTypeError(f"{where}: X must be a list of texts, got one text: pass a list, [X].")
-        if hasattr(X, "columns") or getattr(X, "ndim", 1) != 1 or not hasattr(X, "__len__"):
+        X = layouts.known(X, where)
+        if (
+            hasattr(X, "columns")
+            or isinstance(X, (Mapping, Set))
+            or getattr(X, "ndim", 1) != 1
+            or not hasattr(X, "__len__")
+        ):
             shape = f" of shape {tuple(X.shape)}" if hasattr(X, "shape") else ""
             raise DataTypeError(
                 f"{where}: X must be a list, a column or a 1-D array of texts, got {type(X).__name__}{shape}. "
@@ -74,6 +85,7 @@ class Sentences(Preparation):
         items = list(X)
         if not items:
             raise DataError(f"{where}: Found X with 0 sample(s) while a minimum of 1 is required.")
+        _refuse_missing(items, where)
         kind = list if isinstance(items[0], _WORDS) else str
         for i, item in enumerate(items):
             _check_item(item, f"{where}: X[{i}]", kind)
@@ -87,7 +99,13 @@ class Sentences(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return int64 token ids (t,), 1 <= t <= ``max_length``."""
-        return self._ids(self._encoded(item))
+        return self._ids(self._beginning(item))
+
+    def cuts(self, item: Any) -> bool:
+        """Return whether the item has more than ``max_length`` tokens."""
+        if len(self.content(item)) + _SPECIAL <= self.max_length:
+            return False  # no token has less than a byte
+        return bool(self._beginning(item).overflowing)
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the item in windows of ``max_length`` tokens, each with its special tokens.
@@ -127,6 +145,16 @@ class Sentences(Preparation):
         except (UnicodeEncodeError, TypeError):
             raise BadItem("it holds half of a character (a lone surrogate), which is not text") from None
 
+    def _beginning(self, item: Any) -> Any:
+        """Return the first window of an item; of one that is far longer, little more is read."""
+        most = _PER_TOKEN * self.max_length
+        while len(item) > most:
+            found = self._encoded(_first(item, most))
+            if found.overflowing:
+                return found
+            most *= 4  # white space, of which there may be any amount
+        return self._encoded(item)
+
     def _windows(self, item: Any) -> list[Any]:
         encoded = self._encoded(item)
         if not encoded.overflowing:
@@ -145,7 +173,7 @@ class Sentences(Preparation):
 
         Special tokens, which stand for no text, have their name; an empty text has one piece, which is empty.
         """
-        found = self._encoded(item)
+        found = self._beginning(item)
         unknown = getattr(_built(self.tokenizer, self.max_length, False).model, "unk_token", None)
         words = item if isinstance(item, _WORDS) else None
         pieces = []
@@ -173,6 +201,15 @@ class Sentences(Preparation):
         return {"input_ids": ids, "attention_mask": mask}
 
 
+def _first(item: Any, most: int) -> Any:
+    """Return the first characters of a text, up to the end of a word where that is not far, or a list's first words."""
+    some = item[:most]
+    if isinstance(item, _WORDS) or item[most].isspace():
+        return some
+    whole = some.rstrip() if some[-1:].isspace() else some[: -len(some.split()[-1])] if some.split() else some
+    return whole if 2 * len(whole) > most else some
+
+
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
@@ -187,24 +224,26 @@ def _check_item(item: Any, where: str, kind: type) -> None:
         for j, word in enumerate(item):
             if isinstance(word, str) and word:
                 continue
-            rule = "is missing" if _is_missing(word) else "must be a word, a text that is not empty"
+            rule = "is missing" if is_missing(word) else "must be a word, a text that is not empty"
             raise DataTypeError(f"{where}[{j}] {rule}, got {shown(word)} ({type(word).__name__}).")
         return
     if isinstance(item, str):
         if kind is list:
             raise DataTypeError(f"{where} is a text, but X[0] is a list of words; pass all items in one form.")
         return
-    if _is_missing(item):
-        raise DataTypeError(
-            f"{where} is missing ({shown(item)}); every item must be text. Drop the row, or fill it with ''."
-        )
     raise DataTypeError(f"{where} must be text, got {shown(item)} ({type(item).__name__}). Lists of words do as well.")
 
 
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    return isinstance(value, float) and value != value
+def _refuse_missing(items: Sequence[Any], where: str) -> None:
+    """Raise one error for all items that are None, NaN, NaT or ``pd.NA``, with their positions."""
+    missing = [i for i, item in enumerate(items) if is_missing(item)]
+    if missing:
+        places = listed([f"X[{i}]" for i in missing], quoted=False)
+        are = "is missing" if len(missing) == 1 else f"are missing ({len(missing):,} of {len(items):,} items)"
+        raise DataTypeError(
+            f"{where}: {places} {are}, got {shown(items[missing[0]])}. Every item must be text: drop these rows, or "
+            "fill them with ''."
+        )
 
 
 # Kept outside the instances, so that they stay plain values: equal, hashable, cheap to pickle.

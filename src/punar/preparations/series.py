@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from msgspec import Meta
 from torch import Tensor
 
-from punar.data import sequences
+from punar.data import levels, sequences
 from punar.data.decode import BadItem
-from punar.data.scaling import Moments, learn_scaler, shares_one_unit
+from punar.data.scaling import SMALLEST, Moments, learn_scaler, shares_one_unit
 from punar.errors import DataError
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Count, Finite, Positive, Size
@@ -49,7 +50,7 @@ class Series(Preparation):
     max_length : int or None
         Most steps that the network reads at once. :meth:`prepare` cuts off what follows, :meth:`samples` reads it in
         further windows.
-    id_column, time_column : str or None
+    id_column, time_column, time_format : str or None
         Of long tables.
 
     Examples
@@ -69,6 +70,7 @@ class Series(Preparation):
     max_length: Size | None = None
     id_column: str | None = None
     time_column: str | None = None
+    time_format: str | None = None
 
     domain: ClassVar[str] = "series"
     several: ClassVar[bool] = True
@@ -125,11 +127,14 @@ class Series(Preparation):
         return found.items
 
     def targets(self, X: Any, y: Any, where: str) -> Any:
-        """Return ``y`` in the order of the items: of a long table, it may be a Series or a mapping by id."""
-        return sequences.matched(y, self._read(X, where), where) if hasattr(X, "columns") else y
+        """Return ``y`` in the order of the items; of a long table or a mapping it may be looked up by id."""
+        X = levels.series_of(X, where)
+        named = isinstance(X, (pd.DataFrame, Mapping))
+        return sequences.matched(y, self._read(X, where), where) if named else y
 
     def _read(self, X: Any, where: str) -> sequences.Sequences:
-        return sequences.read_series(X, where, names=self.names, id_column=self.id_column, time_column=self.time_column)
+        columns = {"id_column": self.id_column, "time_column": self.time_column, "time_format": self.time_format}
+        return sequences.read_series(X, where, names=self.names, **columns)
 
     def content(self, item: Any) -> bytes:
         """Return shape, type and numbers."""
@@ -139,6 +144,10 @@ class Series(Preparation):
     def prepare(self, item: Any) -> Tensor:
         """Return float32 (t, ``width``): scaled values, then under "mask" the flags of observed ones."""
         return self._scaled(np.asarray(item)[: self.max_length])
+
+    def cuts(self, item: Any) -> bool:
+        """Return whether the item has more than ``max_length`` steps."""
+        return self.max_length is not None and len(item) > self.max_length
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the item in windows of ``max_length`` steps; each step belongs to one of them, a missing one too."""
@@ -238,6 +247,14 @@ def _moments(items: Sequence[np.ndarray]) -> Moments:
             "constant first."
         )
     never = count == 0
+    vanish = (high > low) & (high - low < SMALLEST) & ~never
+    if vanish.any():
+        channel = int(vanish.argmax())
+        spread = high[channel] - low[channel]
+        raise DataError(
+            f"X has values whose squares vanish, in channel {channel}: they differ by {spread:g} at most. Multiply "
+            "the data by a constant first, or drop the channel."
+        )
     low, high = np.where(never, 0.0, low), np.where(never, 0.0, high)
     variance = squares / np.maximum(count, 1)
     one, two, three, four = (torch.from_numpy(v) for v in (mean, variance, low, high))

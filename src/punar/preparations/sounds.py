@@ -15,7 +15,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor
 
-from punar.data.decode import MOST_SECONDS, BadItem, LoadedFile, loaded, read_audio
+from punar.data.decode import MOST_SECONDS, RATES, BadItem, LoadedFile, loaded, read_audio, read_seconds
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import _spectrum
 from punar.preparations._preparation import Batch, Preparation
@@ -31,8 +31,9 @@ _FULL_SCALE = {"int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31), "uint8": (128.0
 class Sounds(Preparation):
     """Input facts of an audio network.
 
-    An item is the path of a wav or flac file, an array of samples at ``rate``, or a pair (samples, their rate).
-    Samples are (t,) or (t, channels): floats in [-1, 1] or integers of full scale. Channels are averaged.
+    An item is the path of a wav, flac, mp3, ogg, opus or aiff file, or another that soundfile reads; an array of
+    samples at ``rate``; or a pair (samples, their rate). Samples are (t,) or (t, channels): floats in [-1, 1] or
+    integers of full scale. Channels are averaged.
 
     Parameters
     ----------
@@ -115,6 +116,23 @@ class Sounds(Preparation):
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         return torch.from_numpy(np.array(wave, dtype=np.float32))
 
+    def cuts(self, item: Any) -> bool:
+        """Return whether the recording is longer than ``seconds``."""
+        return self.seconds is not None and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+
+    def duration(self, item: Any) -> float:
+        """Return the seconds of a recording.
+
+        Raises
+        ------
+        BadItem
+            The file cannot be read.
+        """
+        if isinstance(item, (str, os.PathLike)):
+            return read_seconds(Path(item))
+        samples, rate = self._parts(item)
+        return len(samples) / rate
+
     def samples(self, item: Any) -> list[Sample]:
         """Return the recording with its seconds per sample."""
         return [Sample(self.prepare(item), torch.tensor([1.0 / self.rate], dtype=torch.float64))]
@@ -164,8 +182,8 @@ class Sounds(Preparation):
         pair = _is_pair(item)
         if not pair and not isinstance(item, (np.ndarray, torch.Tensor, list)):
             raise DataTypeError(f"{where} must be a path, an array of samples or (samples, rate), got {shown(item)}.")
-        if pair and not _RATES[0] <= item[1] <= _RATES[1]:
-            raise DataError(f"{where}: the rate must be {_RATES[0]} to {_RATES[1]} samples per second, got {item[1]}.")
+        if pair and not RATES[0] <= item[1] <= RATES[1]:
+            raise DataError(f"{where}: the rate must be {RATES[0]} to {RATES[1]} samples per second, got {item[1]}.")
         try:
             samples, _ = self._parts(item)
         except ValueError:

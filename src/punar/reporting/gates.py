@@ -47,6 +47,7 @@ def html(facts: dict[str, Any]) -> str:
                 units=len(facts["layers"][0]["order"]),
             )
             + answer,
+            doubt=facts.get("doubt"),
             panels=panels,
             captions=_captions(facts),
             flow_caption=texts.CAPTION_FLOW.format(target=texts.FLOW_TARGETS[facts["target"]]),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from punar.sources._found import FoundFiles as FoundFiles
     from punar.sources._found import FoundItems as FoundItems
     from punar.sources._found import FoundTable as FoundTable
+    from punar.sources._groups import read_groups as read_groups
     from punar.sources._items import holds_items as holds_items
     from punar.sources._items import read_items as read_items
     from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from punar.sources._readable import unreadable as unreadable
     from punar.sources._sequences import SEQUENCE_KINDS as SEQUENCE_KINDS
     from punar.sources._sequences import read_sequences as read_sequences
+    from punar.sources._sequences import rows_are_series as rows_are_series
     from punar.sources._source import Request as Request
     from punar.sources._source import Source as Source
+    from punar.sources._splits import splits_of as splits_of
     from punar.sources._userdata import UserData as UserData
     from punar.sources._userdata import UserItems as UserItems
     from punar.sources._userdata import UserSequences as UserSequences
@@ -55,11 +58,14 @@ _HOME = {
     "kind_of": "_kinds",
     "leave_out_unreadable": "_readable",
     "read_data": "_data",
+    "read_groups": "_groups",
     "read_items": "_items",
     "read_sequences": "_sequences",
     "read_table": "_data",
+    "rows_are_series": "_sequences",
     "said": "_readable",
     "size_text": "_memory",
+    "splits_of": "_splits",
     "unreadable": "_readable",
 }
 __all__ = sorted(_HOME)

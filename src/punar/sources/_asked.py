@@ -11,24 +11,20 @@ from pathlib import Path
 from typing import Any, get_args
 
 from punar.core.plugins import member, members
+from punar.data.decode import kind_of_file
 from punar.errors import DataError, ParameterError, ParameterTypeError, PunarError, shown, suggest
 from punar.sources._found import Found, FoundItems
 from punar.sources._source import Request, Source
 
 FORMS = ("classes", "amounts", "sets", "sequences", "none")
 _ELSEWHERE = {
-    ".xlsx": "Save the sheet as 'CSV UTF-8'.",
     ".xls": "Save the sheet as 'CSV UTF-8'.",
     ".ods": "Save the sheet as csv in UTF-8.",
-    ".gz": "Unpack it first.",
+    ".gz": "Only .csv.gz and .tsv.gz are read packed; unpack others first.",
     ".zip": "Unpack it first.",
     ".tar": "Unpack it first.",
     ".pkl": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
     ".pickle": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
-    ".json": "Convert it to csv or parquet.",
-    ".png": "Pictures are given as the folder that holds them.",
-    ".jpg": "Pictures are given as the folder that holds them.",
-    ".jpeg": "Pictures are given as the folder that holds them.",
 }
 
 
@@ -148,7 +144,8 @@ def _look_up(source: str | os.PathLike[str], text: str, sources: Sequence[Source
         if each.takes(path):
             return Asked(each, path, str(path))
     if not path.is_file():
-        raise DataError(f"{path}: it is neither a file nor a folder.")
+        what = kind_of_file(path.stat().st_mode)
+        raise DataError(f"{path}: it is {what}, neither a file nor a folder. Save what comes from it to a file first.")
     suffix = path.suffix.lower()
     known = dict.fromkeys(s for each in sources for s in each.suffixes)
     raise DataError(

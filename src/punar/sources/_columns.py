@@ -25,8 +25,9 @@ def to_user_data(
     drop: Sequence[str] = (),
     columns: Sequence[str] | None = None,
     on_error: str = "raise",
+    mixed: bool | None = False,
 ) -> UserData:
-    """Return the numbers and labels of a table.
+    """Return the numbers and labels of a table, or its columns as they are.
 
     Parameters
     ----------
@@ -41,6 +42,9 @@ def to_user_data(
         Only these, in this order: those that a fitted model knows.
     on_error : {"raise", "skip"}
         What to do with rows that lack a value.
+    mixed : bool or None
+        Whether columns are kept as they are, with their text and gaps; None keeps them where they are not all numbers
+        that are there. Rows may lack a value then, unless on_error is "skip".
 
     Raises
     ------
@@ -62,14 +66,17 @@ def to_user_data(
     if not len(frame):
         raise DataError(f"{where}: there are column names but no rows; at least one row is needed.")
     used = frame[features]
-    _check_numeric(used, where, line_of)
+    kept = bool(mixed) or (mixed is None and _is_mixed(used, gaps=on_error == "raise"))
+    if not kept:
+        _check_numeric(used, where, line_of)
     labels = None if target is None else plain(frame[target])
-    missing = used.isna().to_numpy()
+    full = [] if kept and on_error == "raise" else features  # columns whose every value must be there
+    missing = frame[full].isna().to_numpy()
     if labels is not None:
         missing = np.column_stack([missing, pd.isna(labels)])
     keep = np.flatnonzero(~missing.any(axis=1))
     if len(keep) < len(frame):
-        said = _holes(missing, [*features, str(target)])
+        said = _holes(missing, [*full, str(target)])
         if on_error == "raise" or not len(keep):
             first = line_of(int(np.argmax(missing.any(axis=1))))
             raise DataError(
@@ -78,8 +85,9 @@ def to_user_data(
                 "rows (--skip-bad, on_error='skip')."
             )
         notes.append(f"{len(frame) - len(keep)} of {len(frame)} rows lack a value and were left out: {said}")
-    X = used.to_numpy(dtype=np.float64, na_value=np.nan)[keep]
-    _check_finite(X, features, keep, where, line_of)
+    X: Any = used.iloc[keep].reset_index(drop=True) if kept else used.to_numpy(dtype=np.float64, na_value=np.nan)[keep]
+    if not kept:
+        _check_finite(X, features, keep, where, line_of)
     found = None if labels is None else read_target(labels[keep], f"{where}, column {shown(target)}")
     return UserData(
         X=X,
@@ -105,6 +113,11 @@ def _is_text(column: pd.Series) -> bool:
     # Whole numbers past 64 bits and decimals arrive as objects; a column without any value as text.
     kinds = ("integer", "floating", "decimal", "mixed-integer-float", "empty")
     return pd.api.types.infer_dtype(column, skipna=True) not in kinds
+
+
+def _is_mixed(used: pd.DataFrame, *, gaps: bool) -> bool:
+    """Return whether there is a column of something else than numbers, or one with gaps where these are asked for."""
+    return (gaps and bool(used.isna().any(axis=None))) or any(_is_text(used[name]) for name in used.columns)
 
 
 def _check_numeric(used: pd.DataFrame, where: str, line_of: Callable[[int], str]) -> None:

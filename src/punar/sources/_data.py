@@ -41,6 +41,7 @@ def read_data(
     size: int | tuple[int, int] | None = None,
     on_error: str = "raise",
     parts: Iterable[object] = (),
+    mixed: bool | None = False,
 ) -> UserData:
     """Read what ``source`` names.
 
@@ -68,6 +69,9 @@ def read_data(
         Whether rows with missing values and unreadable pictures are refused, or left out with a note.
     parts : iterable, default=()
         Sources of one's own, asked before those of punar; see :class:`punar.sources.Source`.
+    mixed : bool or None, default=False
+        Whether columns of a table may hold text, dates and gaps: ``X`` is then a DataFrame of the columns as they are.
+        None takes them so where there are such; False refuses them.
 
     Returns
     -------
@@ -89,6 +93,10 @@ def read_data(
         raise ParameterError(
             f"kind must be 'table', 'images' or None, got {shown(kind)}.{suggest(kind, ['table', 'images'])}"
         )
+    if target is not None and not isinstance(target, str):
+        raise ParameterError(
+            f"target must be one column of {source}, got {shown(target)}. Name one, and drop the others."
+        )
     options = {
         "target": target,
         "drop": list(drop) or None,
@@ -100,7 +108,7 @@ def read_data(
     with asked.naming_files():
         found = asked.read(Request(target=target, key=key, header=header, kind="vision"))
         _check_options(given, asked, found)
-        data = _as_rows(found, asked, given, kind, columns)
+        data = _as_rows(found, asked, given, kind, columns, mixed)
     if kind is not None and kind != data.kind:
         raise ParameterError(f"kind={kind!r} does not fit {data.name}, which is read as {data.kind!r}. Leave kind out.")
     return data
@@ -135,14 +143,19 @@ def read_table(
 
 
 def _as_rows(
-    found: Found, asked: Asked, given: dict[str, Any], kind: str | None, columns: Sequence[str] | None
+    found: Found,
+    asked: Asked,
+    given: dict[str, Any],
+    kind: str | None,
+    columns: Sequence[str] | None,
+    mixed: bool | None,
 ) -> UserData:
     if isinstance(found, UserData):
         return _select(found, columns)
     if isinstance(found, FoundTable):
         from punar.sources._columns import to_user_data
 
-        return to_user_data(found, where=asked.where, name=asked.name, columns=columns, **given)
+        return to_user_data(found, where=asked.where, name=asked.name, columns=columns, mixed=mixed, **given)
     if isinstance(found, FoundArrays):
         from punar.sources._rows import rows_of
 

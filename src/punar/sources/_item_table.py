@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,15 @@ from punar.core.words import listed
 from punar.errors import DataError, ParameterError, shown
 from punar.sources._found import FoundTable
 from punar.sources._kinds import ITEM_KINDS, LOOKED_AT, SUFFIXES, is_text, kind_of
-from punar.sources._labels import Labels, as_form
-from punar.sources._names import check_known
+from punar.sources._labels import Labels, as_columns, as_form
+from punar.sources._names import check_known, printable
 from punar.sources._userdata import UserItems
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_NAMED = 5
+_TEXTS = ("text", "texts", "sentence", "review", "comment", "message", "पाठ", "वाक्य")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,14 @@ class Wanted:
     Attributes
     ----------
     kind : {"vision", "text", "audio"} or None
-    target, text, path : str or None
+    target : str, tuple of str or None
+        The column of the labels, or several.
+    text, path : str or None
         Columns.
+    root, suffix : str or None
+        Where the paths begin, and what they lack at their end.
+    keep : sequence of str
+        Columns to keep beside the items.
     form : str or None
         How the target is read; see :class:`punar.sources.Request`.
     on_error : {"raise", "skip"}
@@ -39,12 +47,27 @@ class Wanted:
     """
 
     kind: str | None = None
-    target: str | None = None
+    target: str | tuple[str, ...] | None = None
     text: str | None = None
     path: str | None = None
     form: str | None = None
     on_error: str = "raise"
     advice: str = ""
+    root: str | None = None
+    suffix: str | None = None
+    keep: Sequence[str] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns of the labels."""
+        return all_of(self.target)
+
+
+def all_of(target: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return one target, several or none as a tuple."""
+    if target is None:
+        return ()
+    return (target,) if isinstance(target, str) else tuple(target)
 
 
 def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
@@ -66,24 +89,31 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
     """
     frame, where = table.frame, str(place)
     names = [str(c) for c in frame.columns]
-    check_known([v for v in (wanted.text, wanted.path, wanted.target) if v is not None], names, "as asked", where)
+    asked = [v for v in (wanted.text, wanted.path) if v is not None]
+    check_known([*asked, *wanted.targets, *wanted.keep], names, "as asked", where)
+    if (wanted.root or wanted.suffix) and wanted.path is None:
+        raise ParameterError(f"{where}: --root and --suffix belong to a column of paths; name it with --path COLUMN.")
     if wanted.text and wanted.path:
         raise ParameterError(f"{where}: give a column of texts or one of paths, not both.")
     if not len(frame):
         raise DataError(f"{where}: there are column names but no rows.")
     column, kind = _column(frame, place, wanted)
-    items, bad = _items(frame, column, kind, place.parent)
-    if wanted.target is not None:
-        bad |= _empty(frame, wanted.target)
+    items, bad = _items(frame, column, kind, place.parent, wanted)
+    for target in wanted.targets:
+        bad |= _empty(frame, target)
     kept = [i for i in range(len(frame)) if i not in bad]
     notes = list(table.notes)
-    unused = [n for n in names if n not in (column, wanted.target)]
+    unused = [n for n in names if n not in (column, *wanted.targets, *wanted.keep)]
     notes += [f"columns that are not used: {listed(unused)}"] if unused else []
+    if kind != "text":
+        _check_some(items, bad, frame[column], where, wanted)
     notes += _left_out(bad, table, where, may_skip=wanted.on_error != "raise" and bool(kept))
     labels: Labels | None = None
-    if wanted.target is not None:
+    if isinstance(wanted.target, str):
         labels = as_form(frame[wanted.target].iloc[kept], f"{where}, column {shown(wanted.target)}", wanted.form)
-        notes.append(labels.note)
+    elif wanted.target is not None:
+        labels = as_columns(frame[list(wanted.targets)].iloc[kept], where, wanted.form)
+    notes += [labels.note] if labels is not None else []
     of_text = kind == "text"
     return UserItems(
         items=[items[i] for i in kept],
@@ -94,22 +124,48 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=[*notes, f"items: the {ITEM_KINDS[kind]} of column {shown(column)}"],
-        row_names=tuple(str(i) if of_text else str(frame[column].iloc[i]) for i in kept),
+        row_names=tuple(str(i) if of_text else printable(frame[column].iloc[i]) for i in kept),
         row_title="row" if of_text else "file",
+        kept={name: frame[name].iloc[kept].to_numpy() for name in wanted.keep},
     )
+
+
+def _check_some(items: list[str], bad: dict[int, str], values: pd.Series, where: str, wanted: Wanted) -> None:
+    """Raise where not one of the files is there: it is the folder or the suffix that is wrong, and not the rows."""
+    if len(bad) < len(items) or wanted.path is None or not len(values):
+        return
+    first = next((i for i in bad if isinstance(values.iloc[i], str) or values.iloc[i] == values.iloc[i]), None)
+    if first is None:
+        return
+    near = _near(Path(items[first]), Path(where).parent)
+    raise DataError(
+        f"{where}: none of the {len(items):,} files of column {shown(wanted.path)} is there; the first is "
+        f"{shown(items[first])}. Say where they begin and what they end in: --root FOLDER, --suffix .png (root=, "
+        f"suffix=).{near}"
+    )
+
+
+def _near(path: Path, folder: Path) -> str:
+    """Return where a file of this name lies, one folder deep, whatever it ends in."""
+    places = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())] if folder.is_dir() else []
+    found = (place / f"{path.name}{s}" for place in places for kind in SUFFIXES.values() for s in ("", *kind))
+    there = next((p for p in found if p.is_file()), None)
+    return f" There is {there}." if there is not None else ""
 
 
 def _empty(frame: pd.DataFrame, column: str) -> dict[int, str]:
     return {int(i): f"column {shown(column)} is empty" for i in np.flatnonzero(frame[column].isna().to_numpy())}
 
 
-def _items(frame: pd.DataFrame, column: str, kind: str, folder: Path) -> tuple[list[str], dict[int, str]]:
+def _items(
+    frame: pd.DataFrame, column: str, kind: str, folder: Path, wanted: Wanted
+) -> tuple[list[str], dict[int, str]]:
     """Return an item per row, and why of the rows that have none."""
     values, bad = frame[column], _empty(frame, column)
     items = [str(v) for v in values]
     if kind == "text":
         return items, bad
-    items = [_existing(item, folder) for item in items]
+    items = [_existing(_ended(item, wanted), folder if wanted.root is None else Path(wanted.root)) for item in items]
     lost = [i for i, item in enumerate(items) if i not in bad and not Path(item).is_file()]
     return items, bad | {i: f"there is no file {shown(str(values.iloc[i]))}" for i in lost}
 
@@ -126,6 +182,13 @@ def _left_out(bad: dict[int, str], table: FoundTable, where: str, *, may_skip: b
     raise DataError(f"{where}: {total} cannot be used: {named}{more}. Repair them, or leave them out (--skip-bad).")
 
 
+def _ended(item: str, wanted: Wanted) -> str:
+    """Return a path with the suffix that was asked for, where it has not got it."""
+    suffix = wanted.suffix or ""
+    suffix = f".{suffix}" if suffix and not suffix.startswith(".") else suffix
+    return item if item.lower().endswith(suffix.lower()) else item + suffix
+
+
 def _existing(item: str, folder: Path) -> str:
     """Return a path as it can be opened from here: one beside the table comes before one in this folder."""
     beside = folder / item
@@ -138,10 +201,12 @@ def _column(frame: pd.DataFrame, place: Path, wanted: Wanted) -> tuple[str, str]
         return wanted.text, "text"
     found = candidates(frame, place.parent, wanted.target)
     if wanted.path is not None:
-        told = found.get(wanted.path) or kind_of([str(v) for v in frame[wanted.path].dropna()])
+        told = found.get(wanted.path) or kind_of([_ended(str(v), wanted) for v in frame[wanted.path].dropna()])
         return wanted.path, wanted.kind or ("vision" if told == "text" else told)
     if wanted.kind is not None:
         found = {c: k for c, k in found.items() if k == wanted.kind}
+        if not found and wanted.kind == "text":
+            found = _short_texts(frame, wanted)
     if not found:
         what = ITEM_KINDS[wanted.kind] if wanted.kind else "paths of pictures or recordings, or of texts"
         raise DataError(
@@ -156,12 +221,26 @@ def _column(frame: pd.DataFrame, place: Path, wanted: Wanted) -> tuple[str, str]
     return next(iter(found.items()))
 
 
-def candidates(frame: pd.DataFrame, folder: Path, target: str | None) -> dict[str, str]:
+def _short_texts(frame: pd.DataFrame, wanted: Wanted) -> dict[str, str]:
+    """Return the column of texts where they must be there but are too short to look so.
+
+    It is the one that is called so, or the only one of words that has no other use.
+    """
+    words = [
+        str(name)
+        for name in frame.columns
+        if name not in (*wanted.targets, *wanted.keep) and all(isinstance(v, str) for v in frame[name].dropna())
+    ]
+    called = [name for name in words if name.lower() in _TEXTS]
+    return dict.fromkeys(called[:1] or (words if len(words) == 1 else []), "text")
+
+
+def candidates(frame: pd.DataFrame, folder: Path, target: str | tuple[str, ...] | None) -> dict[str, str]:
     """Return the columns that could hold items, by what more than half of their first values look like."""
     found: dict[str, str] = {}
     for name in frame.columns:
         values = frame[name].dropna().iloc[:LOOKED_AT]
-        if name == target or not len(values) or not all(isinstance(v, str) for v in values):
+        if name in all_of(target) or not len(values) or not all(isinstance(v, str) for v in values):
             continue
         kind = _look_of(list(values), folder)
         if kind is not None:

@@ -7,15 +7,16 @@ subfolder per class; a table has a column of paths or of texts, and a target; a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from punar.errors import DataError, ParameterError
 from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
-from punar.sources._item_table import Wanted, candidates, items_of
+from punar.sources._item_table import Wanted, all_of, candidates, items_of
 from punar.sources._kinds import ITEM_KINDS
 from punar.sources._labels import TASK_OF, Labels, as_form, as_sequences, of_subfolders
+from punar.sources._names import printable
 from punar.sources._source import Request
 from punar.sources._text import NAME_IT_CONLL
 from punar.sources._userdata import UserData, UserItems
@@ -33,9 +34,12 @@ def read_items(
     source: str | os.PathLike[str],
     *,
     kind: str | None = None,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     text: str | None = None,
     path: str | None = None,
+    root: str | None = None,
+    suffix: str | None = None,
+    keep: Sequence[str] = (),
     form: str | None = None,
     header: bool | None = None,
     on_error: str = "raise",
@@ -50,10 +54,14 @@ def read_items(
         text per line; a npy or npz file of pictures; or a built-in set of pictures.
     kind : {"vision", "text", "audio"} or None, default=None
         What the items must be; None tells it by content.
-    target : str or None, default=None
-        The column with the labels.
+    target : str, sequence of str or None, default=None
+        The column with the labels; several columns are labels of 0 and 1 each, or amounts.
     text, path : str or None, default=None
         The column of texts, or of paths (as they are, or relative to the file). None looks for one.
+    root, suffix : str or None, default=None
+        The folder that paths begin in, and what they lack at their end, such as ".png".
+    keep : sequence of str, default=()
+        Columns of a table to keep beside the items.
     form : {"classes", "amounts", "sets", "sequences", "none"} or None, default=None
         How the target is read (``target_form`` of a task); None tells it by content, "none" reads no labels. A set of
         labels stands in one field, as ``red; round``.
@@ -73,14 +81,27 @@ def read_items(
     """
     check_one_of("kind", kind, ITEM_KINDS)
     check_one_of("form", form, FORMS)
-    if form == "none":
-        target = None
+    named = None if form == "none" or target is None else all_of(target)
+    wanted = Wanted(kind, one_or_all(named), text, path, form, on_error, advice_for(form), root, suffix, tuple(keep))
     asked = look_up(source, parts)
     with asked.naming_files():
         if asked.path.is_dir() and not asked.built_in:
-            refuse({"text": text, "path": path, "target": target}, asked.where, _OF_FOLDER)
-        found = asked.read(Request(target=target, header=header, kind=kind, form=form))
-        return as_items(found, asked, Wanted(kind, target, text, path, form, on_error, advice_for(form)))
+            refuse(_given(wanted), asked.where, _OF_FOLDER)
+        # Several columns are numbers or yes and no, whose spelling is nobody's name.
+        one = wanted.target if isinstance(wanted.target, str) else None
+        found = asked.read(Request(target=one, header=header, kind=kind, form=form))
+        return as_items(found, asked, wanted)
+
+
+def one_or_all(names: tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+    """Return one name as itself, several as they are, and none as None."""
+    return names[0] if names and len(names) == 1 else (names or None)
+
+
+def _given(wanted: Wanted, *, target: bool = True) -> dict[str, Any]:
+    """Return what was asked of the columns of a table."""
+    columns = {"text": wanted.text, "path": wanted.path, "root": wanted.root, "suffix": wanted.suffix}
+    return columns | {"keep": wanted.keep} | ({"target": wanted.target} if target else {})
 
 
 def advice_for(form: str | None) -> str:
@@ -99,14 +120,13 @@ def as_items(found: Found, asked: Asked, wanted: Wanted) -> UserItems:
     where = asked.where
     if isinstance(found, FoundTable):
         return items_of(found, asked.path, wanted)
-    columns = {"text": wanted.text, "path": wanted.path}
     if isinstance(found, FoundFiles):
-        refuse(columns | {"target": wanted.target}, where, _OF_FOLDER)
+        refuse(_given(wanted), where, _OF_FOLDER)
         return _from_files(found, asked, wanted.form)
     if isinstance(found, FoundItems):
-        refuse(columns | {"target": wanted.target}, where, _OWN_LABELS)
+        refuse(_given(wanted), where, _OWN_LABELS)
         return _from_ready(found, asked, wanted)
-    refuse(columns, where, _NO_COLUMNS)
+    refuse(_given(wanted, target=False), where, _NO_COLUMNS)
     if isinstance(found, UserData):
         refuse({"target": wanted.target}, where, _OWN_LABELS)
     return _from_rows(found, asked, wanted)
@@ -114,7 +134,7 @@ def as_items(found: Found, asked: Asked, wanted: Wanted) -> UserItems:
 
 def holds_items(
     source: str,
-    target: str | None = None,
+    target: str | tuple[str, ...] | None = None,
     text: str | None = None,
     path: str | None = None,
     *,
@@ -131,7 +151,7 @@ def holds_items(
             # Without a target there is no need to read a table for the answer.
             if asked.built_in or (target is None and asked.source.tabular):
                 return False
-            found = asked.read(Request(target=target))
+            found = asked.read(Request(target=target if isinstance(target, str) else None))
     except DataError:
         return False  # whoever reads it says why
     if isinstance(found, FoundTable):
@@ -160,7 +180,7 @@ def _from_files(found: FoundFiles, asked: Asked, form: str | None) -> UserItems:
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=[*found.notes, *([labels.note] if labels is not None else [])],
-        row_names=tuple(str(p.relative_to(asked.path)) for p in found.files),
+        row_names=tuple(p.name if p == asked.path else printable(p.relative_to(asked.path)) for p in found.files),
         row_title="file",
     )
 

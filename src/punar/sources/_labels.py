@@ -12,9 +12,11 @@ import pandas as pd
 from punar.core.words import counted, listed
 from punar.errors import DataError, ParameterError, shown
 from punar.sources._columns import plain
+from punar.sources._names import printable
 from punar.sources._target import read_target
 
 _SEPARATORS = (";", "|", ",")
+_YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 # What suits each form of target: a task's name for the reader of the data.
 TASK_OF = {"classes": "classification", "amounts": "regression", "sets": "multilabel", "sequences": "tagging"}
 
@@ -40,7 +42,7 @@ class Labels:
 
 def named(values: Sequence[str]) -> Labels:
     """Return names as classes, in alphabetical order."""
-    names, codes = np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)
+    names, codes = np.unique(np.array([printable(v) for v in values], dtype=str), return_inverse=True)
     classes = tuple(map(str, names))
     note = f"target: {len(classes)} classes ({listed(classes)})"
     return Labels(codes.reshape(-1).astype(np.int64), classes, "classification", note)
@@ -79,6 +81,62 @@ def as_form(column: pd.Series, where: str, form: str | None) -> Labels:
     if form == "sets":
         return as_sets(column, where)
     return as_classes(column, where, strict=form is not None)
+
+
+def as_columns(frame: pd.DataFrame, where: str, form: str | None) -> Labels:
+    """Return several columns as labels that an item carries or not, or as several amounts.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n, targets)
+        Nothing missing.
+    where : str
+        The file, for messages.
+    form : {"sets", "amounts"} or None
+        None takes columns of 0 and 1, or yes and no, for labels, and other numbers for amounts.
+
+    Raises
+    ------
+    DataError
+        A column is neither.
+    ParameterError
+        Another form.
+    """
+    names = tuple(str(c) for c in frame.columns)
+    if form not in (None, "sets", "amounts"):
+        raise ParameterError(
+            f"{where}: several targets ({listed(names)}) suit task='multilabel' (columns of 0 and 1) or "
+            f"task='regression' (amounts), not {TASK_OF.get(form, form)!r}. Name one target, or another task."
+        )
+    carried = {name: _carried(frame[name]) for name in names}
+    if form != "amounts" and all(column is not None for column in carried.values()):
+        y = np.column_stack([column for column in carried.values() if column is not None]).astype(np.int64)
+        note = f"target: {len(names)} labels, one in each of the columns {listed(names)}"
+        return Labels(y, names, TASK_OF["sets"], note)
+    if form == "sets":
+        bad = next(name for name, column in carried.items() if column is None)
+        raise DataError(
+            f"{where}: labels in several columns must be 0 or 1, or yes or no, but column {shown(bad)} holds "
+            f"{shown(_odd(frame[bad]))}."
+        )
+    amounts = [as_amounts(frame[name], f"{where}, column {shown(name)}").y for name in names]
+    note = f"target: {len(names)} amounts, one in each of the columns {listed(names)}"
+    return Labels(np.column_stack(amounts), (), TASK_OF["amounts"], note)
+
+
+def _carried(column: pd.Series) -> np.ndarray | None:
+    """Return whether each item carries a label; None where a value says neither yes nor no."""
+    words = [_word(v) for v in column]
+    return np.array([w in _YES for w in words]) if all(w in _YES or w in _NO for w in words) else None
+
+
+def _odd(column: pd.Series) -> str:
+    return next(str(v) for v in column if _word(v) not in _YES + _NO)
+
+
+def _word(value: Any) -> str:
+    text = str(value).strip().lower()
+    return text.removesuffix(".0")
 
 
 def as_sequences(targets: Sequence[Any], items: Sequence[Any], where: str) -> Labels:
@@ -122,7 +180,7 @@ def as_classes(column: pd.Series, where: str, *, strict: bool = False) -> Labels
         Whether numbers are names of classes in any case.
     """
     if strict:
-        return named([str(v) for v in column])
+        return named([str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in column])
     found = read_target(plain(column), where)
     return Labels(found.y, found.classes, found.kind, found.note)
 

@@ -8,6 +8,15 @@ from punar.core.words import listed
 from punar.errors import DataError, shown, suggest
 
 
+def printable(name: object) -> str:
+    """Return a name as text can hold it: a file's name need not be UTF-8, and what is not is escaped.
+
+    >>> printable("b" + chr(0xDCE4) + "r.png").isascii()
+    True
+    """
+    return str(name).encode(errors="backslashreplace").decode()
+
+
 def check_names(names: Sequence[str], where: str) -> None:
     """Raise where a column has no name, or a name is there twice."""
     empty = [i for i, name in enumerate(names, 1) if not name.strip()]

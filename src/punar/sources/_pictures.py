@@ -15,6 +15,7 @@ from punar.errors import DataError, ParameterError, shown
 from punar.sources._found import FoundFiles
 from punar.sources._labels import of_subfolders
 from punar.sources._memory import check_room
+from punar.sources._names import printable
 from punar.sources._userdata import UserData
 
 _DEFAULT_SIDE = 64
@@ -80,7 +81,7 @@ def pictures_of(
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
         notes=notes,
-        row_names=tuple(str(files[i].relative_to(folder)) for i in kept),
+        row_names=tuple(printable(files[i].relative_to(folder)) for i in kept),
     )
 
 
@@ -177,9 +178,7 @@ def _choose_size(sizes: Sequence[tuple[int, int]], wanted: tuple[int, int] | Non
     was = f"{smallest[0]} by {smallest[1]}"
     if not alike:
         was = f"of {len(set(sizes))} sizes, {was} to {largest[0]} by {largest[1]}"
-    notes.append(
-        f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size (size=)"
-    )
+    notes.append(f"stretched to {height} by {width} pixels (height by width); they were {was}. Another size: --size")
     return height, width
 
 

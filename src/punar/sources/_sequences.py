@@ -2,7 +2,8 @@
 
 A folder, a conll file or a table with a column of texts or paths holds items, as for pretrained networks. A long table
 has a row for each step, and a column that says which series the row belongs to; without that column all rows are one
-series. npy and npz files hold arrays (n, time, channels).
+series. A wide table has a row for each series, and a column for each step. npy and npz files hold arrays (n, time,
+channels).
 """
 
 from __future__ import annotations
@@ -10,20 +11,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from punar.errors import DataError
+from punar.errors import DataError, ParameterError
 from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
-from punar.sources._item_table import Wanted
-from punar.sources._items import advice_for, as_items, labels_of
+from punar.sources._item_table import Wanted, all_of, candidates
+from punar.sources._items import advice_for, as_items, labels_of, one_or_all
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
 from punar.sources._steps import Columns, series_of
 from punar.sources._target import read_target
 from punar.sources._userdata import UserData, UserItems, UserSequences
+from punar.sources._wide import TIME, Wide, layout_of, melted, series_by_row
 
 SEQUENCE_KINDS = {"series": "series", "text": "texts", "audio": "sounds"}
 _SAY_ID = " If its rows are steps of series, say which belongs to which: --id COLUMN."
@@ -44,15 +47,27 @@ class _Asking:
         of_items = self.items.kind is not None
         return self.steps.id_column is not None or (not of_items and (self.steps.form == "none" or per_step))
 
+    @property
+    def may_be_rows(self) -> bool:
+        """Whether each row of a table can be a whole series."""
+        apart = (self.items.text, self.items.path, self.items.kind, self.steps.id_column, self.steps.time_column)
+        return all(each is None for each in apart) and self.steps.form not in ("none", "sequences")
+
 
 def read_sequences(
     source: str | os.PathLike[str],
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     text: str | None = None,
     path: str | None = None,
+    root: str | None = None,
+    suffix: str | None = None,
+    keep: Sequence[str] = (),
     id_column: str | None = None,
     time_column: str | None = None,
+    usual_time: str | None = None,
+    time_format: str | None = None,
+    strict_format: bool = True,
     channels: Sequence[str] | None = None,
     drop: Sequence[str] = (),
     key: str | None = None,
@@ -67,13 +82,23 @@ def read_sequences(
     Parameters
     ----------
     source : str or path
-    target : str or None
-        The column with the labels: one per text, file or id, or per step with ``form="sequences"``. With
-        ``form="none"`` the column that is forecast.
+    target : str, sequence of str or None
+        The column with the labels: one per text, file, row or id, or per step with ``form="sequences"``. With
+        ``form="none"`` the column that is forecast. Several columns are labels of 0 and 1 each, or amounts.
     text, path : str or None
         The column of texts, or of paths of recordings; None looks for one.
+    root, suffix : str or None
+        The folder that paths begin in, and what they lack at their end, such as ".wav".
+    keep : sequence of str
+        Columns of a table to keep beside the sequences; of a long table with one value for each id.
     id_column, time_column : str or None
         Of a long table.
+    usual_time : str or None
+        What the column of times is called where it is there; without it another is looked for.
+    time_format : str or None
+        The format of times that are text; None finds it.
+    strict_format : bool
+        Whether another format than that is an error.
     channels : sequence of str or None
         The columns that a fitted model needs, in this order; None takes all that are left.
     drop : sequence of str
@@ -101,8 +126,21 @@ def read_sequences(
     check_one_of("kind", kind, SEQUENCE_KINDS)
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
-    steps = Columns(target, id_column, time_column, channels, drop, form)
-    asking = _Asking(Wanted(item_kind, target, text, path, form, on_error, advice=_SAY_ID + advice_for(form)), steps)
+    named = one_or_all(all_of(target))
+    steps = Columns(
+        named,
+        id_column,
+        time_column,
+        channels,
+        drop,
+        form,
+        tuple(keep),
+        usual_time=usual_time,
+        time_format=time_format,
+        strict=strict_format,
+    )
+    advice = _SAY_ID + advice_for(form)
+    asking = _Asking(Wanted(item_kind, named, text, path, form, on_error, advice, root, suffix, tuple(keep)), steps)
     of_steps = kind == "series" or asking.of_steps
     asked = look_up(source, parts)
     with asked.naming_files():
@@ -110,11 +148,12 @@ def read_sequences(
         if of_steps and folder and asked.source.fallback:
             raise _no_series(asked)
         request = Request(
-            target=target if steps.labelled else None,
+            target=named if steps.labelled and isinstance(named, str) else None,
             key=key,
             header=header,
             kind=item_kind or ("audio" if folder else None),
             form=form,
+            by_row=asking.may_be_rows,
         )
         return _as_sequences(asked.read(request), asked, asking, of_steps)
 
@@ -125,15 +164,22 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
         what = "pictures" if found.kind == "images" else "rows of a table"
         raise DataError(f"{asked.where}: this built-in set holds {what}, not sequences.")
     if isinstance(found, FoundArrays):
-        given = {"--id": steps.id_column, "--time": steps.time_column, **columns}
+        given = {"--id": steps.id_column, **_of_times(steps), **columns}
         refuse(given, asked.where, "read as arrays")
         refuse({"--target": steps.target if steps.form == "none" else None}, asked.where, "arrays without column names")
+        refuse({"--keep": steps.keep}, asked.where, "arrays without column names")
         return _from_arrays(found, asked, steps.form)
+    wide = _wide(found, asking) if isinstance(found, FoundTable) else None
+    if isinstance(found, FoundTable) and wide is not None:
+        if steps.form != "none":
+            return series_by_row(found, wide, asked.where, asked.name, steps)
+        found, steps = melted(found, wide, asked.where, steps)
     if isinstance(found, FoundTable) and of_steps:
         refuse(columns, asked.where, "read as a table of steps")
         return series_of(found, asked.where, asked.name, steps)
-    refuse({"--time": steps.time_column}, asked.where, "read as data without --id")
+    refuse(_of_times(steps), asked.where, "read as data without --id")
     if isinstance(found, FoundItems) and found.kind == "series":
+        refuse({"--target": steps.target, "--keep": steps.keep}, asked.where, "a format that knows its own labels")
         return _from_ready(found, asked, steps.form)
     if of_steps:
         raise _no_series(asked)
@@ -142,8 +188,42 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
     return _from_items(as_items(found, asked, asking.items), asked)
 
 
+def _wide(found: FoundTable, asking: _Asking) -> Wide | None:
+    """Return which columns are steps where each row of a table is a series; None where rows are steps or items."""
+    names, steps = [str(c) for c in found.frame.columns], asking.steps
+    # A model that was fitted on a wide table asks for the columns that were made of it.
+    own = (steps.id_column is None or steps.id_column in names) and steps.time_column is None
+    if steps.form == "none" and (own or (steps.time_column == TIME and TIME not in names)) and steps.target is None:
+        wide = layout_of(found.frame)
+        return wide if wide is not None and wide.dated and len(wide.channels) == 1 else None
+    if not asking.may_be_rows or candidates(found.frame, Path(), steps.target):
+        return None
+    return layout_of(found.frame)
+
+
+def rows_are_series(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> bool:
+    """Return whether a file plainly holds labelled series, one to a row or item, and not the steps of one."""
+    try:
+        asked = look_up(source, parts)
+        if asked.built_in or asked.path.is_dir():
+            return False
+        with asked.naming_files():
+            found = asked.read(Request(by_row=True))
+        if isinstance(found, FoundItems):
+            return found.kind == "series" and found.targets is not None
+        if not isinstance(found, FoundTable) or (wide := layout_of(found.frame)) is None:
+            return False
+        return series_by_row(found, wide, asked.where, "", Columns()).y is not None
+    except (DataError, ParameterError):
+        return False  # whoever reads it says why
+
+
+def _of_times(steps: Columns) -> dict[str, str | None]:
+    return {"--time": steps.time_column, "--time-format": steps.time_format if steps.strict else None}
+
+
 def _no_series(asked: Asked) -> DataError:
-    return DataError(f"{asked.where}: series are read from csv, tsv, parquet, npy and npz files.")
+    return DataError(f"{asked.where}: series are read from csv, tsv, txt, ts, arff, parquet, npy and npz files.")
 
 
 def _pictures(asked: Asked) -> DataError:
@@ -163,6 +243,7 @@ def _from_items(found: UserItems, asked: Asked) -> UserSequences:
         notes=found.notes,
         row_names=found.row_names or tuple(str(i) for i in range(len(found))),
         row_title=found.row_title,
+        kept=found.kept,
     )
 
 

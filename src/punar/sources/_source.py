@@ -44,6 +44,8 @@ class Request:
         What the items must be, where a file or folder can hold several kinds.
     form : {"classes", "amounts", "sets", "sequences", "none"} or None
         How the target will be read: a class, an amount, a set of labels, a label per token or step, or not at all.
+    by_row : bool
+        Whether a row of numbers can be a whole series, so that a first line of numbers is no line of names.
     """
 
     target: str | None = None
@@ -51,6 +53,7 @@ class Request:
     header: bool | None = None
     kind: str | None = None
     form: str | None = None
+    by_row: bool = False
 
 
 class Source(BaseEstimator, ABC):

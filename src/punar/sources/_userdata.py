@@ -18,8 +18,9 @@ class UserData:
 
     Attributes
     ----------
-    X : ndarray
-        (n, features) float64 for a table; (n, h, w) or (n, h, w, c) for pictures, uint8 or floats in [0, 1].
+    X : ndarray or DataFrame
+        (n, features) float64 for a table, or a DataFrame where its columns are not all numbers; (n, h, w) or (n, h, w,
+        c) for pictures, uint8 or floats in [0, 1].
     y : ndarray of shape (n,) or None
         int64 indices into ``classes`` for classification, float64 for regression.
     kind : {"table", "images"}
@@ -38,7 +39,7 @@ class UserData:
         File names of pictures, or the numbers (from 0) of the rows that were kept when some were left out.
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray | None
     kind: str
     name: str
@@ -57,7 +58,7 @@ class UserData:
 
     def as_input(self) -> np.ndarray | pd.DataFrame:
         """Return X for an estimator: a DataFrame where columns have names, so that the model learns them."""
-        if not self.columns:
+        if not self.columns or not isinstance(self.X, np.ndarray):
             return self.X
         import pandas as pd
 
@@ -86,6 +87,8 @@ class UserItems:
         File names, or the numbers (from 0) of the rows.
     row_title : str
         What ``row_names`` are: "file", "row" or "sentence".
+    kept : dict of str to ndarray of shape (n,)
+        Columns of the table that stand beside the items.
     """
 
     items: Any
@@ -98,12 +101,17 @@ class UserItems:
     notes: list[str] = field(default_factory=list)
     row_names: tuple[str, ...] = ()
     row_title: str = "row"
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def labels(self) -> Any:
-        """Return y for an estimator: names of classes, numbers, the indicator matrix, or lists of names."""
+        """Return y for an estimator: names of classes, numbers, a table of 0 and 1 by label, or lists of names."""
+        if self.target_kind == "multilabel":
+            import pandas as pd
+
+            return pd.DataFrame(self.y, columns=list(self.classes))
         if self.y is None or self.target_kind != "classification":
             return self.y
         return np.array(self.classes, dtype=str)[self.y]
@@ -112,7 +120,8 @@ class UserItems:
         """Return some of the items."""
         index = list(rows)
         names = tuple(self.row_names[i] for i in index) if self.row_names else tuple(str(i) for i in index)
-        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names)
+        kept = {name: values[index] for name, values in self.kept.items()}
+        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names, kept=kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +139,8 @@ class UserSequences:
     name, description : str
     id_column, time_column : str or None
         Of a long table.
+    time_format : str or None
+        How the times were written; ``items`` have them as numbers or timestamps.
     channels : tuple of str
         Names, where they came from a table.
     target_kind : {"classification", "regression", "multilabel", "tagging"} or None
@@ -139,6 +150,8 @@ class UserSequences:
         Of the sequences: files, ids, or numbers from 0.
     row_title : str
         What they are.
+    kept : dict of str to ndarray of shape (n,)
+        Columns of the table that stand beside the sequences.
     """
 
     items: Any
@@ -148,28 +161,35 @@ class UserSequences:
     description: str
     id_column: str | None = None
     time_column: str | None = None
+    time_format: str | None = None
     channels: tuple[str, ...] = ()
     target_kind: str | None = None
     notes: list[str] = field(default_factory=list)
     row_names: tuple[str, ...] = ()
     row_title: str = "row"
+    kept: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_names)
 
     def labels(self) -> Any:
-        """Return names of classes, numbers, or lists of names, in the order of the sequences."""
-        return self.y if self.y is None or isinstance(self.y, list) else np.asarray(self.y)
+        """Return names of classes, numbers, a table by label, or lists of names, in the order of the sequences."""
+        return (
+            self.y if self.y is None or isinstance(self.y, list) or hasattr(self.y, "columns") else np.asarray(self.y)
+        )
 
     def take(self, rows: Sequence[int]) -> UserSequences:
         """Return some of the sequences of a list or an array."""
         index = list(rows)
         names = tuple(self.row_names[i] for i in index)
-        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names)
+        kept = {name: values[index] for name, values in self.kept.items()}
+        return replace(self, items=chosen(self.items, index), y=chosen(self.y, index), row_names=names, kept=kept)
 
 
 def chosen(values: Any, index: list[int]) -> Any:
     """Return some rows of an array or entries of a list, in the form that they have; None of None."""
+    if hasattr(values, "iloc"):
+        return values.iloc[index]
     if values is None or hasattr(values, "shape"):
         return None if values is None else values[index]
     return [values[i] for i in index]

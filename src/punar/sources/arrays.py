@@ -19,6 +19,7 @@ from punar.sources._source import Request, Source
 
 _DATA_KEYS = ("X", "x", "data", "images")
 _TARGET_KEYS = ("y", "Y", "target", "labels")
+_MOST_AXES = 32
 _ADVICE = "Take fewer rows, or a smaller number type."
 
 
@@ -140,6 +141,10 @@ def _read_array(file: IO[bytes], size: int, where: str, *, allow_text: bool = Fa
         raise DataError(
             f"{where}: this is not a npy array, or its header is damaged ({shown(str(error), 120)})."
         ) from None
+    if len(shape) > _MOST_AXES or not all(type(n) is int for n in shape):
+        raise DataError(
+            f"{where}: its header promises the shape {shown(shape, 60)}, which no array has; it is damaged."
+        )
     if dtype.hasobject:
         raise DataTypeError(
             f"{where}: this array holds Python objects, which would have to be unpickled; a pickle can run "

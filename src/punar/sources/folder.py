@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from punar.core.words import counted, listed
+from punar.data.decode import kind_of_file
 from punar.errors import DataError, shown
 from punar.sources._found import FoundFiles
 from punar.sources._kinds import SUFFIXES
 from punar.sources._source import Request, Source
+from punar.sources._splits import splits_of
 
+_KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
 _NOUNS = {"vision": "picture", "audio": "recording"}
 
 
@@ -35,8 +38,12 @@ class Folder(Source):
         ------
         DataError
             There are no such files, they lie beside subfolders that hold others, or both pictures and recordings are
-            there and ``request.kind`` does not say which are meant.
+            there and ``request.kind`` does not say which are meant; or they are split into train, val and test.
         """
+        parts = splits_of(path)
+        if parts:
+            names = listed([p.name for p in parts.values()])
+            raise DataError(f"{path}: it is split into {names}. Name the one that you mean, such as {parts['train']}.")
         tree = _Tree.of(path)
         kind = request.kind if request.kind in SUFFIXES else None
         if kind is None and request.kind is not None:
@@ -65,6 +72,7 @@ class _Tree:
         entries = _visible(root)
         loose = [p for p in entries if not p.is_dir()]
         inside = {sub: [p for p in _visible(sub) if not p.is_dir()] for sub in entries if sub.is_dir()}
+        _check_files([*loose, *(p for files in inside.values() for p in files)], root)
         return cls(root, loose, inside)
 
     def count(self, kind: str) -> int:
@@ -99,6 +107,14 @@ class _Tree:
                 f"They end in {', '.join(SUFFIXES[kind])}.{hint}"
             )
         return FoundFiles(kind, files or loose, labels, notes)
+
+
+def _check_files(paths: Iterable[Path], root: Path) -> None:
+    """Raise where a name promises a picture or recording, and a pipe or device stands there: opening it may hang."""
+    for path in paths:
+        if path.suffix.lower() in _KNOWN and path.exists() and not path.is_file():
+            what = kind_of_file(path.stat().st_mode)
+            raise DataError(f"{root}: {path.relative_to(root)} is {what} and no file. Remove it from the folder.")
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from punar.core.words import counted
 from punar.errors import DataError
-from punar.sources._found import FoundItems
+from punar.sources._found import FoundItems, FoundTable
 from punar.sources._kinds import LOOKED_AT, is_text
+from punar.sources._number_lines import rows_of_numbers
 from punar.sources._source import Request, Source
 from punar.sources._text import read_lines
 from punar.sources._tokens import columns_of, is_blank, is_label, sentences_of
@@ -19,13 +20,14 @@ class Txt(Source):
     """Texts without labels, one per line; a file that holds one token per line is read as a conll file is.
 
     It holds tokens where most lines are a single word, or where all have the same number of columns and the last is a
-    label: B-PER, O and their like, or anything where labels per token are asked for.
+    label: B-PER, O and their like, or anything where labels per token are asked for. Where a row can be a series, lines
+    of numbers are rows of a table, as in the UCR archive.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt",)
 
-    def read(self, path: Path, request: Request) -> FoundItems:
-        """Return the texts, or sentences as lists of tokens.
+    def read(self, path: Path, request: Request) -> FoundItems | FoundTable:
+        """Return the texts, or sentences as lists of tokens; rows of numbers where each can be a series.
 
         Raises
         ------
@@ -33,6 +35,9 @@ class Txt(Source):
             Empty, not UTF-8, or nothing but blank lines.
         """
         lines = read_lines(path)
+        table = rows_of_numbers(lines) if request.by_row else None
+        if table is not None:
+            return table
         if _holds_tokens(lines, request.form):
             return sentences_of(path, lines)
         texts = [line.strip() for line in lines if not is_blank(line)]

@@ -27,19 +27,20 @@ if TYPE_CHECKING:
     from punar.stored._kept import read_task as read_task
     from punar.stored._kept import record_facts as record_facts
     from punar.stored._kept import task_facts as task_facts
-    from punar.stored._model_folder import FORMAT as FORMAT
-    from punar.stored._model_folder import read_folder as read_folder
     from punar.stored._model_folder import write_folder as write_folder
     from punar.stored._preparation import PART as PART
     from punar.stored._preparation import check_steps as check_steps
     from punar.stored._preparation import is_own as is_own
     from punar.stored._preparation import preparation_facts as preparation_facts
     from punar.stored._preparation import read_preparation as read_preparation
+    from punar.stored._reading import FORMAT as FORMAT
+    from punar.stored._reading import is_saved as is_saved
+    from punar.stored._reading import read_folder as read_folder
     from punar.stored._text import with_text as with_text
     from punar.stored._text import without_text as without_text
 
 _HOME = {
-    "FORMAT": "_model_folder",
+    "FORMAT": "_reading",
     "MODULE": "_kept",
     "PART": "_preparation",
     "CodecFacts": "_codec",
@@ -50,12 +51,13 @@ _HOME = {
     "convert": "_facts",
     "describable": "_folder",
     "is_own": "_preparation",
+    "is_saved": "_reading",
     "load": "_folder",
     "module_tensors": "_kept",
     "own_tensors": "_kept",
     "preparation_facts": "_preparation",
     "read_codec": "_codec",
-    "read_folder": "_model_folder",
+    "read_folder": "_reading",
     "read_part": "_kept",
     "read_preparation": "_preparation",
     "read_record": "_kept",

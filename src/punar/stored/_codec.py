@@ -13,6 +13,7 @@ from torch import Tensor
 from punar.data.inputs import Layout
 from punar.data.scaling import Scaler
 from punar.errors import DamagedModelError
+from punar.preparations.mixed import MixedTable, check_table
 from punar.stored._facts import convert
 
 _MOST_NUMBERS = 2**28  # per row
@@ -47,12 +48,16 @@ class RowsFacts(msgspec.Struct, frozen=True):
 
 
 class CodecFacts(msgspec.Struct, frozen=True):
-    """An autoencoder without its weights; network and objective as :func:`punar.core.plugins.to_dict` gives them."""
+    """An autoencoder without its weights; network and objective as :func:`punar.core.plugins.to_dict` gives them.
+
+    ``table`` is how the columns of a mixed table become the rows' numbers.
+    """
 
     network: dict[str, Any]
     objective: dict[str, Any]
     latent_dim: _Size
     input: RowsFacts
+    table: MixedTable | None = None
 
 
 def read_codec(facts: object, where: str) -> CodecFacts:
@@ -72,6 +77,11 @@ def read_codec(facts: object, where: str) -> CodecFacts:
             f"{where}: input must describe {rows.kind} of one shape with at most {_MOST_NUMBERS} numbers, found shape "
             f"{rows.shape} and user_shape {rows.user_shape}."
         )
+    if found.table is not None:
+        try:
+            check_table(found.table, rows.shape[0] if rows.kind == "table" else 0)
+        except ValueError as error:
+            raise DamagedModelError(f"{where}: {error}. Get the folder again from where it came.") from None
     return found
 
 

@@ -48,12 +48,12 @@ def convert(facts: object, kind: type[T], where: str, name: str = "config.json")
 
 @contextmanager
 def as_damage(where: str) -> Iterator[None]:
-    """Turn what wrong facts lead to (a missing key, a wrong type, a broken rule) into DamagedModelError."""
+    """Turn what wrong facts lead to (a missing key, a wrong type or size, a broken rule) into DamagedModelError."""
     try:
         yield
     except ModelFolderError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError, AssertionError) as error:
         words = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise DamagedModelError(f"{where}: config.json does not describe a model: {shown(words, 300)}.") from None
 

@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from punar import errors
 from punar.core import plugins
+from punar.core.weights import refuse_not_finite
 from punar.errors import DamagedModelError, ParameterTypeError, shown
-from punar.stored._model_folder import read_folder, write_folder
+from punar.stored._model_folder import write_folder
 from punar.stored._preparation import estimator_parts
+from punar.stored._reading import read_folder
 from punar.texts import card
 
 
@@ -49,7 +52,7 @@ def save(model: Any, folder: str | Path) -> Path:
     punar.errors.NotFittedError
         The model is not fitted.
     punar.errors.ModelFolderError
-        The folder holds something else, or a parameter cannot be written down.
+        The folder holds something else, a parameter cannot be written down, or a weight is not finite.
 
     Examples
     --------
@@ -61,9 +64,14 @@ def save(model: Any, folder: str | Path) -> Path:
     True
     """
     if isinstance(model, type) or not hasattr(model, "to_stored"):
-        raise ParameterTypeError(f"punar.save: model must be a punar estimator, got {shown(model)}.")
+        raise ParameterTypeError(
+            f"punar.save: model must be a fitted Autoencoder, SequenceModel or TransferLearner, got {shown(model)}. "
+            f"{_instead(model)}".rstrip()
+        )
     if not model.__sklearn_is_fitted__():
         raise errors.NotFittedError(f"This {type(model).__name__} is not fitted yet. Call 'fit' before punar.save.")
+    if (module := getattr(model, "module_", None)) is not None:
+        refuse_not_finite(module, f"punar.save: this {type(model).__name__}")
     facts, tensors = model.to_stored()
     config = {"estimator": plugins.to_dict(describable(model, model.seed_)), "fitted": facts}
     text = card.README.format(
@@ -75,6 +83,22 @@ def save(model: Any, folder: str | Path) -> Path:
     return write_folder(folder, config, tensors, text)
 
 
+def _instead(model: Any) -> str:
+    """Return what to do with something that cannot be saved."""
+    if isinstance(model, type):
+        return f"Pass an object: {model.__name__}(...).fit(...)."
+    if isinstance(model, nn.Module):
+        return "Pass the estimator that holds this module, or keep it with safetensors.torch.save_model."
+    if hasattr(model, "steps"):
+        return "Save the step that is punar's, such as punar.save(pipeline[-1], folder), and keep the others yourself."
+    if hasattr(model, "backbone"):
+        return (
+            f"A {type(model).__name__} learns nothing: make it again with the same settings, which give the same "
+            "features. What is learned on them, punar.TransferLearner(strategy='feature_extraction') keeps."
+        )
+    return "Models of other libraries are kept by their own means." if hasattr(model, "fit") else ""
+
+
 def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     """Read what :func:`save` wrote. Nothing in the folder is run.
 
@@ -82,7 +106,9 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     ----------
     folder : path
     parts : iterable of classes
-        Your own classes (objectives, networks, cells, tasks, preparations, ...) that the model was made with.
+        Your own classes (objectives, networks, cells, tasks, preparations, ...) that the model was made with. Of a
+        torch module of your own the class, where it can be made without settings, or a module like the fitted one,
+        whose weights are replaced by the stored ones.
 
     Returns
     -------
@@ -101,7 +127,7 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     where = str(folder)
     config, tensors = read_folder(folder)
     own = tuple(parts) if isinstance(parts, Iterable) else (parts,)
-    if not all(isinstance(part, type) for part in own) or isinstance(parts, type):
+    if not all(isinstance(part, (type, torch.nn.Module)) for part in own) or isinstance(parts, type):
         raise ParameterTypeError(f"punar.load: parts must be a list of classes, got {shown(parts)}.")
     if not isinstance(config.get("estimator"), dict) or not isinstance(config.get("fitted"), dict):
         raise DamagedModelError(f"{where}: config.json must have the objects 'estimator' and 'fitted'.")
@@ -109,4 +135,9 @@ def load(folder: str | Path, *, parts: Iterable[type] = ()) -> Any:
     if not hasattr(model, "from_stored"):
         raise DamagedModelError(f"{where}: {type(model).__name__} is a part, not an estimator.")
     model.from_stored(config["fitted"], tensors, where, own)
+    if others := sorted(tensors.keys() - model.to_stored()[1].keys()):
+        raise DamagedModelError(
+            f"{where}: model.safetensors must hold this model's tensors and no others, found {shown(others[0])}. "
+            "Get the folder again from where it came."
+        )
     return model

@@ -97,7 +97,7 @@ def estimator_parts(parts: Iterable[object]) -> tuple[object, ...]:
         Two preparations have one name.
     """
     own = _preparations(parts).values()
-    return tuple(p for p in parts if p not in own)
+    return tuple(p for p in parts if not any(p is each for each in own))
 
 
 def _known() -> list[Any]:

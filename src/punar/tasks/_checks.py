@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
+from punar.data import layouts
+from punar.data.columns import kind_of, numbers_of
 from punar.errors import DataError, DataTypeError, shown
 
 
@@ -22,7 +25,7 @@ def as_array(y: Any, where: str) -> np.ndarray:
     if y is None:
         raise DataError(f"{where}: requires y to be passed, but the target y is None.")
     try:
-        values = np.asarray(y)
+        values = np.asarray(bare(y, where))
     except ValueError:  # lists of several lengths
         raise DataError(f"{where}: y must have one value per item, or rows of one length.") from None
     if values.ndim == 0 or len(values) == 0:
@@ -30,12 +33,40 @@ def as_array(y: Any, where: str) -> np.ndarray:
     return values
 
 
+def bare(y: Any, where: str) -> Any:
+    """Return targets as an array, where a table, a column or a tensor of another library holds them.
+
+    Numbers and booleans of pandas' nullable types and of Arrow become numpy's, with NaN where one is missing.
+    """
+    y = layouts.known(y, where)
+    if isinstance(y, pd.Series):
+        return _column(y, where)
+    if isinstance(y, pd.DataFrame) and len(y.columns):
+        columns = [np.asarray(_column(y.iloc[:, i], where)) for i in range(len(y.columns))]
+        kinds = {"O" if c.dtype.kind in "OUS" else "number" for c in columns}
+        return np.stack(columns, axis=1) if len(kinds) == 1 else y.to_numpy(dtype=object)
+    return y
+
+
+def _column(y: pd.Series, where: str) -> Any:
+    extension = not isinstance(y.dtype, np.dtype) and not isinstance(y.dtype, pd.CategoricalDtype)
+    if not extension or kind_of(y) != "numbers":
+        return y.to_numpy()
+    return numbers_of(y, "y", where) if y.isna().any() else np.asarray(y.tolist())
+
+
 def finite(values: np.ndarray, where: str) -> np.ndarray:
     """Return targets as float64, or name the first that is no finite number."""
+    if values.dtype.kind in "mMc":  # numpy makes numbers of dates, and drops imaginary parts
+        raise DataTypeError(f"{where}: y must hold numbers, got {values.dtype}.")
     try:
         numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataTypeError(f"{where}: y must hold numbers, got {shown(values.ravel()[0])}.") from None
+    except (TypeError, ValueError, OverflowError):
+        if values.dtype != object or values.ndim > 2:
+            raise DataTypeError(f"{where}: y must hold numbers, got {shown(values.ravel()[0])}.") from None
+        # None, NaN or pd.NA among numbers are missing; text and the like is refused with its value.
+        columns = values.reshape(len(values), -1).T
+        numbers = np.stack([numbers_of(pd.Series(c), "y", where) for c in columns], axis=1).reshape(values.shape)
     bad = np.argwhere(~np.isfinite(numbers))
     if len(bad):
         at = tuple(map(int, bad[0]))
@@ -52,5 +83,5 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
 
 def plain(y: Any) -> np.ndarray:
     """Return targets as scikit-learn's metrics take them: a column of objects is an unknown kind of target there."""
-    values = np.asarray(y)
+    values = np.asarray(bare(y, "score"))
     return np.asarray(values.tolist()) if values.dtype == object else values

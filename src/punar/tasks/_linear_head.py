@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit
-from threadpoolctl import threadpool_limits
+
+from punar.core.shared import one_blas_thread
 
 # Strengths of regularisation on standardised features; wider gains nothing on frozen features.
 _INVERSE = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
@@ -25,8 +25,6 @@ _MANY_ROWS = 4000
 # Of a label for each token there are many more rows than a start needs.
 _MOST_ROWS = 10_000
 _UNLIKELY = -10.0
-# Threads that wait for each other at every small product cost 5 to 17 times the work (measured).
-_ON_ONE_THREAD = functools.partial(threadpool_limits, 1)
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def fit_logistic(features: np.ndarray, label: np.ndarray, weight: np.ndarray | N
         each = raw[np.arange(len(test)), label[test]]
         return float(np.average(each, weights=None if weight is None else weight[test]))
 
-    with _ON_ONE_THREAD():
+    with one_blas_thread():
         chosen, facts, held_out = _choose(_INVERSE, len(label), label, weight, fit, raw, score, seed, default=1e-2)
         model = fit(np.arange(len(label)), chosen)
     coefficients, intercept = model.coef_, model.intercept_
@@ -153,7 +151,7 @@ def fit_ridge(features: np.ndarray, target: np.ndarray, weight: np.ndarray | Non
     4,000 rows by one split, which costs less than leaving out each.
     """
     space = _space(features)
-    with _ON_ONE_THREAD():
+    with one_blas_thread():
         # Rows of weight 0 have no answer of their own to leave out.
         counted = np.arange(len(target)) if weight is None else np.flatnonzero(weight)
         if len(counted) >= _FEWEST_LEFT_OUT and len(target) <= _MANY_ROWS:

@@ -43,6 +43,17 @@ class Targets:
             {k: c[index] if isinstance(c, Tensor) else [c[i] for i in wanted] for k, c in self.columns.items()}
         )
 
+    def joined(self, other: Targets) -> Targets:
+        """Return these targets and then those of other items."""
+        return Targets(
+            {
+                name: torch.cat([own, theirs])
+                if isinstance(own, Tensor) and isinstance(theirs := other.columns[name], Tensor)
+                else [*own, *other.columns[name]]
+                for name, own in self.columns.items()
+            }
+        )
+
     def digest(self) -> str:
         """Return a hash of names and numbers, for fingerprints."""
         found = hashlib.blake2b(digest_size=16)

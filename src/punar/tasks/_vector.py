@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones import View
-from punar.core.runtime import seeded
+from punar.core.draws import seeded
 from punar.preparations import Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._meter import RowsMeter

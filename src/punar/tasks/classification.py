@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from punar.errors import DataError, DataTypeError, ParameterError, shown
-from punar.tasks._checks import as_array, plain, weighted_mean
+from punar.tasks._checks import as_array, bare, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
 from punar.tasks._targets import Targets
 from punar.tasks._vector import VectorTask
@@ -124,7 +124,7 @@ class Classification(VectorTask):
             unknown = [c for c in class_weight if c not in set(self.classes_.tolist())]
             if unknown:
                 raise ParameterError(f"{where}: class_weight names {shown(unknown[0])}, which is not a class of y.")
-        elif class_weight != "balanced":
+        elif not isinstance(class_weight, str) or class_weight != "balanced":
             raise ParameterError(
                 f"{where}: class_weight must be None, 'balanced' or a dict, got {shown(class_weight)}."
             )
@@ -147,7 +147,13 @@ class Classification(VectorTask):
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the accuracy."""
-        return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))
+        true = plain(_one_kind(y, "score"))
+        if true.dtype.kind == "f" and not np.isfinite(true).all():
+            raise DataError("score: y contains NaN or infinity. Drop those items.")
+        if (true.dtype.kind in "US") != (self.classes_.dtype.kind in "US"):
+            kinds = [_kinds(v.ravel().tolist()) for v in (true, self.classes_)]
+            raise DataTypeError(f"score: y holds {kinds[0]}, and the model's classes are {kinds[1]}.")
+        return float(accuracy_score(true, predictions, sample_weight=sample_weight))
 
 
 def _column(y: Any, where: str) -> np.ndarray:
@@ -169,7 +175,7 @@ def _one_kind(y: Any, where: str) -> np.ndarray:
     numpy would turn a list of texts with None, NaN or numbers among them into texts, and keep a column of texts or
     numbers as objects.
     """
-    values = as_array(y, where)
+    values, y = as_array(y, where), bare(y, where)
     if values.dtype.kind not in "OU" or (values.dtype.kind == "U" and isinstance(y, np.ndarray)) or values.ndim > 2:
         return values
     given = np.asarray(y, dtype=object)

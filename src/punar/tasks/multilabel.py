@@ -12,16 +12,31 @@ from sklearn.metrics import accuracy_score
 from torch import Tensor
 from torch.nn import functional as F
 
+from punar.core.words import listed
 from punar.errors import DataError, shown
 from punar.tasks._checks import as_array, finite, plain, weighted_mean
+from punar.tasks._label_sets import as_matrix, label_sets, names_of
 from punar.tasks._linear_head import LinearHead, fit_logistic
 from punar.tasks._task import Table
 from punar.tasks._vector import VectorTask
 from punar.texts import predictions as texts
 
 
+def _names_of(y: Any) -> list[str] | None:
+    """Return the names of a table's columns; None where there are none, or only their numbers."""
+    columns = getattr(y, "columns", None)
+    if columns is None or all(isinstance(c, (int, np.integer)) for c in columns):
+        return None
+    return [str(c) for c in columns]
+
+
 class Multilabel(VectorTask):
-    """Which labels does an item carry? Targets are an indicator matrix (n, labels) of 0 and 1."""
+    """Which labels does an item carry?
+
+    Targets are an indicator matrix (n, labels) of 0 and 1, or a list of labels for each item, such as
+    ``[["red", "round"], ["red"], []]``; predictions come back in the same form. A DataFrame's columns are the names of
+    the labels: answers have them, and later targets are matched by them.
+    """
 
     estimator_type: ClassVar[str | None] = "classifier"
     loss_name: ClassVar[str] = "binary_cross_entropy"
@@ -29,39 +44,82 @@ class Multilabel(VectorTask):
     target_form: ClassVar[str] = "sets"
     multi_output: ClassVar[bool] = True
 
+    names_: list[Any] | None
+
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return the indicators, float32 (n, labels)."""
+        sets = label_sets(y, where)
+        if sets is not None:
+            self.names_ = names_of(sets, where)
+            self.labels_, self.classes_ = len(self.names_), np.array(self.names_)
+            return torch.from_numpy(as_matrix(sets, self.names_, where)).float()
+        names = _names_of(y)
         values = as_array(y, where)
         if values.ndim != 2 or values.shape[1] == 0:
             raise DataError(
                 f"{where}: y must be an indicator matrix (n, labels) for task='multilabel', got shape {values.shape}. "
-                "Make one: sklearn.preprocessing.MultiLabelBinarizer().fit_transform(lists_of_labels)."
+                "Or a list of labels for each item, such as [['red', 'round'], ['red'], []]."
             )
         values = finite(values, where)
         wrong = values[(values != 0) & (values != 1)]
         if len(wrong):
             raise DataError(f"{where}: y must hold 0 and 1 only for task='multilabel', got {shown(float(wrong[0]))}.")
-        self.labels_ = values.shape[1]
-        self.classes_ = np.arange(self.labels_)
+        self.labels_, self.names_ = values.shape[1], None
+        self.classes_ = np.arange(self.labels_) if names is None else np.array(names, dtype=str)
         return torch.from_numpy(values).float()
 
     def encode_rows(self, y: Any, where: str) -> Tensor:
-        """Return the indicators, of as many labels as in the fit."""
-        found = clone(self).learn_rows(y, where)
+        """Return the indicators, of the labels of the fit; a table's columns are matched by name."""
+        sets = label_sets(y, where, learned=self.names_ is not None)
+        if sets is not None and self.classes_.dtype.kind != "U" and self.names_ is None:
+            raise DataError(
+                f"{where}: y must be an indicator matrix (n, {self.labels_}) as in the fit, got lists of labels."
+            )
+        if sets is not None:
+            return torch.from_numpy(as_matrix(sets, self.classes_.tolist(), where)).float()
+        found = clone(self).learn_rows(self._in_order(y, where), where)
         if found.shape[1] != self.labels_:
             raise DataError(f"{where}: y must have {self.labels_} columns, got {found.shape[1]}.")
         return found
 
+    def _in_order(self, y: Any, where: str) -> Any:
+        """Return a table with its columns as in the fit, and anything else as it is."""
+        names = _names_of(y)
+        if names is None or self.classes_.dtype.kind != "U":
+            return y
+        known = self.classes_.tolist()
+        if sorted(names) != sorted(known):
+            raise DataError(f"{where}: y must have the labels {listed(known)}, got {listed(names)}.")
+        frame = y.to_pandas() if hasattr(y, "to_pandas") else y
+        return frame.set_axis(names, axis=1)[known]
+
     def state(self) -> dict[str, Any]:
-        """Return the number of labels."""
-        return {"labels": self.labels_}
+        """Return the number of labels, and their names where they have some."""
+        named = {"names": self.classes_.tolist()} if self.classes_.dtype.kind == "U" else {}
+        listed_ = {} if self.names_ is None else {"names": self.names_, "lists": True}
+        return {"labels": self.labels_} | named | listed_
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
         if type(state["labels"]) is not int or state["labels"] < 1:
             raise ValueError("labels must be a whole number >= 1")
-        self.labels_ = state["labels"]
-        self.classes_ = np.arange(self.labels_)
+        names, lists = state.get("names"), state.get("lists", False)  # older folders have neither
+        if names is not None and (
+            not isinstance(names, list)
+            or len(names) != state["labels"]
+            or len({*names}) != len(names)
+            or {type(name) for name in names} not in ({str}, {int})
+        ):
+            raise ValueError("names must be a list of different texts or whole numbers, one for each label")
+        if type(lists) is not bool or (lists and names is None):
+            raise ValueError("lists must say whether labels are given as lists of names")
+        self.labels_, self.names_ = state["labels"], names if lists else None
+        self.classes_ = np.arange(self.labels_) if names is None else np.array(names)
+
+    def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> Any:
+        """Return the indicator matrix, or lists of labels where the fit was given such."""
+        found = super().predictions(answers, items)
+        return found if self.names_ is None else [self.classes_[row == 1].tolist() for row in found]
 
     @property
     def outputs(self) -> int:
@@ -111,7 +169,7 @@ class Multilabel(VectorTask):
 
     def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
         """Return a row for each item: its labels in one field, and the probability of each label."""
-        chosen = self.predictions(answers, items)
+        chosen = super().predictions(answers, items)
         named = ["; ".join(str(name) for name in self.classes_[row == 1]) for row in chosen]
         columns = {texts.PREDICTION: np.array(named, dtype=object)}
         return Table(np.arange(len(items)), columns | self._probabilities(answers))
@@ -142,4 +200,11 @@ class Multilabel(VectorTask):
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the share of items whose labels are all right."""
-        return float(accuracy_score(plain(y), predictions, sample_weight=sample_weight))
+        y = self._matrix(self._in_order(y, "score"))
+        return float(accuracy_score(y, self._matrix(predictions), sample_weight=sample_weight))
+
+    def _matrix(self, y: Any) -> np.ndarray:
+        sets = label_sets(y, "score", learned=self.names_ is not None)
+        if sets is None:
+            return plain(y)
+        return as_matrix(sets, self.classes_.tolist(), "score")

@@ -14,6 +14,8 @@ from punar.tasks._checks import as_array, finite, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
 from punar.tasks._vector import VectorTask
 
+_SMALLEST = 1e-100  # deviation
+
 
 class Regression(VectorTask):
     """Which number belongs to an item? Targets are (n,) or (n, outputs); they are standardised inside."""
@@ -33,8 +35,16 @@ class Regression(VectorTask):
         columns = values.reshape(len(values), -1)
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_, deviation = columns.mean(0), columns.std(0)
+            # Squares of very small numbers leave the range of floats; in a unit of their own none do.
+            unit = np.abs(columns - self.mean_).max(0)
+            unit = np.where(unit > 0, unit, 1.0)
+            own = ((columns - self.mean_) / unit).std(0) * unit
         if not np.isfinite(deviation).all():
-            raise DataError(f"{where}: y is too large: its variance must be a finite number. Scale y down.")
+            raise DataError(
+                f"{where}: y is too large, up to {np.abs(columns).max():g}: its variance must be a finite number. "
+                "Divide y by a constant."
+            )
+        deviation = np.where(deviation > _SMALLEST, deviation, own)
         self.scale_ = np.where(deviation > 0, deviation, 1.0)
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
@@ -98,4 +108,11 @@ class Regression(VectorTask):
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination."""
-        return float(r2_score(plain(y), predictions, sample_weight=sample_weight))
+        true, found = plain(y), predictions
+        if not ((self.scale_ > _SMALLEST) & (self.scale_ < 1 / _SMALLEST)).all():
+            # The score does not depend on the unit of a column, but squares in these units leave the range of floats.
+            true, found = (
+                (finite(as_array(v, "score"), "score").reshape(len(v), -1) - self.mean_) / self.scale_
+                for v in (true, found)
+            )
+        return float(r2_score(true, found, sample_weight=sample_weight))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from punar.backbones import View
-from punar.core.runtime import seeded
+from punar.core.draws import seeded
 from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import Sample
 from punar.tasks import _tag_forms as forms

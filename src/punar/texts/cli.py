@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
+from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
+from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
+from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
 
-__all__ = ["GATES_EXAMPLES", "GATES_HELP"]
+__all__ = [
+    "APP_EPILOG",
+    "APP_HELP",
+    "GATES_EXAMPLES",
+    "GATES_HELP",
+    "LATENT_EXAMPLES",
+    "LATENT_HELP",
+    "LAYERS_EXAMPLES",
+    "LAYERS_HELP",
+]
 
-APP_HELP = """punar (पुनर्, "again"): autoencoders that are measured against PCA on your own data.
-
-DATA is a built-in name (see: punar data), a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings
-with one subfolder per class. A table may also have a column of texts, or of paths.
-"""
-APP_EPILOG = """\b
-A first look, without any file of your own:
-  punar compare digits
-
-Exit status: 0 done; 1 something failed that is not your input's fault; 2 the input or an option has to be changed,
-and the message says how; 130 interrupted.
-"""
 VERSION_OPTION = "Print the version and stop."
 DEBUG_OPTION = "Show where in the code an error arose. May stand anywhere on the line."
 
@@ -110,9 +110,12 @@ TASK = (
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
+FIT_BRANCH = "{option} is for recurrent networks that give each series or recording one answer: add --cell NAME."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
-ONLY_FORECASTS = "--horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
-ONLY_FORECASTS_FUTURE = "--future is for models that forecast."
+ONLY_FORECASTS = "--freq, --horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
+ONLY_FORECASTS_AHEAD = "--{name} is for models that forecast."
+PREDICT_COVERAGE = "Forecasting: the share of values that intervals shall hold. Default: 0.8."
+FIT_NOT_WITH_FORECASTS = "{option} is not for --task forecasting, which holds out the last steps of each series."
 PREDICT_FUTURE = (
     "Forecasting: a table with the columns that are known ahead, a row for each step to come of each series."
 )
@@ -149,8 +152,13 @@ Examples:
   punar predict names-model new.txt
   punar predict names-model test.conll --out found.conll
   punar predict sales-model --out forecast.csv
+  punar predict photos-model one-photo.jpg
+  punar predict reviews-model "a slow start, but what an ending"
 """
-PREDICT_DATA = "Items, rows or series as the model was fitted on; may be left out for a forecasting model."
+PREDICT_DATA = (
+    "Items, rows or series as the model was fitted on: a file or folder, one picture or recording, or a text in "
+    "quotation marks. May be left out for a forecasting model."
+)
 PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. Only forecasting models go without."
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
 FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
@@ -162,6 +170,7 @@ METRICS = {"accuracy": "Accuracy", "r2": "R²", "entity_f1": "Entity F1"}
 TRANSFORM_NOT_STEPS = "This model has features for each token or step, and a table has one row for each item."
 KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
+KIND_ITEM = {"vision": "one picture", "text": "one text", "audio": "one recording", "series": "one series"}
 
 TRANSFORM_HELP = """Write the codes or features of DATA.
 
@@ -299,7 +308,7 @@ Examples:
   punar models --details vgg16
 """
 MODELS_DOMAIN = "What they read: vision, text or audio."
-MODELS_TASK = "What they are used for, such as 'object detection'."
+MODELS_TASK = "What they are used for, such as 'sentiment' or 'named entities'."
 MODELS_NAME = "A pattern such as '*resnet*'."
 MODELS_DETAILS = "Print all that is known about one of them, a fact on each line."
 MODELS_JSON = "Print JSON instead of a table."
@@ -331,28 +340,6 @@ MODELS_FACTS = {
     "here": "here",
 }
 MODELS_UNKNOWN = "not known"
-
-# -- layers
-
-LAYERS_HELP = """Show a network's blocks and what of them is trained.
-
-NAME is a pretrained network (see: punar models), a timm network as timm:NAME, or a folder. The network is built with
-random weights: nothing is fetched. Without --unfreeze nothing is frozen.
-"""
-LAYERS_EXAMPLES = """\b
-Examples:
-  punar layers resnet18
-  punar layers resnet18 --unfreeze layer4
-  punar layers resnet18 --unfreeze layer3 --unfreeze layer4 --depth 2
-  punar layers bert-base-uncased --unfreeze 2
-"""
-LAYERS_NAME = "A pretrained network, or a folder."
-LAYERS_DEPTH = "1 shows blocks, 2 what they consist of, and so on."
-LAYERS_UNFREEZE = (
-    "What to train: all, last, a number of last blocks (0: the head alone), or the name of a block. May be given "
-    "several times for several blocks."
-)
-LAYERS_JSON = "Print JSON instead of a table."
 
 # -- fetch
 

@@ -2,11 +2,22 @@
 
 RESUMED = "resumed from {folder} at epoch {epoch}, step {step}"
 STOPPED_BY_TIME = "stopped in epoch {epoch} of {epochs}: the time limit is over"
-TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; the best weights so far were kept."
+TIME_WAS_OVER = " The time limit stopped training in epoch {epoch} of {epochs}; {kept} were kept."
+KEPT_BEST, KEPT_LAST = "the best weights so far", "the weights of that moment"
+CACHE_DAMAGED = (
+    "{path} in the cache was damaged: its segment is deleted, and what it held is computed again. Where this happens "
+    "often, the disk or another program changes files."
+)
 OUT_OF_TIME = (
     "The time limit was over when the pretrained network had seen {done} of {count} items. Set a longer time_limit; "
     "what was computed is remembered, where a cache is on."
 )
+WENT_ON = " It went on from the weights of the fit before."
+MAY_HAVE_SEEN = (
+    " It went on from the weights of the fit before, which may have seen these rows: pass validation_data= that they "
+    "have not."
+)
+SAYS_LEARNED, SAYS_CANNOT_TELL = "Learned:", "Cannot tell whether it learned:"
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
@@ -45,6 +56,10 @@ NOTHING_TO_LEARN = " There is nothing to learn: a constant answer is perfect."
 TOO_FEW = " {rows} rows are too few to tell; about {wanted} would do."
 NOTHING_HELD_OUT = (
     " These are the rows that it was trained on, which show nothing of new ones: hold more out (validation_fraction)."
+)
+TOO_FEW_TO_HOLD_OUT = (
+    " These are the rows that it was trained on, which show nothing of new ones, and {rows} are too few to hold some "
+    "of them out; about {wanted} rows in all would do."
 )
 WHICH_HELD_OUT = "held-out"
 WHICH_TRAINING = "training"

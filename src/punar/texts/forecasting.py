@@ -2,8 +2,9 @@
 
 IRREGULAR = (
     "{where}: the times of {named} ({count} of {n} series) are not equally far apart. They are taken as equal steps in "
-    "their order; insert the missing times (with missing='mask', or filled) if that is wrong."
+    "their order; insert the missing times if that is wrong (freq= with missing='mask', or filled).{unknown}"
 )
+UNKNOWN = " They follow no calendar that punar knows, so the forecasts of such series have no times."
 
 CONSTANT = "The held-out values do not change: there is nothing to forecast."
 LEARNED = "Learned: MASE {model:.3f} (MAE {mae:.4g}) on {rows} {which} windows of {horizon} steps; {others}."

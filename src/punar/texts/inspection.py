@@ -14,6 +14,8 @@ GATES_EXAMPLES = """\b
 Examples:
   punar gates reviews-model reviews.csv --out gates.html
   punar gates digits-model spoken/ --item 12 --out gates.html
+  punar gates digits-model one.wav --out gates.html
+  punar gates reviews-model "a slow start, but what an ending" --out gates.html
   punar gates lstm-model machine.csv --beside gru-model --beside rnn-model --out gates.html
 """
 GATES_OUT = "The .html file to write."
@@ -30,6 +32,8 @@ FLOW_HEAD = ("layer", "read first", "read last", "first / last", "per step")
 
 # -- the page
 
+DID_NOT_LEARN = "This model did not learn; what is drawn here says little about the data. {verdict}"
+CANNOT_TELL = "It is not known whether this model learned. {verdict}"
 TITLE = "Inside {model}: {item} of {data}"
 CELLS = {"Lstm": "LSTM", "Gru": "GRU", "Rnn": "Plain recurrent network", "MinGru": "minGRU", "MinLstm": "minLSTM"}
 LEAD = "{cell}, {units} units per layer and direction; {steps} steps"

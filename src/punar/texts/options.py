@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-DATA = "A built-in name, a csv, tsv, parquet, npy or npz file, or a folder of pictures or recordings."
+DATA = (
+    "A built-in name; a csv, tsv, xlsx, jsonl, parquet, npy or npz file; series in a tsv, txt or ts file; or a folder "
+    "of pictures or recordings."
+)
 DATA_OPTIONAL = "What to describe; without it the built-in sets are listed."
 MODEL = "A folder that `punar fit` or punar.save has written."
 FORCE = "Replace what is there."
@@ -14,11 +17,15 @@ PARTS = (
 # -- how DATA is read
 
 PANEL_DATA = "Data"
-TARGET = "The column (csv, tsv, parquet) or array (npz) with the labels."
+TARGET = "The column of a table, or array (npz), with the labels. Several columns: labels of 0 and 1 each, or amounts."
 TEXT = "The column of texts. Without it punar looks for one."
 PATH = "The column of paths to pictures or recordings. Without it punar looks for one."
 ID_COLUMN = "A table with a row for each step: the column that says which series the row belongs to."
 TIME_COLUMN = "A table with a row for each step: the column of times, by which the rows are sorted."
+TIME_FORMAT = (
+    "How times are written, as %d.%m.%Y (%q: quarter). Without it punar finds out over all rows, and asks where it "
+    "cannot."
+)
 DROP = "Leave this column out. May be given several times."
 KEY = "npz: the array that holds the rows."
 HEADER = "csv, tsv: whether line 1 holds the column names. Without it punar looks."
@@ -37,6 +44,10 @@ AUGMENT = (
     "Random changes of training pictures: auto (the default: light_no_mirror where fine-tuning classifies), light, "
     "strong, light_no_mirror, strong_no_mirror or none."
 )
+INTERPOLATION = (
+    "fine_tuning: how far from the frozen network (0) to the trained one (1) the weights lie that are kept. Without it "
+    "the best of five points is taken."
+)
 
 # -- recurrent networks
 
@@ -50,6 +61,10 @@ BRANCH = (
 )
 MISSING = (
     "Values that are missing inside a series: refuse (the default), or mask, so that the network sees that they are."
+)
+FREQ = (
+    "Forecasting: the step of the times (D, B, h, W-SUN, MS, 'Mon Tue Wed Thu Fri Sat', auto): rows that are missing "
+    "are inserted, without values; see --missing."
 )
 HORIZON = "Forecasting: how many steps to forecast."
 CONTEXT = "Forecasting: how many steps are looked at. Without it, a number that suits the series."
@@ -83,6 +98,8 @@ CHECKPOINT = "A folder to save progress in. The same command given again goes on
 TIME_LIMIT = (
     "Stop training after this long (60s, 5min) and keep the best weights so far; longer with --checkpoint goes on."
 )
+VALIDATION = "Held out in place of a share of DATA: data of the same form, which then chooses the best epoch."
+GROUPS = "The column that says which rows belong together, such as a person: they are held out together."
 STRICT = "Fail where the model does not beat its baseline."
 SEED = "Fixes everything random."
 DEVICE = "auto, cpu, cuda, cuda:N or mps."

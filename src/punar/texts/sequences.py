@@ -10,6 +10,7 @@ BEATS_NEAREST = " The nearest training series gives {nearest:.3f}: the network i
 LOSES_TO_NEAREST = " The nearest training series gives {nearest:.3f}: it is better than the network, and costs nothing."
 EQUALS_NEAREST = " The nearest training series gives {nearest:.3f}: no clear difference."
 BAG = "the words without their order"
+LETTERS = "letters and pairs of neighbouring letters, without their order"
 ADVICE = " Try more epochs, another learning_rate or pooling, a larger hidden_size, or more items."
 RIVALS: dict[str, str] = {}  # by the name of a rival in the report, for tasks that have rivals of their own
 PREDICTING = "predictions"
@@ -20,3 +21,7 @@ ONE_SERIES = (
     "--id COLUMN, or give an npy file (n, time, channels) of windows."
 )
 STEPS_SHAPE = "{n} steps of {series} series, each with its squared error"
+CHANNELS_FIRST = (
+    "{where}: X is read as {n} series (n, time, channels) with {steps} step(s) of {channels} channels. If these are "
+    "(n, channels, time), as aeon and torch's convolutions have them, pass X.transpose(0, 2, 1)."
+)

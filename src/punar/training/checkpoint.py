@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from punar.core.files import write_atomic
-from punar.errors import CheckpointError, shown
-
-FILE = "checkpoint.safetensors"
+from punar.errors import CheckpointError, ParameterError, ParameterTypeError, shown
+from punar.training import checkpoint_file, restoring
+from punar.training.checkpoint_file import FILE as FILE
 
 # A checkpoint is due when this much time has passed, and never takes more than a twentieth of the whole.
 _SECONDS_BETWEEN = 0.5
 _COST_SHARE = 20
+_SHOWN = 6  # differences in a message
 
 
 class Checkpoint:
@@ -40,7 +39,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | Path, fingerprint: dict[str, Any]) -> None:
-        self.folder = Path(folder)
+        self.folder = _place(folder)
         self._path = self.folder / FILE
         self._fingerprint = fingerprint
         self.facts: dict[str, Any] = {}
@@ -57,8 +56,7 @@ class Checkpoint:
         """Replace the file in one step: at any moment either the old or the new one is there."""
         started = time.perf_counter()
         facts, tensors = facts | self.facts, tensors | self.tensors
-        meta = json.dumps({"fingerprint": self._fingerprint, "facts": facts}, ensure_ascii=False)
-        data = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={"punar": meta})
+        data = checkpoint_file.to_bytes({"fingerprint": self._fingerprint, "facts": facts}, tensors)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._path, data)
@@ -78,12 +76,12 @@ class Checkpoint:
         CheckpointError
             The file is damaged, or belongs to another job.
         """
-        stored = read_meta(self._path.parent)
-        if stored is None:
+        found = _read(self._path)
+        if found is None:
             return None
+        stored, tensors = found
         self._refuse_other_job(stored["fingerprint"])
-        with safe_open(self._path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        restoring.check_facts(stored["facts"], self._path)
         return stored["facts"], tensors
 
     def _refuse_other_job(self, stored: dict[str, Any]) -> None:
@@ -94,28 +92,84 @@ class Checkpoint:
             if flat_old.get(name) != flat_new.get(name)
         ]
         if differ:
+            rest = f"; and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
             raise CheckpointError(
-                f"The checkpoint in {shown(str(self._path.parent))} belongs to another job: {'; '.join(differ)}. "
+                f"The checkpoint in {shown(str(self._path.parent))} belongs to another job: "
+                f"{'; '.join(differ[:_SHOWN])}{rest}. "
                 "Use the same data, parameters and versions to continue it, or pass another folder."
             )
 
 
-def read_meta(folder: str | Path) -> dict[str, Any] | None:
-    """Return the stored fingerprint and facts, or None where no checkpoint is."""
-    path = Path(folder) / FILE
-    if not path.exists():
-        return None
+def check_folder(folder: object, where: str) -> None:
+    """Check what a caller passed as ``checkpoint``, before any work is done for it.
+
+    Parameters
+    ----------
+    folder : object
+        A folder's path, or None. It need not exist.
+    where : str
+        The caller, for messages.
+
+    Raises
+    ------
+    ParameterTypeError
+        Not a path.
+    ParameterError
+        No folder can have this path.
+    CheckpointError
+        What is there cannot be written, or is no folder.
+    """
+    if folder is None:
+        return
+    if not isinstance(folder, (str, os.PathLike)) or not isinstance(os.fspath(folder), str):
+        raise ParameterTypeError(f"{where}: checkpoint must be a folder's path or None, got {shown(folder)}.")
+    text = os.fspath(folder)
+    if not text.strip() or "\0" in text:
+        raise ParameterError(
+            f"{where}: checkpoint must name a folder, without null characters, got {shown(text)}. Pass one such as "
+            "'run-1', or None to keep none."
+        )
+    place = _place(text)
     try:
-        with safe_open(path, framework="pt") as file:
-            stored = json.loads((file.metadata() or {})["punar"])
-        if not {"fingerprint", "facts"} <= stored.keys():
-            raise KeyError("fingerprint")
-    except (SafetensorError, OSError, KeyError, ValueError, RecursionError, AttributeError) as error:
+        os.stat(place / FILE, follow_symlinks=False)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise CheckpointError(
-            f"{shown(str(path))} is not a readable punar checkpoint ({type(error).__name__}). "
-            "Delete it to start the job again."
+            f"{where}: checkpoint={shown(text)} cannot be a folder: {reason}. Pass another path."
         ) from None
-    return stored
+    there = next(p for p in (place, *place.absolute().parents) if os.path.lexists(p))
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise CheckpointError(
+            f"{where}: checkpoint={shown(text)} cannot be written: {shown(str(there), 200)} must be a folder that you "
+            "may write to. Pass another path."
+        )
+
+
+def _place(folder: str | os.PathLike[str]) -> Path:
+    return Path(os.path.expanduser(folder))
+
+
+def read_meta(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return the stored fingerprint and facts, or None where no checkpoint is.
+
+    Raises
+    ------
+    CheckpointError
+        The file is damaged.
+    """
+    found = _read(_place(folder) / FILE)
+    return None if found is None else found[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    found = checkpoint_file.read(path)
+    if found is not None:
+        stored = found[0]
+        if not isinstance(stored, dict) or not all(isinstance(stored.get(n), dict) for n in ("fingerprint", "facts")):
+            raise checkpoint_file.damaged(path, "it must hold the objects 'fingerprint' and 'facts'")
+    return found
 
 
 def _flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

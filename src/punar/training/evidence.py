@@ -50,7 +50,7 @@ class Lead(NamedTuple):
     spread: float
 
 
-def lead(ours: Meter, theirs: Meter, items: int, *, seed: int = 0) -> Lead:
+def lead(ours: Meter, theirs: Meter, items: int, *, seed: int = 0, groups: np.ndarray | None = None) -> Lead:
     """Test whether one metric is larger than another, by exchanging the answers for items.
 
     Parameters
@@ -61,11 +61,14 @@ def lead(ours: Meter, theirs: Meter, items: int, *, seed: int = 0) -> Lead:
         How many there are.
     seed : int
         Of the 199 exchanges.
+    groups : ndarray of shape (items,), optional
+        Items of one group, such as one person's, are alike: all their answers are exchanged or none.
     """
     none = np.zeros(items, dtype=bool)
     generator = np.random.default_rng(seed)
+    number = np.arange(items) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = []
-    for swap in (none, *(generator.random((_DRAWS, items)) < 0.5)):
+    for swap in (none, *(generator.random((_DRAWS, int(number.max(initial=-1)) + 1)) < 0.5)[:, number]):
         a, b = ours.exchanged(theirs, swap)
         sizes.append(a - b)
     return among(sizes[0], sizes[1:])

@@ -21,6 +21,7 @@ from punar.core import deadline, plugins
 from punar.core.params import Rule, boolean, check_params, either, instance, integer, none, number, one_of, random_state
 from punar.core.progress import Progress
 from punar.core.runtime import choose_threads, count_work, draw_seed, in_lanes, lanes, mix, threads
+from punar.core.shared import one_blas_thread
 from punar.data.rows import DatasetRows, TensorRows
 from punar.errors import CheckpointError, ModelFolderError
 from punar.preparations import Preparation
@@ -36,7 +37,7 @@ from punar.training.report import FitReport
 _MEASURE = 101  # stream of the seed
 
 # Parameters that change what is shown, never what is learned: a checkpoint does not care about them.
-_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache")
+_NOT_IN_FINGERPRINT = ("verbose", "strict", "cache", "warm_start")
 
 TIME_LIMIT = either(none(), number(0, open_low=True))
 
@@ -112,7 +113,7 @@ def run(
     elif device.type == "cpu":
         typical = getattr(rows, "typical", None)  # of rows that differ in length
         row, generator = rows.take(train[:1] if typical is None else typical(train)), torch.Generator()
-        work = count_work(module, lambda: losses(module, row, progress=1.0, generator=generator))
+        work = count_work(module, lambda net: losses(net, row, progress=1.0, generator=generator))
         count = choose_threads(3 * min(size, len(train)) * work // meetings)
     if store is not None:
         store.facts |= {"seed": seed, "threads": count, "lanes": side_by_side}
@@ -165,7 +166,8 @@ def say_out_of_time(report: FitReport, loop: Loop) -> None:
     """Write into a report that a deadline stopped the training, where it did."""
     if loop.out_of_time:
         report["out_of_time"] = True
-        report["verdict"] += texts.TIME_WAS_OVER.format(epoch=len(loop.history), epochs=loop.epochs)
+        kept = texts.KEPT_BEST if loop.chose else texts.KEPT_LAST
+        report["verdict"] += texts.TIME_WAS_OVER.format(epoch=len(loop.history), epochs=loop.epochs, kept=kept)
 
 
 def content(preparation: Preparation, items: Sequence[Any], targets: Targets, weight: Tensor | None) -> str:
@@ -180,7 +182,9 @@ def content(preparation: Preparation, items: Sequence[Any], targets: Targets, we
 
 
 @contextlib.contextmanager
-def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) -> Iterator[None]:
+def all_or_nothing(
+    estimator: BaseEstimator, time_limit: float | None = None, checkpoint: str | Path | None = None
+) -> Iterator[None]:
     """Put the estimator back as it was where the block raises: an earlier fit survives a failed one.
 
     Parameters
@@ -188,11 +192,16 @@ def all_or_nothing(estimator: BaseEstimator, time_limit: float | None = None) ->
     estimator : object
     time_limit : float or None
         Seconds within which the block is to end; see :mod:`punar.core.deadline`.
+    checkpoint : path or None
+        Checked before the block is begun.
     """
-    check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, f"{type(estimator).__name__}.fit")
+    where = f"{type(estimator).__name__}.fit"
+    check_params(SimpleNamespace(time_limit=time_limit), {"time_limit": TIME_LIMIT}, where)
+    checkpoints.check_folder(checkpoint, where)
     before = dict(vars(estimator))
     try:
-        with deadline.within(None if time_limit is None else float(time_limit)):
+        # NumPy's number of threads is the process's: with one in every fit, fits side by side round alike.
+        with deadline.within(None if time_limit is None else float(time_limit)), one_blas_thread():
             yield
     except BaseException:
         vars(estimator).clear()

@@ -19,12 +19,12 @@ from punar.core import deadline
 from punar.core.progress import Progress
 from punar.core.runtime import mix
 from punar.data.rows import DatasetRows, TensorRows, blocks
-from punar.errors import TrainingDivergedError
 from punar.texts import fit as texts
 from punar.texts import progress as progress_texts
-from punar.training import optimisers, sweep
+from punar.training import divergence, optimisers, sweep
 from punar.training.best import BESTS, Best, Between
 from punar.training.checkpoint import Checkpoint
+from punar.training.restoring import checked_parts
 from punar.training.terms import Term, accumulate, means, summed, write_means
 
 Losses = Callable[..., Mapping[str, Term]]
@@ -123,6 +123,7 @@ class Loop:
         self._batch_size = batch_size
         self._schedule = schedule
         self._learning_rate = learning_rate
+        self._advice = optimisers.advice(learning_rate, weight_decay)
         self._clip = gradient_clip
         self._patience = patience
         self._seed = seed
@@ -170,6 +171,11 @@ class Loop:
         patient = self._patience is None or self._stale < self._patience
         return self.out_of_time or self.epoch >= self.epochs or not patient
 
+    @property
+    def chose(self) -> bool:
+        """Whether the weights are the best of several: not without validation rows, nor where none could count yet."""
+        return bool(self._bests[0].state)
+
     def train(self) -> list[dict[str, float]]:
         """Run to the end, put the best weights back and return the history, one entry per epoch."""
         self._progress.begin(self.share, self._shown({}))
@@ -185,8 +191,7 @@ class Loop:
         self._look_between()
         self._bests[0].put_back(self.module)
         self.module.eval()
-        if not all(bool(torch.isfinite(p).all()) for p in self._parameters):
-            self._diverged("A weight", "NaN or infinite after the last step")
+        divergence.check_weights(self._parameters, self._learning_rate, self._advice)
         return self.history
 
     @contextlib.contextmanager
@@ -290,7 +295,7 @@ class Loop:
         self._seconds += now - self._clock
         self._clock = now
         entry["seconds"] = self._seconds
-        self._check_finite(entry)
+        divergence.check_losses(entry, self._learning_rate, self._advice)
         self.history.append(entry)
         if losses and self.epoch >= self._settle:
             self._stale = 0 if self._keep_best(losses) else self._stale + 1
@@ -349,17 +354,6 @@ class Loop:
     def _seed_step(self, stream: int, step: int) -> None:
         self._generator.manual_seed(mix(self._seed, stream, self.epoch, step))
 
-    def _check_finite(self, entry: dict[str, float]) -> None:
-        for name in ("train_loss", "valid_loss"):
-            if not math.isfinite(entry.get(name, 0.0)):
-                self._diverged(name, f"{entry[name]} in epoch {self.epoch + 1}")
-
-    def _diverged(self, what: str, how: str) -> None:
-        raise TrainingDivergedError(
-            f"{what} became {how} at learning_rate={self._learning_rate:g}. Lower learning_rate (a tenth is a good "
-            "next try), or set gradient_clip=1.0."
-        )
-
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return everything that a resumed loop needs, as JSON-able facts and named tensors."""
         tensors = {f"module.{k}": v for k, v in self.module.state_dict().items()}
@@ -380,11 +374,8 @@ class Loop:
 
     def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Continue from what :meth:`state` returned."""
-        parts: dict[str, dict[str, Tensor]] = {n: {} for n in ("module", "total", "optimizer", *BESTS)}
-        for name, value in tensors.items():
-            part, _, rest = name.partition(".")
-            if part in parts:
-                parts[part][rest] = value
+        limits, trained = (self.epochs, self._steps, len(self._bests)), self._trained_state().keys()
+        parts = checked_parts(facts, tensors, self.module, trained, self._parameters, limits, self._folder)
         self.module.load_state_dict(parts["module"])
         device = self._parameters[0].device
         for name, best, loss in zip(BESTS, self._bests, facts["best_loss"], strict=False):

@@ -16,6 +16,7 @@ SCHEDULES = ("cosine", "constant")
 
 # Share of the training in which the learning rate rises from zero: enough for Adam's second moments to settle.
 _WARMUP = 0.05
+_MOST_DECAY = 1e15  # the square of what Adam adds to a gradient overflows in float32 above it
 
 
 def build(
@@ -82,6 +83,23 @@ def rate(schedule: str, progress: float) -> float:
     if progress < _WARMUP:
         return max(progress, 0.01) / _WARMUP
     return 0.5 * (1.0 + math.cos(math.pi * (progress - _WARMUP) / (1.0 - _WARMUP)))
+
+
+def advice(learning_rate: float, weight_decay: float) -> str:
+    """Return what to do where training diverged.
+
+    Each step takes ``learning_rate * weight_decay`` of a weight away: from 1 on it grows instead of shrinking.
+
+    >>> advice(0.01, 0.1)
+    'Lower learning_rate (a tenth is a good next try), or set gradient_clip=1.0.'
+    """
+    large = learning_rate * weight_decay >= 1 and weight_decay > learning_rate
+    if not large and weight_decay < _MOST_DECAY:
+        return "Lower learning_rate (a tenth is a good next try), or set gradient_clip=1.0."
+    return (
+        f"Lower weight_decay={weight_decay:g}: learning_rate * weight_decay must be far below 1, and is "
+        f"{learning_rate * weight_decay:g}. 0.01 is usual, 0 switches it off."
+    )
 
 
 def stored(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

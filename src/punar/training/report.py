@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from punar.errors import DamagedModelError, DidNotLearnError, DidNotLearnWarning, shown
 from punar.tasks import Meter, Targets, Task
 from punar.texts import fit as texts
@@ -82,6 +84,7 @@ def beside_chance(
     rows_from: str,
     *,
     permuted: Sequence[float] | None = None,
+    groups: np.ndarray | None = None,
 ) -> FitReport:
     """Return the score of answers beside that of the best constant answer, with a verdict.
 
@@ -96,11 +99,13 @@ def beside_chance(
     rows_from : {"held_out", "training", "cross_validated", "cross_fitted"}
     permuted : sequence of float, optional
         Scores of the same fit on targets in random order, where it was repeated so: the score is compared with them.
+    groups : ndarray of shape (n,), optional
+        Of items that are alike: see :func:`punar.training.evidence.lead`.
     """
     rows = len(targets)
     ours, constant = meter_of(task, answers, targets), meter_of(task, task.constant(targets), targets)
     score, chance = ours.value(), constant.value()
-    found = evidence.lead(ours, constant, rows) if permuted is None else evidence.among(score, permuted)
+    found = evidence.lead(ours, constant, rows, groups=groups) if permuted is None else evidence.among(score, permuted)
     return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance))
 
 
@@ -160,9 +165,16 @@ def why_not(report: FitReport, seen: float) -> str:
     if perfect and (report["rows"] >= evidence.FEWEST or report["rows_from"] == TRAINING):
         return texts.NOTHING_TO_LEARN
     if report["rows_from"] == TRAINING:
-        return texts.NOTHING_HELD_OUT
+        return _nothing_held_out(report["rows"])
     wanted = evidence.FEWEST if perfect else report["rows_wanted"]
     return texts.TOO_FEW.format(rows=report["rows"], wanted=wanted)
+
+
+def _nothing_held_out(rows: int) -> str:
+    # Of fewer, no share that can be held out is enough to tell.
+    if rows < 2 * evidence.FEWEST:
+        return texts.TOO_FEW_TO_HOLD_OUT.format(rows=rows, wanted=2 * evidence.FEWEST)
+    return texts.NOTHING_HELD_OUT
 
 
 def add_rival(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,29 +14,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.core.memory import check_memory
 from punar.core.runtime import pick_device, threads
-from punar.data import inputs, padded, scaling
+from punar.data import inputs, scaling
 from punar.data.rows import DatasetRows, TensorRows
-from punar.data.splits import halves as split_halves
-from punar.data.splits import split, two_folds
-from punar.data.steps import lengths
-from punar.errors import DataError, ParameterError, ParameterTypeError, shown
-from punar.models import assemble, evidence
-from punar.models.codec.model import BLOCK, Codec
+from punar.models import assemble, evidence, warm
+from punar.models.codec import table as tables
+from punar.models.codec.given import joined
+from punar.models.codec.model import Codec
+from punar.models.codec.moments import learn_moments, scaler_for
+from punar.models.codec.own import code_size, refuse_out_of_reach
+from punar.models.codec.reading import check_together, read
 from punar.models.codec.report import Part, measure, measured_rows, pca_rows
+from punar.models.division import Division, Wanted
 from punar.networks import Network
 from punar.objectives import Objective
-from punar.stored import own_tensors, scaler_tensors, stored_scaler
+from punar.preparations.mixed import MixedTable
+from punar.stored import MODULE, module_tensors, own_tensors, scaler_tensors, stored_scaler
 from punar.training import job as _fitting
 from punar.training.checkpoint import Checkpoint, hash_tensors
-from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import CROSS_FITTED, HELD_OUT, TRAINING, FitReport
+from punar.training.restoring import check_like
 from punar.training.settings import resolve
 
-_ENCODES_ONLY = ("transform", "encode")  # methods that take sequences of any length
 _FEWEST_HELD_OUT = 10  # rows that say anything of reconstructions
-_CACHED = 2**17  # numbers per block that stay in a core's cache between passes
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Fitted:
     report: FitReport
 
 
-def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
+def fit(estimator: Any, X: Any, folder: str | Path | None, wanted: Wanted, before: Codec | None = None) -> Fitted:
     """Fit a codec with the estimator's parameters; the estimator is given nothing but scikit-learn's names of X.
 
     Parameters
@@ -58,37 +60,37 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
     X : array-like, pictures or Dataset
     folder : path or None
         Of the checkpoint.
+    wanted : Wanted
+        What the call says of the division.
+    before : Codec, optional
+        Of the fit before, whose weights this one goes on from.
     """
     objective = assemble.part(estimator, "objective", "objectives", Objective)
     network = assemble.part(estimator, "network", "networks", Network)
     objective.check()
     device = pick_device(estimator.device)
-    seed, written_seed = _fitting.resolve_seed(estimator.random_state, folder)
+    seed, written_seed = _fitting.resolve_seed(warm.random_state(estimator, before), folder)
     with threads(1):  # memory-bound passes, in blocks that fit a cache: a second thread would only wait
         wants = "images" if network.pictures_only else "sequences" if network.sequences_only else None
-        rows, layout = read(estimator, X, "fit", wants=wants)
-        _check_together(estimator, network, layout)
-        index = split(len(rows), float(estimator.validation_fraction), seed)
+        table = tables.learn(estimator, X, wants, seed) if before is None else before.table
+        rows, layout = read(estimator, X, "fit", wants=wants, table=table)
+        check_together(estimator, network, layout)
+        groups = wanted.numbered(len(rows))
+        rows, own = joined(estimator, wanted, rows, layout, table)
+        division = Division(len(rows), float(estimator.validation_fraction), seed, groups=groups, given=own)
+        index = division.split()
         found, step_means = learn_moments(estimator, rows, layout, index[0])
-        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed)
+        store = open_checkpoint(estimator, folder, rows, layout, found, written_seed, division, before)
         stored = store.load() if store is not None else None
-        unit_range, pictures = objective.needs_unit_range(found.binary), layout.kind == "images"
-        scaler = scaling.learn_scaler(found, estimator.scaling, unit_range=unit_range, pictures=pictures)
-        if step_means is not None:
-            scaler = dataclasses.replace(scaler, mean=step_means)
-        wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
-        codec = Codec(network, objective, int(estimator.latent_dim), layout, scaler, found.binary, not wide)
-        if stored is not None:
-            codec.scaler = stored_scaler(stored[1], scaler.mode)
-        codec.module = codec.build(seed).to(device)
-        if stored is not None and stored[0].get("finished"):
-            facts, tensors = stored
-            codec.module.load_state_dict(own_tensors(tensors))
-            codec.module.eval()
-            return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
+        codec = _codec(estimator, network, objective, rows, layout, found, step_means, table)
+        _build(estimator, codec, seed, before, store, stored)
+        codec.module.to(device)
+        if store is not None and stored is not None and stored[0].get("finished"):
+            return _finished(codec, store, stored, seed)
         if store is not None:
             store.tensors |= scaler_tensors(codec.scaler)
         scaled = codec.scaled(rows, device)
+        refuse_out_of_reach(codec, scaled, f"{type(estimator).__name__}.fit")
 
     settings = resolve(estimator, _fitting.TRAINING_RULES, {})
 
@@ -115,128 +117,79 @@ def fit(estimator: Any, X: Any, folder: str | Path | None) -> Fitted:
         )
 
     def refit(learn: Tensor) -> tuple[Loop, Tensor]:
-        train, valid = split(len(learn), float(estimator.validation_fraction), seed)
+        index = division.split(learn)
         longer = evidence.as_long(settings, len(rows), len(learn))
-        return trained(longer, codec.build(seed).to(device), (learn[train], learn[valid])), learn[train]
+        return trained(longer, codec.build(seed).to(device), index), index[0]
 
-    folds = two_folds(len(rows), seed) if evidence.repeats(estimator, len(rows)) else []
-    halves = None if len(index[1]) < FEWEST else split_halves(index[1])
+    # Fits that begin anew would say nothing of one that goes on.
+    folds = division.folds(estimator) if before is None else []
+    halves = division.parts(index[1])
     loop = trained(settings, codec.module, index, halves, store)
     judges = _crossed(estimator, folds, refit) if folds and evidence.affordable(loop) else None
     judges = judges or _held_out(loop, index, halves)
     with codec.in_threads(256):
         measured = report(codec, scaled, judges, seed=seed, seen=len(index[0]) * len(loop.history))
+    warm.say(measured, before, given=wanted.given)
     _fitting.say_out_of_time(measured, loop)
+    if table is not None:
+        measured["columns"] = list(table.notes)
     if store is not None and not loop.out_of_time:
-        facts = {"finished": True, "history": loop.history, "report": dict(measured)}
-        store.save(facts, codec.tensors())
+        store.save({"finished": True, "history": loop.history, "report": dict(measured)}, codec.tensors())
     return Fitted(codec, seed, loop.history, measured)
 
 
-def read(
-    estimator: Any, X: Any, method: str, *, wants: str | None, fitted: Codec | None = None
-) -> tuple[Tensor | DatasetRows, inputs.Layout]:
-    """Return unscaled rows and their layout, which must be the one of ``fitted`` where that is given.
-
-    Parameters
-    ----------
-    estimator : Autoencoder
-    X : array-like, pictures, sequences or Dataset
-    method : str
-        For messages.
-    wants : {None, "images", "sequences"}
-        What the network takes and nothing else.
-    fitted : Codec, optional
-    """
-    name = type(estimator).__name__
-    where = f"{name}.{method}"
-    if inputs.is_dataset(X):
-        if "sequences" in (wants, estimator.kind):
-            raise DataError(f"{where}: a dataset is not read as sequences. Pass a list of arrays (time_i, channels).")
-        layout = inputs.dataset_layout(X, where)
-        rows: Tensor | DatasetRows = DatasetRows(X, None, torch.device("cpu"))
-    elif (kind := inputs.read_kind(X, estimator.kind, wants)) == "sequences":
-        channels = fitted.layout.shape[1] if fitted is not None and fitted.sequences else None
-        rows, layout = padded.read_padded(X, where, missing=estimator.missing, channels=channels)
-    elif kind == "images":
-        rows, layout = inputs.read_pictures(X, where)
-    else:
-        rows, layout = inputs.read_table(estimator, X, where, reset=fitted is None)
-    if fitted is None:
-        if layout.kind != "table" or inputs.is_dataset(X):
-            vars(estimator).pop("feature_names_in_", None)  # of an earlier fit on a named table
-        return rows, layout
-    if layout.kind == fitted.layout.kind == "sequences":
-        _refuse_longer(where, method, rows, fitted)
-    elif layout.shape != fitted.layout.shape:
-        raise DataError(
-            f"{where}: X has rows of shape {layout.user_shape}, but {name} was fitted on rows of shape "
-            f"{fitted.layout.user_shape}. Pass rows of that shape."
-        )
-    if layout.kind == "images" and isinstance(rows, Tensor):
-        _refuse_other_range(where, rows, uint8=layout.uint8, fitted=fitted)
-    return rows, layout
+def _finished(codec: Codec, store: Checkpoint, stored: tuple[dict[str, Any], dict[str, Tensor]], seed: int) -> Fitted:
+    """Return what an earlier call with this checkpoint had come to."""
+    facts, tensors = stored
+    kept = {name: value for name, value in tensors.items() if name.startswith(MODULE)}
+    check_like(module_tensors(codec.module), kept, store.folder)
+    codec.module.load_state_dict(own_tensors(tensors))
+    codec.module.eval()
+    return Fitted(codec, seed, facts["history"], FitReport(facts["report"]))
 
 
-def _check_together(estimator: Any, network: Network, layout: inputs.Layout) -> None:
-    """Raise where rows of this layout and the network, or a parameter, do not go together."""
-    name = type(estimator).__name__
-    if layout.kind == "sequences" and not network.sequences_only:
-        raise ParameterError(
-            f"{name}: kind='sequences' needs a recurrent network, got network={type(network).__name__}. Pass "
-            "network='lstm' or 'gru'."
-        )
-    if layout.kind != "sequences" and estimator.missing != "refuse":
-        raise ParameterError(
-            f"{name}: missing='mask' is for sequences, got rows of kind {layout.kind!r}. Fill the values "
-            "(sklearn.impute.SimpleImputer), or pass sequences and network='lstm'."
-        )
-    network.check(layout.shape)
+def _codec(
+    estimator: Any,
+    network: Network,
+    objective: Objective,
+    rows: Tensor | DatasetRows,
+    layout: inputs.Layout,
+    found: scaling.Moments,
+    step_means: Tensor | None,
+    table: MixedTable | None,
+) -> Codec:
+    """Return a codec without its module, whose scaling is learned from the training rows' moments."""
+    scaler = scaler_for(estimator, objective, found, layout, mixed=table is not None)
+    if step_means is not None:
+        scaler = dataclasses.replace(scaler, mean=step_means)
+    wide = (rows if isinstance(rows, Tensor) else rows.take(torch.arange(1))).dtype == torch.float64
+    size = code_size(estimator, network, objective, layout)
+    return Codec(network, objective, size, layout, scaler, found.binary, not wide, table)
 
 
-def _refuse_longer(where: str, method: str, rows: Any, fitted: Codec) -> None:
-    """Raise where a method decodes, and a sequence is longer than any that the decoder was trained on."""
-    most = fitted.layout.shape[0]
-    if method in _ENCODES_ONLY or rows.shape[1] <= most:
+def _build(
+    estimator: Any, codec: Codec, seed: int, before: Codec | None, store: Checkpoint | None, stored: Any
+) -> None:
+    """Give a codec its module: an untrained one, or that of the fit before with the scaling that it rests on."""
+    if before is not None:
+        codec.scaler, codec.binary = before.scaler, before.binary
+    if store is not None and stored is not None:
+        kept = {name: value for name, value in stored[1].items() if name.startswith("scaler.")}
+        check_like(scaler_tensors(codec.scaler), kept, store.folder)
+        codec.scaler = stored_scaler(stored[1], codec.scaler.mode)
+    check_memory(codec.build, f"{type(estimator).__name__}.fit", "latent_dim, or the network's own")
+    if before is None:
+        codec.module = codec.build(seed)
         return
-    known = lengths(rows)
-    first = int((known > most).nonzero()[0, 0])
-    raise DataError(
-        f"{where}: X[{first}] has {int(known[first])} steps, but the decoder was fitted on at most {most} and writes "
-        "no more. Cut longer sequences into pieces; transform takes them as they are."
-    )
-
-
-def _refuse_other_range(where: str, rows: Tensor, *, uint8: bool, fitted: Codec) -> None:
-    """Raise where pictures are in [0, 1] for a model fitted on 0 to 255, or the other way round."""
-    wide, highest = float(fitted.scaler.mean.max()) > 1.0, float(rows.max())
-    if uint8 and highest > 1.0 and not wide:
-        raise DataError(
-            f"{where}: X is uint8 (0 to 255), but the model was fitted on values in [0, 1]. Pass X / 255.0."
-        )
-    if not uint8 and 0.0 < highest <= 1.0 and wide:
-        raise DataError(
-            f"{where}: X has floats up to {highest:g}, but the model was fitted on 0 to 255. Pass the uint8 pictures, "
-            "or X * 255."
-        )
-
-
-def learn_moments(
-    estimator: Any, rows: Tensor | DatasetRows, layout: inputs.Layout, index: Tensor
-) -> tuple[scaling.Moments, Tensor | None]:
-    """Return the moments of the training rows, and of sequences, whose moments are per channel, the mean by step."""
-    if layout.kind == "sequences" and isinstance(rows, Tensor):
-        return padded.moments(rows, index, f"{type(estimator).__name__}.fit")
-    return scaling.moments(training_blocks(rows, index)), None
-
-
-def training_blocks(rows: Tensor | DatasetRows, index: Tensor) -> Iterator[Tensor]:
-    """Yield unscaled training rows; without a copy where every row is one."""
-    if isinstance(rows, Tensor):
-        size = max(1, _CACHED // max(1, rows[0].numel()))
-        yield from rows.split(size) if len(index) == len(rows) else (rows[i] for i in index.split(size))
-    else:
-        yield from (rows.take(i) for i in index.split(BLOCK))
+    for what, old, new in (
+        ("objective", type(before.objective).__name__, type(codec.objective).__name__),
+        ("network", type(before.network).__name__, type(codec.network).__name__),
+        ("latent_dim", before.latent_dim, codec.latent_dim),
+        ("shape of a row", before.layout.user_shape, codec.layout.user_shape),
+    ):
+        warm.refuse_other(estimator, what, old, new)
+    codec.module = codec.build(seed)
+    warm.take(estimator, codec.module, before.module)
 
 
 def open_checkpoint(
@@ -246,15 +199,16 @@ def open_checkpoint(
     layout: inputs.Layout,
     found: scaling.Moments,
     seed: int | None,
+    division: Division,
+    before: Codec | None,
 ) -> Checkpoint | None:
     """Return the checkpoint of this job, or None where no folder is given."""
     if folder is None:
         return None
     # A dataset may be larger than memory: its moments and first row stand for its content.
-    if not isinstance(folder, (str, Path)):
-        raise ParameterTypeError(f"{type(estimator).__name__}.fit: checkpoint must be a path, got {shown(folder)}.")
     parts = [rows] if isinstance(rows, Tensor) else [found.mean, found.squares, rows.take(torch.arange(1))]
     data = {"content": hash_tensors(parts), "rows": len(rows), "row_shape": list(layout.user_shape)}
+    data |= division.facts() | warm.facts(before)
     return Checkpoint(folder, _fitting.fingerprint(estimator, data, seed))
 
 
@@ -306,12 +260,12 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
     """
     place = torch.device("cpu") if isinstance(rows, DatasetRows) else codec.device
     losses = _fitting.mean_loss(codec.objective.losses, seed, *([codec.block()] if codec.sequences else []))
-    work, parts = codec.work_per_row() * seen, []
+    work, parts, groups = codec.work_per_row() * seen, [], codec.groups
     for judge in judges:
         asked = _spread(judge.asked, -(-measured_rows(len(judge.asked) * len(judges), seen) // len(judges)))
         sample = _spread(judge.train, pca_rows(len(judge.train), codec.layout.size, codec.latent_dim, work))
         some = rows.take(asked.to(place))
-        shuffled = None if codec.sequences else _columns_apart(some, seed)
+        shuffled = None if codec.sequences else _columns_apart(some, seed, groups)
         with judge.holding():
             found = codec.decode(codec.encode(some, judge.module), judge.module).flatten(1)
             loss = losses(judge.module, some) if judge.rows_from != TRAINING else None
@@ -331,13 +285,16 @@ def report(codec: Codec, rows: TensorRows | DatasetRows, judges: list[_Judge], *
         latent_dim=codec.latent_dim,
         rows_from=judges[0].rows_from,
         seed=seed,
+        groups=groups,
     )
 
 
-def _columns_apart(rows: Tensor, seed: int) -> Tensor:
-    """Return rows with the values of each column in an order of its own."""
+def _columns_apart(rows: Tensor, seed: int, groups: Tensor | None) -> Tensor:
+    """Return rows with the values of each column, or group of columns, in an order of its own."""
     generator = torch.Generator().manual_seed(seed)
-    order = torch.rand(rows.flatten(1).shape, generator=generator).argsort(0).to(rows.device)
+    count = rows[0].numel() if groups is None else int(groups.max()) + 1
+    order = torch.rand((len(rows), count), generator=generator).argsort(0)
+    order = (order if groups is None else order[:, groups]).to(rows.device)
     return rows.flatten(1).gather(0, order).reshape(rows.shape)
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.core.runtime import choose_threads, count_work, mix, seeded, threads
+from punar.core.draws import seeded
+from punar.core.runtime import choose_threads, count_work, mix, threads
+from punar.data import padded
 from punar.data.inputs import Layout
 from punar.data.rows import DatasetRows, TensorRows
 from punar.data.scaling import Scaler
@@ -19,6 +21,8 @@ from punar.errors import DataError
 from punar.models.codec.rows import PaddedRows
 from punar.networks import AutoencoderModule, Centre, Network, ThenCentre
 from punar.objectives import Objective
+from punar.preparations import mixed
+from punar.preparations.mixed import MixedTable
 from punar.stored import module_tensors, scaler_tensors
 
 BLOCK = 4096  # rows per forward pass outside training
@@ -42,6 +46,8 @@ class Codec:
         The training data were all 0 and 1.
     float32 : bool
         Answers in the input's units are float32, else float64: as the training data were.
+    table : MixedTable, optional
+        How the columns of a data frame become the rows' numbers, where they are not all numbers.
     """
 
     network: Network
@@ -51,6 +57,7 @@ class Codec:
     scaler: Scaler
     binary: bool
     float32: bool
+    table: MixedTable | None = None
     module: AutoencoderModule = field(init=False, repr=False)
     _work: int | None = field(default=None, init=False, repr=False)  # multiply-adds per row
 
@@ -75,6 +82,14 @@ class Codec:
     def sequences(self) -> bool:
         """Whether rows are sequences, with NaN for what there is not."""
         return self.layout.kind == "sequences"
+
+    @property
+    def groups(self) -> Tensor | None:
+        """For each number of a row, which column of a mixed table it belongs to; None where every number is one."""
+        if self.table is None:
+            return None
+        widths = torch.tensor([column.kind.width for column in self.table.columns if column.kind.width])
+        return torch.repeat_interleave(torch.arange(len(widths)), widths)
 
     def block(self, steps: int | None = None) -> int:
         """Return the rows per forward pass, for sequences of so many steps; by default of the longest."""
@@ -106,7 +121,7 @@ class Codec:
         """Return the multiply-adds of one row's reconstruction."""
         if self._work is None:
             row = torch.zeros(1, *self.layout.shape, device=self.device)
-            self._work = count_work(self.module, lambda: self.reconstruct(row))
+            self._work = count_work(self.module, lambda net: self.reconstruct(row, net))
         return self._work
 
     def scaled(self, rows: Tensor | DatasetRows, device: torch.device) -> TensorRows | DatasetRows:
@@ -155,6 +170,25 @@ class Codec:
         net = module or self.module
         return torch.cat([self.objective.decode(net, b) for b in codes.split(self.block())])
 
+    def written(self, codes: Tensor, where: str) -> np.ndarray:
+        """Return the rows that codes stand for, in the input's units and shape.
+
+        Raises
+        ------
+        DataError
+            Codes so far from those of the training rows that the decoder overflows.
+        """
+        with np.errstate(over="ignore"):
+            found = self.to_user(self.decode(codes.to(self.device)))
+        finite = np.isfinite(found).reshape(len(found), -1).all(axis=1)
+        if not finite.all():
+            bad = int(np.argmin(finite))
+            raise DataError(
+                f"{where}: {int((~finite).sum())} of {len(found)} codes give rows that overflow, first code {bad} with "
+                f"numbers up to {float(codes[bad].abs().max()):g}. Pass codes near those that transform gives."
+            )
+        return found
+
     def reconstruct(self, rows: Tensor, module: AutoencoderModule | None = None) -> Tensor:
         """Return scaled rows, encoded and decoded; sequences have as many steps as ``rows``."""
         found = self.decode(self.encode(rows, module), module)
@@ -185,6 +219,20 @@ class Codec:
         """Return scaled rows in the input's units and shape."""
         out = self.scaler.to(rows.device).inverse(rows)
         return self.layout.to_user(out.to(torch.float32) if self.float32 else out)
+
+    def as_given(self, X: Any, found: np.ndarray, where: str) -> Any:
+        """Return what :meth:`to_user` gave in the form of ``X``: a list of sequences, or a table of mixed columns.
+
+        Parameters
+        ----------
+        X : Any
+            None where there is no such; a table of mixed columns is then one of pandas.
+        found : ndarray
+        where : str
+        """
+        if self.table is not None:
+            return mixed.like(X, self.table.decode(found))
+        return found if X is None or not self.sequences else padded.as_given(X, found, where)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the numbers by the names that they have in files: the module's state, and the scaler's."""

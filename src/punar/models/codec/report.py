@@ -85,6 +85,7 @@ def measure(
     latent_dim: int,
     rows_from: str,
     seed: int,
+    groups: Tensor | None = None,
 ) -> FitReport:
     """Compare reconstructions with the training mean, random codes, the untrained network and PCA of the same size.
 
@@ -103,6 +104,8 @@ def measure(
     rows_from : {"held_out", "cross_fitted", "training"}
     seed : int
         Of the random codes.
+    groups : Tensor of int64 (features,), optional
+        Which numbers of a row belong together, as the indicators of one category do; by default each is alone.
     """
     rows = torch.cat([part.rows for part in parts])
     flat, missing = _filled(rows, mean)
@@ -144,18 +147,22 @@ def measure(
     still = (codes - codes[:1]).abs().amax(0) <= 1e-6 * codes.abs().max().clamp_min(1e-12)
     report["dead_units"] = int(still.sum()) if len(codes) > 1 else 0
     report["distinct_codes"] = len({row.tobytes() for row in codes.cpu().numpy()})
-    _judge(report, errors, chances, spread, _over_columns_apart(parts, flat, errors, mean))
+    _judge(report, errors, chances, spread, _over_columns_apart(parts, flat, errors, mean, groups))
     report["verdict"] = _verdict(report, constant=spread <= 0)
     return report
 
 
-def _over_columns_apart(parts: Sequence[Part], flat: Tensor, errors: Tensor, mean: Tensor) -> Lead | None:
+def _over_columns_apart(
+    parts: Sequence[Part], flat: Tensor, errors: Tensor, mean: Tensor, groups: Tensor | None
+) -> Lead | None:
     """Return how much better rows are reconstructed than rows whose columns have nothing to do with each other.
 
     A network finds codes of noise that keep more of it than a linear code can: what it learned of the data shows only
     here. Where columns vary unequally, knowing which of them do is worth something, and this says nothing.
     """
     centre, moved = mean.flatten(), flat.var(0, correction=0)
+    if groups is not None:
+        moved = torch.zeros(int(groups.max()) + 1).to(moved).index_add_(0, groups.to(moved.device), moved)
     if any(part.apart is None for part in parts) or float(moved.max()) > _ALIKE * float(moved.mean()):
         return None
     shuffled = torch.cat([part.apart[0] for part in parts if part.apart])

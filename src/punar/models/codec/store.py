@@ -14,9 +14,11 @@ from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.codec.fit import Fitted
 from punar.models.codec.model import Codec
-from punar.networks import AutoencoderModule, Network
+from punar.networks import AutoencoderModule, Network, OwnModules
 from punar.objectives import Objective
 from punar.training.report import FitReport
+
+_OWN = "own"  # the fact that holds modules of a person's own
 
 
 class _Names(msgspec.Struct):
@@ -34,7 +36,7 @@ def to_stored(fitted: Fitted, names: list[str]) -> tuple[dict[str, Any], dict[st
     """
     codec = fitted.codec
     described = {
-        "network": plugins.to_dict(codec.network),
+        "network": _described(codec.network),
         "objective": plugins.to_dict(codec.objective),
         "latent_dim": codec.latent_dim,
         "input": {
@@ -46,6 +48,8 @@ def to_stored(fitted: Fitted, names: list[str]) -> tuple[dict[str, Any], dict[st
             "scaling": codec.scaler.mode,
         },
     }
+    if codec.table is not None:
+        described["table"] = msgspec.json.decode(msgspec.json.encode(codec.table))
     facts = stored.record_facts(fitted.history, fitted.report, fitted.seed) | {"names": names, "codec": described}
     return facts, codec.tensors()
 
@@ -68,9 +72,25 @@ def from_stored(
     return Fitted(codec, record.seed, record.history, FitReport(record.report)), names
 
 
+def _described(network: Network) -> dict[str, Any]:
+    if isinstance(network, OwnModules):
+        return {_OWN: plugins.to_value(network.module, "network")}
+    return plugins.to_dict(network)
+
+
+def _network(facts: Mapping[str, Any], parts: tuple[type, ...], where: str) -> Network:
+    described = facts["network"]
+    if set(described) != {_OWN}:
+        found: Network = stored.read_part(facts, "network", Network, ("networks", "cells"), parts, where)
+        return found
+    own = OwnModules(plugins.from_value(described[_OWN], parts=parts))
+    assert own.pair
+    return own
+
+
 def _codec(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str, parts: tuple[type, ...]) -> Codec:
     found = stored.read_codec(facts, where)
-    network: Network = stored.read_part(facts, "network", Network, ("networks", "cells"), parts, where)
+    network = _network(facts, parts, where)
     objective: Objective = stored.read_part(facts, "objective", Objective, ("objectives",), parts, where)
     rows = found.input
     if network.sequences_only != (rows.kind == "sequences"):
@@ -78,7 +98,7 @@ def _codec(facts: Mapping[str, Any], tensors: Mapping[str, Tensor], where: str, 
     network.check(rows.shape)
     objective.check()
     scaler = stored.read_scaler(tensors, rows, where)
-    codec = Codec(network, objective, found.latent_dim, rows.layout, scaler, rows.binary, rows.float32)
+    codec = Codec(network, objective, found.latent_dim, rows.layout, scaler, rows.binary, rows.float32, found.table)
     module = load_weights(codec.build, stored.own_tensors(tensors), where)
     assert isinstance(module, AutoencoderModule)
     codec.module = module.eval()

@@ -11,9 +11,10 @@ import pandas as pd
 import torch
 
 from punar.core.params import check_params
-from punar.core.runtime import as_usual, pick_device
+from punar.core.runtime import as_usual, moved, pick_device
 from punar.data.ahead import read_ahead
 from punar.data.panel import Panel
+from punar.data.times import given_back
 from punar.data.windows import Windows
 from punar.errors import ParameterError, shown
 from punar.models.forecaster import report as reports
@@ -22,6 +23,8 @@ from punar.models.forecaster.model import Forecaster
 from punar.models.recurrent.passes import states_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import prepare_all
+
+_NO_TIME = [None]
 
 
 def predict(estimator: Any, forecaster: Forecaster, X: Any, future: Any) -> np.ndarray:
@@ -62,10 +65,12 @@ def predict_table(estimator: Any, forecaster: Forecaster, X: Any, coverage: floa
     columns: dict[str, Any] = {}
     if not panel.single:
         ids = list(range(n)) if panel.ids is None else panel.ids
-        columns[facts.id_column or "series"] = [i for i in ids for _ in range(horizon * channels)]
+        columns |= facts.id_columns([i for i in ids for _ in range(horizon * channels)], panel)
     columns["step"] = np.tile(np.repeat(np.arange(1, horizon + 1), channels), n)
-    if panel.clocks is not None and all(c is not None for c in panel.clocks):
-        stamps = [t for c in panel.clocks if c is not None for t in c.after(horizon)]
+    clocks = panel.clocks or []
+    if any(c is not None and not c.guessed for c in clocks):
+        stamps = [t for c in clocks for t in (_NO_TIME * horizon if c is None or c.guessed else c.after(horizon))]
+        stamps = given_back(stamps, panel.time_format or facts.time_format)
         columns[facts.time_column or "time"] = [t for t in stamps for _ in range(channels)]
     if channels > 1:
         columns["channel"] = list(facts.target_names or range(channels)) * (n * horizon)
@@ -94,7 +99,7 @@ def states(estimator: Any, forecaster: Forecaster, X: Any) -> np.ndarray:
     device, where = pick_device(estimator.device), f"{type(estimator).__name__}.transform"
     with as_usual(), torch.no_grad():
         prepared = prepare_all(facts, facts.check(X, where), where)
-        module = forecaster.module.to(device).eval()
+        module = moved(forecaster.module, device).eval()
         rows = SequenceRows(prepared, None, None, device)
         return torch.stack(states_of(module, rows, torch.arange(len(rows)))).numpy()
 
@@ -146,6 +151,7 @@ def _continued(forecaster: Forecaster, panel: Panel, future: Any, where: str) ->
         where,
         id_column=facts.id_column,
         time_column=facts.time_column,
+        time_format=facts.time_format,
     )
     found = []
     for item, values in zip(panel.items, known, strict=True):

@@ -172,6 +172,7 @@ def _refitted(
             random_state=estimator.seed_,
             id_column=None,
             time_column=None,
+            freq=None,
             target=list(forecaster.histories.aimed) or None,
             known_ahead=list(forecaster.histories.known_ahead) or None,
             strict=False,
@@ -206,7 +207,7 @@ def _table(
     columns: dict[str, Any] = {}
     if not panel.single:
         ids = list(range(len(panel))) if panel.ids is None else panel.ids
-        columns[facts.id_column or "series"] = [ids[i] for i in series for _ in range(each)]
+        columns |= facts.id_columns([ids[i] for i in series for _ in range(each)], panel)
     times = panel.times
     origins = counts if times is None else [times[i].iloc[c - 1] for i, c in zip(series, counts, strict=True)]
     columns["origin"] = [o for o in origins for _ in range(each)]

@@ -9,6 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from punar.errors import DataTypeError, NotSupportedError
+from punar.models.division import Wanted
 from punar.models.forecaster import answer, backtest, fit, store
 from punar.models.forecaster.backtest import Backtest
 from punar.models.forecaster.fit import Fitted
@@ -18,9 +19,12 @@ from punar.tasks import Task
 class Forecasts:
     """What an estimator asks of a forecaster that was, or will be, fitted."""
 
-    def fit(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+    def fit(
+        self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted
+    ) -> Fitted:
         """Fit; see :func:`punar.models.forecaster.fit.fit`."""
         fit.refuse_targets(estimator, y, sample_weight)
+        fit.refuse_division(wanted)
         return fit.fit(estimator, task, X, checkpoint)
 
     def predict(self, estimator: Any, fitted: Fitted, X: Any, future: Any = None) -> np.ndarray:

@@ -75,7 +75,7 @@ def _positions(panel: Panel, given: Any, parameter: str, where: str) -> tuple[in
     if given is None:
         return ()
     single = isinstance(given, (str, int, np.integer))
-    if not single and not isinstance(given, (list, tuple, np.ndarray)):
+    if not single and (not isinstance(given, (list, tuple, np.ndarray)) or np.ndim(given) == 0):
         raise ParameterTypeError(f"{where}: {parameter} must be a name or number of a channel, or a list of these.")
     wanted = [given] if single else list(given)
     if not wanted:

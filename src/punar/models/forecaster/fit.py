@@ -12,11 +12,13 @@ import torch
 from punar.cells import Cell
 from punar.core.params import Rule, check_params, either, integer, none, one_of
 from punar.core.runtime import pick_device, threads
+from punar.data.channels import say_if_first
 from punar.data.panel import Panel, read_panel
 from punar.data.season import find_season
 from punar.data.windows import default_context, filled
 from punar.errors import DataError, ParameterError
 from punar.models import assemble
+from punar.models.division import Wanted
 from punar.models.evidence import MANY, affordable, say_repeated
 from punar.models.forecaster import report as _forecast_report
 from punar.models.forecaster.channels import check_bounds, with_roles
@@ -29,8 +31,10 @@ from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations.histories import Histories
 from punar.tasks import Task
 from punar.tasks.forecasting import Forecasting
+from punar.texts.times import FREQ_NEEDS_TIMES
 from punar.training import job as _fitting
-from punar.training.checkpoint import Checkpoint
+from punar.training.checkpoint import FILE, Checkpoint
+from punar.training.checkpoint_file import damaged
 from punar.training.evidence import FEWEST
 from punar.training.loop import Loop
 from punar.training.report import FitReport
@@ -88,6 +92,8 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
     checkpoint : path or None
     """
     where = f"{type(estimator).__name__}.fit"
+    if estimator.warm_start:
+        raise ParameterError(f"{where}: warm_start=True is not for task='forecasting'. Leave it out.")
     task = _task(estimator, task)
     cell = assemble.part(estimator, "cell", "cells", Cell)
     device = pick_device(estimator.device)
@@ -98,8 +104,14 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
         id_column=estimator.id_column,
         time_column=estimator.time_column,
         missing=estimator.missing,
+        time_format=estimator.time_format,
+        freq=estimator.freq,
     )
+    if estimator.freq is not None and panel.times is None:
+        raise ParameterError(FREQ_NEEDS_TIMES.format(where=where))
     horizon = int(task.horizon or 0)
+    if not panel.names and not panel.single:
+        say_if_first(panel.items, where)
     histories, season = _histories(estimator, panel, horizon, where)
     chosen = settings(estimator, task, histories.domain, cell)
     parts = Split.of(histories, panel, horizon, season, float(estimator.validation_fraction))
@@ -144,7 +156,10 @@ def fit(estimator: Any, task: Task, X: Any, checkpoint: Any) -> Fitted:
             store.tensors[_CALIBRATION] = torch.from_numpy(forecaster.calibration)
         _fitting.keep_report(store, loop, report)
     elif store is not None:
-        forecaster.calibration = store.tensors[_CALIBRATION].numpy()
+        errors = store.tensors.get(_CALIBRATION)
+        if errors is None or errors.dim() != 4 or errors.shape[1:] != forecaster.calibration.shape[1:]:
+            raise damaged(store.folder / FILE, "the errors that intervals are made of are missing")
+        forecaster.calibration = errors.numpy()
     return Fitted(cell, design, forecaster.module, histories, task, loop.history, report, seed, forecaster)
 
 
@@ -186,6 +201,19 @@ def refuse_targets(estimator: Any, y: Any, sample_weight: Any) -> None:
         raise ParameterError(f"{where}: sample_weight is not for task='forecasting'.")
 
 
+def refuse_division(wanted: Wanted) -> None:
+    """Raise where a call says how to divide windows, which time divides."""
+    if wanted.given:
+        raise ParameterError(
+            f"{wanted.where}: validation_data= is not for task='forecasting', which holds out the last windows of each "
+            "series: set validation_fraction= to their share. For later values: backtest(X) of the fitted model."
+        )
+    if wanted.groups is not None:
+        raise ParameterError(
+            f"{wanted.where}: groups= is not for task='forecasting', where time divides each series and not the items."
+        )
+
+
 def _task(estimator: Any, given: Task) -> Forecasting:
     """Return the task with the estimator's horizon and quantiles, or those of a task that is passed as an object."""
     owner = type(estimator).__name__
@@ -216,6 +244,9 @@ def _histories(estimator: Any, panel: Panel, horizon: int, where: str) -> tuple[
         scaled=estimator.scaling != "none",
         id_column=estimator.id_column,
         time_column=estimator.time_column,
+        levels=panel.levels,
+        time_format=estimator.time_format or panel.time_format,
+        freq=estimator.freq,
     )
     facts.refuse_short(panel, horizon + 1, f"horizon={horizon}", where)
     facts = with_roles(facts, panel, estimator.target, estimator.known_ahead, where)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from punar.baselines.linear_autoregression import LinearAutoregression
+from punar.core.runtime import moved
 from punar.data.clock import Clock
 from punar.data.panel import Panel
 from punar.data.windows import Windows
@@ -116,7 +117,7 @@ class Forecaster:
     @torch.no_grad()
     def quantiles(self, windows: Windows, device: torch.device) -> Tensor:
         """Return forecasts of every window relative to its last value, float64 (n, horizon, channels, levels)."""
-        module = self.module.to(device).eval()
+        module = moved(self.module, device).eval()
         every, found = torch.arange(len(windows)), []
         for some in every.split(rows_per_pass(windows.context, module.stack.output_width)):
             batch = batch_of(self.histories, windows, some, device)

@@ -30,6 +30,8 @@ from punar.tasks.forecasting import Forecasting
 from punar.texts import card
 from punar.training.report import FitReport
 
+_Plain = bool | int | float | str
+
 
 class _Linear(msgspec.Struct):
     alone: bool
@@ -39,7 +41,7 @@ class _Linear(msgspec.Struct):
 class _Tail(msgspec.Struct):
     single: bool
     flat: bool
-    ids: list[bool | int | float | str] | None
+    ids: list[_Plain | Annotated[tuple[_Plain, ...], msgspec.Meta(min_length=2)]] | None
     clocks: list[Clock | None] | None
 
 
@@ -193,4 +195,6 @@ def _checked(tensors: Mapping[str, Tensor], name: str, dtype: torch.dtype, where
 def _plain(value: Any) -> Any:
     """Return an id as a JSON value: numbers and texts as they are, the rest as text."""
     value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, tuple):  # of a table's index with several levels
+        return [_plain(part) for part in value]
     return value if isinstance(value, (str, int, float)) else str(value)

@@ -11,15 +11,18 @@ from torch import Tensor
 
 from punar.baselines.linear_autoregression import LinearAutoregression
 from punar.cells import Cell
+from punar.core.memory import check_memory
 from punar.models.forecaster import network
 from punar.models.forecaster.model import ForecastRows
 from punar.models.forecaster.split import Split
-from punar.models.recurrent.fit import losses_of, train_module
+from punar.models.recurrent.fit import SIZES, losses_of, train_module
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.preparations.histories import Histories
 from punar.tasks.forecasting import Forecasting
 from punar.training.checkpoint import Checkpoint
 from punar.training.loop import Loop
+
+_OWNER = "SequenceModel.fit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,7 @@ class Trainer:
     ) -> Loop:
         """Return the finished loop of a network on top of a linear part; ``valid`` windows stop it."""
         chosen = self.chosen if epochs is None else SimpleNamespace(**(vars(self.chosen) | {"epochs": epochs}))
+        check_memory(lambda: network.build(self.design, self.cell, None, self.histories, self.task), _OWNER, SIZES)
         module = network.build(self.design, self.cell, self.seed, self.histories, self.task).to(self.device)
         # The untrained network adds nothing: training begins at the forecast that it is to improve.
         network.silence(module)

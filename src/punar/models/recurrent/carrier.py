@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from punar.models.division import Wanted
 from punar.models.recurrent import answer, fit, store
 from punar.models.recurrent.fit import Fitted
 from punar.tasks import Task, VectorTask
@@ -16,9 +17,11 @@ from punar.tasks import Task, VectorTask
 class Recurrent:
     """What an estimator asks of a recurrent network that was, or will be, fitted to a task."""
 
-    def fit(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+    def fit(
+        self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted
+    ) -> Fitted:
         """Fit; see :func:`punar.models.recurrent.fit.fit`."""
-        return fit.fit(estimator, task, X, y, sample_weight, checkpoint)
+        return fit.fit(estimator, task, X, y, sample_weight, checkpoint, wanted)
 
     def predict(self, estimator: Any, fitted: Fitted, X: Any) -> Any:
         """Return answers in the user's terms."""

@@ -11,19 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from punar.cells import Cell
-from punar.core.runtime import drawing_from, pick_device
-from punar.data import sequences
-from punar.data.splits import split
-from punar.errors import DataError, ParameterError
-from punar.models import assemble, evidence
+from punar.core.draws import drawing_from
+from punar.core.memory import check_memory
+from punar.core.runtime import pick_device
+from punar.core.scripts import mostly_unspaced
+from punar.data import levels, sequences
+from punar.data.channels import say_if_first
+from punar.errors import ParameterError
+from punar.models import assemble, evidence, warm
+from punar.models.division import Wanted
 from punar.models.recurrent import report as reports
 from punar.models.recurrent import small
+from punar.models.recurrent.before import fit_before, kept_design
+from punar.models.recurrent.divided import divided
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
+from punar.models.recurrent.reading import read_texts
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
-from punar.models.weights import item_weights
-from punar.preparations import Preparation, as_texts, learn_vocabulary, prepare_all, vocabulary_size
+from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
 from punar.preparations.frames import Frames
 from punar.preparations.series import Series
 from punar.preparations.words import Words
@@ -44,7 +50,11 @@ _AUTO: dict[str, dict[str, Any]] = {
 }
 # What is read with a label for each step, where that asks for something else.
 _AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rate": 8e-3}}
+# Most words of Chinese have two letters: as many are whole then as of words at 0.6. At 0.6 one of four fits on 200
+# texts whose class hangs on a negation did not begin to learn.
+_AUTO_LETTERS = {"dropout": 0.35}
 _SIZES = {"vector": 10_000, "tokens": 8_192}  # of a vocabulary: words, buckets of pieces of words
+SIZES = "hidden_size, num_layers, embedding_dim, vocabulary_size"  # by which a network is large
 _AUTO_WIDTH = 64  # for which these learning rates are
 # Without gates a step of the weights acts on the state at every step of the sequence, and the largest rates of gated
 # cells throw it about (indoor movements: validation loss 0.62 at 1e-2, 0.46 at 2e-3).
@@ -77,7 +87,7 @@ class Fitted:
     seed: int
 
 
-def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Fit a sequence model.
 
     Parameters
@@ -89,30 +99,36 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     X, y, sample_weight
         As the user passed them.
     checkpoint : path or None
+    wanted : Wanted
+        What the call says of the division.
     """
     where, device = f"{type(estimator).__name__}.fit", pick_device(estimator.device)
     cell = assemble.part(estimator, "cell", "cells", Cell)
-    seed, seed_to_write = jobs.resolve_seed(estimator.random_state, checkpoint)
+    before = fit_before(estimator, task, cell)
+    seed, seed_to_write = jobs.resolve_seed(warm.random_state(estimator, before), checkpoint)
     found = read(estimator, task, X, where)
-    targets = task.learn(sequences.matched(y, found, where), where, found.items)
-    if len(targets) != len(found):
-        raise DataError(
-            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, "
-            f"y {len(targets)}."
-        )
-    weight = item_weights(task, targets, estimator.class_weight, sample_weight, where)
-    train, valid = split(
-        len(targets), float(estimator.validation_fraction), seed, strata=task.strata(targets), weight=weight
+    found, targets, division = divided(
+        estimator,
+        task,
+        found,
+        read(estimator, task, wanted.X, wanted.at, found.names) if wanted.given else None,
+        y,
+        sample_weight,
+        wanted,
+        seed,
+        knows=before is not None,
     )
-    preparation, samples, prepared = prepare(estimator, task, found, train, where)
-    rows = SequenceRows(
-        prepared, Placed(task, targets, samples), None if weight is None else weight[samples.item], device
-    )
-    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)])
-    design = design_of(estimator, task, chosen, preparation)
+    train, valid = division.split()
+    preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
+    rows = SequenceRows(prepared, Placed(task, targets, samples), division.weight_of(samples.item), device)
+    letters = found.kind == "texts" and mostly_unspaced(found.items)
+    chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
+    design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)
+    check_memory(lambda: design.build(cell, None, task.build), where, SIZES)
     store = None
     if checkpoint is not None:
-        data = {"content": jobs.content(preparation, found.items, targets, weight), "rows": len(found)}
+        data = {"content": jobs.content(preparation, found.items, targets, division.weight), "rows": len(found)}
+        data |= {**division.facts(), **warm.facts(before)}
         store = Checkpoint(checkpoint, jobs.fingerprint(estimator, data, seed_to_write))
 
     def trained(
@@ -124,7 +140,9 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
         module = design.build(cell, seed, task.build).to(device)
         index = samples.index(train), samples.index(valid)
-        if design.branch:
+        if before is not None:
+            warm.take(estimator, module, before.module)
+        elif design.branch:
             module.learn(rows.take(small.some_of(index[0])).batch)
         halves = None if parts is None else (samples.index(parts[0]), samples.index(parts[1]))
         loop = train_module(
@@ -132,19 +150,18 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         )
         return loop, lambda asked: answers_of(task, module, rows, samples, asked, found.items)
 
-    cut_short: list[bool] = []
+    cut_short: list[bool] = []  # of the fits that are repeated
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
-        some = None if weight is None else weight[learn]
-        own = task.strata(targets.take(learn))
-        train, valid = split(len(learn), float(estimator.validation_fraction), seed, strata=own, weight=some)
+        train, valid = division.split(learn)
         longer = evidence.as_long(chosen, len(learn) + len(ask), len(learn))
-        loop, answer = trained(longer, learn[train], learn[valid])
+        loop, answer = trained(longer, train, valid)
         cut_short.append(loop.out_of_time)
-        return learn[train], answer(ask)
+        return train, answer(ask)
 
-    repeated = evidence.folds(estimator, task, targets, weight, seed)
-    parts = evidence.parts_of(valid, task, targets)
+    # Fits that begin anew would say nothing of one that goes on.
+    repeated = [] if before is not None else division.folds(estimator)
+    parts = division.parts(valid)
     loop, answer = trained(chosen, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
@@ -153,16 +170,23 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
             judged = evidence.crossed(repeated, refit)
         if not cut_short or any(cut_short):
             judged = evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS)
-        report = reports.of_training(task, judged, preparation, rows, found.items, targets, weight, seed)
+        judged = division.judged(judged)
+        report = reports.of_training(task, judged, preparation, rows, found.items, targets, division.weight, seed)
+        warm.say(report, before, given=wanted.given)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
+    return Fitted(cell, design, _on_cpu(loop), preparation, task, loop.history, report, seed)
+
+
+def _on_cpu(loop: Loop) -> SequenceModule:
     module = loop.module.cpu().eval()
     assert isinstance(module, SequenceModule)
-    return Fitted(cell, design, module, preparation, task, loop.history, report, seed)
+    return module
 
 
-def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
-    """Return what X holds, by the estimator's ``kind`` or by content."""
+def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] = ()) -> sequences.Sequences:
+    """Return what X holds, by the estimator's ``kind`` or by content; of a table the channels ``names``, if given."""
+    X = levels.series_of(X, where)
     kind = estimator.kind or sequences.kind_of(X, where)
     domain = {"texts": "text", "sounds": "audio", "series": "series"}[kind]
     if domain not in task.domains:
@@ -175,27 +199,38 @@ def read(estimator: Any, task: Task, X: Any, where: str) -> sequences.Sequences:
         return sequences.Sequences(kind, list(as_texts(X, where)))
     if kind == "sounds":
         return sequences.Sequences(kind, list(Frames().check(X, where)))
-    found = sequences.read_series(X, where, id_column=estimator.id_column, time_column=estimator.time_column)
+    columns = {name: getattr(estimator, name) for name in ("id_column", "time_column", "time_format")}
+    found = sequences.read_series(X, where, names=names, **columns)
     sequences.check_values(found, where, channels=None, missing=estimator.missing)
+    if not found.names:
+        say_if_first(found.items, where)
     return found
 
 
 def prepare(
-    estimator: Any, task: Task, found: sequences.Sequences, train: Tensor, where: str
+    estimator: Any,
+    task: Task,
+    found: sequences.Sequences,
+    train: Tensor,
+    where: str,
+    before: Fitted | None = None,
 ) -> tuple[Preparation, Samples, list[Tensor]]:
     """Return how items are prepared, learned from those that are trained on, their samples, and all prepared."""
+    if before is not None:
+        return before.preparation, *_prepared(task, before.preparation, found, where)
     some = [found.items[i] for i in train.tolist()]
     cut = None if estimator.max_length is None else int(estimator.max_length)
     if found.kind == "sounds":
         plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
         frames = prepare_all(plain, found.items, where)
+        say_unread(plain, found.items, where)
         facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
         return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
         size = _sized(estimator.vocabulary_size, _SIZES[task.view])
         # Where each word has an answer, its spelling tells what a word that was never seen may be.
-        preparation = learn_vocabulary(some, size, cut) if task.view == "vector" else Words(size)
+        preparation = read_texts(some, size, cut) if task.view == "vector" else Words(size)
     else:
         preparation = Series.learn(
             some,
@@ -205,11 +240,21 @@ def prepare(
             max_length=cut,
             id_column=estimator.id_column,
             time_column=estimator.time_column,
+            time_format=estimator.time_format,
         )
+    return preparation, *_prepared(task, preparation, found, where)
+
+
+def _prepared(
+    task: Task, preparation: Preparation, found: sequences.Sequences, where: str
+) -> tuple[Samples, list[Tensor]]:
+    """Return the items' samples, and all of them prepared."""
+    if task.view == "vector":
+        say_unread(preparation, found.items, where)
     samples = Samples.of(task, preparation, found.items, where)
     if samples.known is not None:
-        return preparation, samples, [sample.tensor for sample in samples.known]
-    return preparation, samples, prepare_all(preparation, found.items, where)
+        return samples, [sample.tensor for sample in samples.known]
+    return samples, prepare_all(preparation, found.items, where)
 
 
 def design_of(estimator: Any, task: Task, chosen: SimpleNamespace, preparation: Preparation) -> Design:
@@ -238,7 +283,7 @@ def losses_of(task: Task) -> Callable[..., Mapping[str, Term]]:
     """Return the loss that the loop minimises."""
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return task.losses(module, mini.batch, mini.target, mini.weight, progress=progress, generator=generator)
 
     return losses
@@ -290,7 +335,9 @@ def train_module(
     )
 
 
-def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tensor | None = None) -> SimpleNamespace:
+def settings(
+    estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tensor | None = None, *, letters: bool = False
+) -> SimpleNamespace:
     """Return the estimator's training parameters, dropout, pooling and direction, with "auto" made a value.
 
     Parameters
@@ -302,9 +349,11 @@ def settings(estimator: Any, task: Task, domain: str, cell: Cell, lengths: Tenso
     cell : Cell
     lengths : Tensor of shape (n,), optional
         Of the rows that are trained on, where these may be few.
+    letters : bool, default=False
+        Whether tokens are letters, of a script without spaces.
     """
     steps = task.view != "vector"
-    auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else {})
+    auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else _AUTO_LETTERS if letters else {})
     rate = auto["learning_rate"] if cell.gates else _AUTO_UNGATED.get(domain, auto["learning_rate"])
     # Wider states move more for the same change of each weight.
     auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from punar.backbones import View
 from punar.cells import POOLINGS, Branch, Cell, Pool, Stack, build_encoder, lengths_of, pooled, steps_of
-from punar.core.runtime import mix, seeded
+from punar.core.draws import Dropout, seeded
+from punar.core.runtime import mix
 
 __all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
 _BUILD = 200  # stream of the seed
@@ -103,7 +104,7 @@ class SequenceModule(nn.Module):
         self.embed = embed
         self.stack = stack
         self.pool = pool
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = head
         self.branch = branch
 

@@ -60,7 +60,7 @@ def by_length(module: SequenceModule, rows: SequenceRows, index: Tensor, run: Ru
     rank = rows.lengths[index].sort(stable=True).indices
     size = rows_per_pass(int(rows.lengths.max()), module.stack.output_width)
     typical = rows.take(rows.typical(index)).batch
-    work = count_work(module, lambda: module(typical))
+    work = count_work(module, lambda net: net(typical))
     found: list[Any] = []
     with threads(choose_threads(min(size, len(index)) * work)):
         for some in index[rank].split(size):

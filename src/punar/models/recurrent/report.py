@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from punar.baselines import NearestNeighbour, bag_of_words, head_answers, raw_answers, statistics
+from punar.core.scripts import mostly_unspaced
 from punar.models.measure import Measured
 from punar.models.recurrent.rows import SequenceRows
 from punar.models.rivals import add_tags
@@ -52,7 +53,8 @@ def of_training(
         return report
     target = targets.columns["y"]
     assert isinstance(target, Tensor)
-    _add_linear(report, task, measured, preparation, rows, targets, weight, seed)
+    letters = preparation.domain == "text" and mostly_unspaced(items)
+    _add_linear(report, task, measured, preparation, rows, targets, weight, seed, letters)
     # On training items the nearest is the item itself.
     if preparation.domain == "series" and measured.rows_from != TRAINING:
         _add_nearest(report, task, measured, rows, targets, weight)
@@ -68,13 +70,14 @@ def _add_linear(
     targets: Targets,
     weight: Tensor | None,
     seed: int,
+    letters: bool,
 ) -> None:
     target = targets.columns["y"]
     assert isinstance(target, Tensor)
     report["linear"] = None
     found: list[Tensor] = []
     for train, asked in measured.parts:
-        linear = linear_answers(task, preparation, rows, target, weight, train, asked, seed)
+        linear = linear_answers(task, preparation, rows, target, weight, train, asked, seed, letters=letters)
         if linear is None:
             return
         found += list(linear)
@@ -87,7 +90,7 @@ def _add_linear(
         better=texts.BEATS_LINEAR,
         worse=texts.LOSES_TO_LINEAR,
         equal=texts.EQUALS_LINEAR,
-        what=texts.BAG if preparation.domain == "text" else texts.STATISTICS,
+        what=texts.LETTERS if letters else texts.BAG if preparation.domain == "text" else texts.STATISTICS,
     )
 
 
@@ -145,6 +148,8 @@ def linear_answers(
     train: Tensor,
     measured: Tensor,
     seed: int,
+    *,
+    letters: bool = False,
 ) -> Tensor | None:
     """Return the answers of a linear model of the same training rows, on at most 3,000 of them, where it can be fitted.
 
@@ -158,13 +163,15 @@ def linear_answers(
     train, measured : Tensor of int64
         Rows to fit on, and to answer; the first 3,000 of each.
     seed : int
+    letters : bool, default=False
+        Whether tokens are letters of a script without spaces.
     """
     train, measured = train[_some(len(train), seed)], measured[:MOST_ROWS]
     weights = None if weight is None else weight[train].numpy().astype(np.float64)
     if weights is not None and weights.sum() <= 0:
         return None
     if preparation.domain == "text":
-        return _bag_answers(task, rows, target[train], weights, train, measured)
+        return _bag_answers(task, rows, target[train], weights, train, measured, "letters" if letters else True)
     each, place = torch.unique(torch.cat([train, measured]), return_inverse=True)  # often the same rows
     known = torch.from_numpy(statistics(_steps(rows, each))).float()[place]
     known, asked = known[: len(train)], known[len(train) :]
@@ -178,12 +185,18 @@ def _some(n: int, seed: int) -> Tensor:
 
 
 def _bag_answers(
-    task: VectorTask, rows: SequenceRows, target: Tensor, weights: np.ndarray | None, train: Tensor, measured: Tensor
+    task: VectorTask,
+    rows: SequenceRows,
+    target: Tensor,
+    weights: np.ndarray | None,
+    train: Tensor,
+    measured: Tensor,
+    tokens: bool | str,
 ) -> Tensor | None:
     y, form = target.numpy(), task.target_form
     if form == "classes" and len(np.unique(y)) < task.outputs:
         return None
-    model = bag_of_words(form, tokens=True)
+    model = bag_of_words(form, tokens=tokens)
     # scikit-learn's one model per label takes no weights without metadata routing.
     weighing = {} if weights is None or form == "sets" else {f"{model.steps[-1][0]}__sample_weight": weights}
     model.fit(_tokens(rows, train), y.astype(int) if form == "sets" else y, **weighing)

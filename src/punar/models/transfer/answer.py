@@ -14,6 +14,7 @@ from punar.features import cache as caches
 from punar.features import frozen
 from punar.models.samples import Samples, answered
 from punar.models.transfer.fit import Fitted
+from punar.preparations import say_unread
 from punar.texts import fit as texts
 
 
@@ -31,7 +32,7 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
         For messages.
     """
     where, task = f"{type(estimator).__name__}.{method}", fitted.task
-    items = fitted.body.plan.preparation.check(X, where)
+    items = _items(fitted, X, where)
     samples = Samples.of(task, fitted.body.plan.preparation, items, where)
     shown = _shown(estimator, fitted, items, samples, where)
     head: nn.Module = fitted.module.head.to(pick_device(estimator.device))
@@ -44,8 +45,16 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
 def features(estimator: Any, fitted: Fitted, X: Any, method: str) -> Tensor | list[Tensor]:
     """Return what the head sees of each item: (n, width), or for tokens (t, width) for each sample."""
     where = f"{type(estimator).__name__}.{method}"
-    items = fitted.body.plan.preparation.check(X, where)
+    items = _items(fitted, X, where)
     return _shown(estimator, fitted, items, Samples.of(fitted.task, fitted.body.plan.preparation, items, where), where)
+
+
+def _items(fitted: Fitted, X: Any, where: str) -> Sequence[Any]:
+    preparation = fitted.body.plan.preparation
+    items = preparation.check(X, where)
+    if fitted.task.view == "vector":  # tokens are read in windows, to the end
+        say_unread(preparation, items, where)
+    return items
 
 
 def _run(head: nn.Module, shown: Tensor) -> Tensor:

@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones import Body
-from punar.core.runtime import drawing_from, mix, seeded
+from punar.core.draws import drawing_from, seeded
+from punar.core.runtime import mix
 from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models import evidence
+from punar.models.division import Wanted
 from punar.models.measure import Measured
 from punar.models.transfer import report as reports
-from punar.models.transfer.freezing import stage_parameters
+from punar.models.transfer.freezing import norms_learn, stage_parameters
 from punar.models.transfer.heads import judged_head, said_by
 from punar.models.transfer.job import Job
 from punar.models.transfer.lora import add_lora, merge_lora
@@ -66,9 +68,9 @@ class Fitted:
     rates: dict[str, float]
 
 
-def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Fit by the estimator's strategy."""
-    job = Job(estimator, task, X, y, sample_weight, checkpoint)
+    job = Job(estimator, task, X, y, sample_weight, checkpoint, wanted)
     trained = job.stages
     if not trained and estimator.strategy != "scratch":
         return _feature_extraction(job)
@@ -82,7 +84,9 @@ def _feature_extraction(job: Job) -> Fitted:
     rows = job.remembered(None)
     features = rows.tensor() if job.task.view == "vector" else [rows.row(i) for i in range(len(rows))]
     placed = job.placed()
-    head = job.fit_head(features, torch.arange(len(job.samples)), placed)
+    # All items that were given to learn from: nothing is held out for a head.
+    learn = torch.arange(job.learned_from)
+    head = job.fit_head(features, job.samples.index(learn), placed)
     judged = judged_head(job, features, placed, head)
     report = reports.of_head(job.task, head, judged, job.targets, job.items)
     return _fitted(job, _module(job, job.body.module, frozenset(), head), [], report)
@@ -94,16 +98,18 @@ def _feature_extraction(job: Job) -> Fitted:
 def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
     settings = _settings(job)
     frozen, features = _remembered(job, min(trained))
-    train, valid = job.split()
+    division = job.division
+    train, valid = division.split()
     run = _Run(job, settings, trained, frozen, features, _variants(job, min(trained), frozen))
-    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
+    repeated = division.folds(job.estimator)
     start = copy.deepcopy(job.body.module) if repeated else None
-    parts = evidence.parts_of(valid, job.task, job.targets)
+    parts = division.parts(valid)
     store = job.checkpoint(checkpoint)
     done = run(job.body.module, train, valid, parts, store)
     report = jobs.kept_report(store)
     if report is None:
         judged, before = _judged(job, run, done, repeated, start, train, valid, parts)
+        judged = division.judged(judged)
         report = reports.of_training(job.task, judged, job.targets, job.items, before=before)
         if done.loop.kept_share is not None:
             report["interpolation"] = done.loop.kept_share
@@ -111,7 +117,9 @@ def _train(job: Job, trained: frozenset[int], checkpoint: Any) -> Fitted:
         jobs.keep_report(store, done.loop, report)
     if job.estimator.lora is not None:
         merge_lora(done.module.backbone)
-    return _fitted(job, done.module, done.loop.history, report, _peaks(job, trained, settings))
+    reached = _open_at(job, trained, len(done.loop.history))
+    done.module.thaw(reached)
+    return _fitted(job, done.module, done.loop.history, report, _peaks(job, reached, settings))
 
 
 def _judged(
@@ -129,7 +137,7 @@ def _judged(
     cut_short: list[bool] = []
 
     def refit(learn: Tensor, ask: Tensor) -> tuple[Tensor, list[Any]]:
-        kept, held = job.split(learn)
+        kept, held = job.division.split(learn)
         longer = replace(run, settings=evidence.as_long(run.settings, len(learn) + len(ask), len(learn)))
         again = longer(copy.deepcopy(start or job.body.module), kept, held)
         cut_short.append(again.loop.out_of_time)
@@ -283,8 +291,7 @@ def _module(job: Job, backbone: nn.Module, trained: frozenset[int], head: Linear
         # Until it is fitted a linear head answers 0 to everything.
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
-    keeps = estimator.batch_norm
-    batch_norm = estimator.strategy == "scratch" if keeps == "auto" else keeps == "train"
+    batch_norm = norms_learn(estimator.strategy, estimator.batch_norm)
     module = Transfer(backbone, layer.to(job.device), job.body.plan, job.view, trained, batch_norm=batch_norm)
     if head is not None:
         _take_head(module, head)
@@ -308,7 +315,7 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
             with torch.autocast(job.device.type, torch.bfloat16, enabled=mixed):
                 return module(batch, mini.value)
 
-        with drawing_from(generator):
+        with drawing_from(generator, module):
             return job.task.losses(
                 net, batch_of(job, mini), mini.target, mini.weight, progress=progress, generator=generator
             )
@@ -317,15 +324,20 @@ def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
 
 
 def _epoch_begin(job: Job, rows: TransferRows, trained: frozenset[int]) -> Callable[[nn.Module, int], None]:
-    order, every = sorted(trained, reverse=True), job.estimator.gradual
-
     def begin(module: nn.Module, epoch: int) -> None:
         rows.epoch = epoch
-        if every:
-            # One stage more at each epoch, from the head down: a function of the epoch alone, so a resumed run agrees.
-            module.thaw(frozenset(order[: epoch + 1]))  # type: ignore[operator]
+        if job.estimator.gradual:
+            module.thaw(_open_at(job, trained, epoch + 1))  # type: ignore[operator]
 
     return begin
+
+
+def _open_at(job: Job, trained: frozenset[int], epochs: int) -> frozenset[int]:
+    """Return the stages that are trained in the last of so many epochs.
+
+    Gradually it is one stage more at each, from the head down: a function of the epoch alone, so a resumed run agrees.
+    """
+    return frozenset(sorted(trained, reverse=True)[: max(1, epochs)]) if job.estimator.gradual else trained
 
 
 def _settings(job: Job) -> SimpleNamespace:
@@ -351,8 +363,7 @@ def _tuned(job: Job) -> float:
         return 1e-3
     if job.task.view != "tokens":
         return 1e-4
-    # Each sentence teaches as many times as it has words (MiniLM, parts of speech: 0.92 at 3e-4, 0.94 at 5e-4); wider
-    # networks are tuned at smaller rates.
+    # Each sentence teaches as often as it has words (MiniLM, parts of speech: 0.92 at 3e-4, 0.94 at 5e-4); wider: less.
     return 5e-4 * min(1.0, _TUNED_WIDTH / job.view.width)
 
 

@@ -16,6 +16,7 @@ from punar.errors import ParameterError, ParameterTypeError, shown, suggest
 
 # The head is no stage and is always trained; naming it beside stages, as textbooks do, changes nothing.
 HEAD = "head"
+BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 def trainable_stages(stages: Sequence[Stage], unfreeze: Any, where: str) -> frozenset[int]:
@@ -63,6 +64,24 @@ def trainable_stages(stages: Sequence[Stage], unfreeze: Any, where: str) -> froz
     return frozenset(i for name in names for i in _named(stages, name, where))
 
 
+def named_stages(stages: Sequence[Stage], names: Iterable[str]) -> frozenset[int]:
+    """Return the positions of the stages that are called like this; other names say nothing."""
+    wanted = frozenset(names)
+    return frozenset(at for at, stage in enumerate(stages) if stage.name in wanted)
+
+
+def norms_learn(strategy: str, batch_norm: str) -> bool:
+    """Return whether batch norms of trained stages use and update the statistics of batches.
+
+    Parameters
+    ----------
+    strategy : str
+    batch_norm : {"auto", "train", "frozen"}
+        "auto" is "train" from scratch only: few pictures make poor statistics.
+    """
+    return strategy == "scratch" if batch_norm == "auto" else batch_norm == "train"
+
+
 def stage_modules(module: nn.Module, stage: Stage) -> list[nn.Module]:
     """Return the modules of a stage, in order of execution."""
     return [module.get_submodule(name) for name in stage.modules]
@@ -102,9 +121,17 @@ def set_trainable(module: nn.Module, stages: Sequence[Stage], trainable: Iterabl
         inner.training = modes[name]
 
 
-def planned_modes(module: nn.Module, stages: Sequence[Stage], trainable: frozenset[int]) -> dict[str, bool]:
-    """Return the name of every module within and whether :func:`set_trainable` would put it in train mode."""
-    return {name: _covers(name, stages) <= trainable for name, _ in module.named_modules()}
+def planned_modes(
+    module: nn.Module, stages: Sequence[Stage], trainable: frozenset[int], *, batch_norm: bool = True
+) -> dict[str, bool]:
+    """Return the name of every module within and whether training would have it in train mode.
+
+    With ``batch_norm=False`` batch norms are in eval mode in trained stages too.
+    """
+    return {
+        name: _covers(name, stages) <= trainable and (batch_norm or not isinstance(inner, BATCH_NORM))
+        for name, inner in module.named_modules()
+    }
 
 
 def _covers(name: str, stages: Sequence[Stage]) -> frozenset[int]:

@@ -22,8 +22,12 @@ _ORDERS = 19  # beating all of them is a level of 5 %
 
 def judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) -> Measured:
     """Return answers for items by heads that were not fitted on them, where there are such."""
-    every = torch.arange(len(job.items))
-    if head.held_out is not None:
+    every, division = torch.arange(len(job.items)), job.division
+    if job.given:
+        train, valid = division.split()
+        return Measured(said_by(job, head, features, valid), [(train, valid)], HELD_OUT)
+    # Folds of scikit-learn's choice know of no groups.
+    if head.held_out is not None and division.groups is None:
         index, raw = head.held_out
         answers = [job.task.merge([row], None) for row in torch.from_numpy(raw).float()]
         count = len(every) if job.weight is None else int((job.weight > 0).sum())
@@ -34,13 +38,13 @@ def judged_head(job: Job, features: Column, placed: Placed, head: LinearHead) ->
         again = job.fit_head(features, job.samples.index(learn), placed)
         return learn, said_by(job, again, features, ask)
 
-    repeated = evidence.folds(job.estimator, job.task, job.targets, job.weight, job.seed)
+    repeated = division.folds(job.estimator)
     if repeated and deadline.seconds_left() > 0:
-        return evidence.crossed(repeated, refit)
-    kept, valid = job.split()
+        return division.judged(evidence.crossed(repeated, refit))
+    kept, valid = division.split()
     if not len(valid):
         return Measured(said_by(job, head, features, every), [(every, every)], TRAINING)
-    return Measured(refit(kept, valid)[1], [(kept, valid)], HELD_OUT)
+    return division.judged(Measured(refit(kept, valid)[1], [(kept, valid)], HELD_OUT))
 
 
 def said_by(job: Job, head: LinearHead, features: Column, items: Tensor) -> list[Any]:

@@ -12,16 +12,16 @@ from torch import Tensor
 from punar.backbones import View, build, freeze, resolve
 from punar.core.progress import counting
 from punar.core.runtime import available_cores, draw_seed, pick_device, threads
-from punar.data.splits import split
 from punar.errors import DataError, ParameterError
 from punar.features import cache as caches
 from punar.features import frozen
 from punar.features.engine import Rows
 from punar.models import evidence
+from punar.models.division import Division, Wanted
 from punar.models.samples import Placed, Samples
 from punar.models.transfer.freezing import trainable_stages
 from punar.models.weights import item_weights
-from punar.preparations import Preparation
+from punar.preparations import Preparation, say_unread
 from punar.tasks import LinearHead, Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
@@ -47,9 +47,13 @@ class Job:
         As the user passed them.
     checkpoint : path or None
         Where a seed that was drawn before is taken up again.
+    wanted : Wanted
+        What the call says of the division.
     """
 
-    def __init__(self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any) -> None:
+    def __init__(
+        self, estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted
+    ) -> None:
         self.estimator, self.task, self.where = estimator, task, f"{type(estimator).__name__}.fit"
         self.device = pick_device(estimator.device)
         self.cache = caches.check(estimator.cache, type(estimator).__name__)
@@ -63,6 +67,8 @@ class Job:
         self.preparation = self.body.plan.preparation
         self._check_together()
         self.items = self.preparation.check(X, self.where)
+        if task.view == "vector":  # tokens are read in windows, to the end
+            say_unread(self.preparation, self.items, self.where)
         self.targets = task.learn(self.preparation.targets(X, y, self.where), self.where, self.items)
         if len(self.targets) != len(self.items):
             raise DataError(
@@ -70,8 +76,20 @@ class Job:
                 f"y {len(self.targets)}."
             )
         self.weight = item_weights(task, self.targets, estimator.class_weight, sample_weight, self.where)
+        self.groups, self.given = wanted.numbered(len(self.items)), 0
+        if wanted.given:
+            self._join(wanted)
         self.samples = Samples.of(task, self.preparation, self.items, self.where)
         self.skipped: dict[int, str] = {}
+
+    def _join(self, wanted: Wanted) -> None:
+        """Take the items to validate on behind the others; each weighs 1."""
+        items = self.preparation.check(wanted.X, wanted.at)
+        theirs = self.task.encode(self.preparation.targets(wanted.X, wanted.y, wanted.at), wanted.at, items)
+        wanted.check_length(len(items), len(theirs))
+        self.items, self.given = [*self.items, *items], len(items)
+        self.targets = self.targets.joined(theirs)
+        self.weight = None if self.weight is None else torch.cat([self.weight, torch.ones(self.given)])
 
     def _check_together(self) -> None:
         """Refuse a task, a backbone and settings that do not fit each other."""
@@ -114,7 +132,7 @@ class Job:
             return None, views
         if views or not min(self.stages, default=0):
             return _CHANGES, views
-        return (_CHANGES, _VARIANTS) if len(self.items) <= _FEW else (None, 0)
+        return (_CHANGES, _VARIANTS) if self.learned_from <= _FEW else (None, 0)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -124,24 +142,29 @@ class Job:
             return ()
         if given != "auto":
             return (float(given),)
-        if self._fraction():
+        if self._fraction() or self.given:
             return _SHARES
         # Whoever labels each word learns from so many that what it began with is soon left behind.
         return (_HALF_WAY,) if self.task.view == "vector" else ()
+
+    @property
+    def learned_from(self) -> int:
+        """How many items were given to learn from."""
+        return len(self.items) - self.given
 
     @property
     def epochs(self) -> int:
         """What "auto" epochs are: fewer where there is much to train on."""
         fewest, most = _EPOCHS
         tuned = self.estimator.strategy == "fine_tuning"
-        return min(most, max(fewest, round(_PASSES / len(self.items)))) if tuned else most
+        return min(most, max(fewest, round(_PASSES / self.learned_from))) if tuned else most
 
     def _fraction(self) -> float:
         """Return the share that is held out: nothing of few items, whose loss would cost more than the choice gains."""
         given = self.estimator.validation_fraction
         if given != "auto":
             return float(given)
-        few = self.estimator.strategy == "fine_tuning" and len(self.items) < evidence.MANY
+        few = self.estimator.strategy == "fine_tuning" and self.learned_from < evidence.MANY
         return 0.0 if few else _HELD_OUT
 
     def read_as(self) -> tuple[Preparation, Sequence[Any]]:
@@ -184,17 +207,20 @@ class Job:
         self.items = [self.items[i] for i in rows.kept]
         self.targets = self.targets.take(index)
         self.weight = None if self.weight is None else self.weight[index]
+        self.groups = None if self.groups is None else self.groups[index.numpy()]
+        first = len(rows.kept) + len(rows.bad) - self.given
+        self.given = sum(i >= first for i in rows.kept)
         self.samples = Samples.of(self.task, self.preparation, self.items, self.where)
         if _classes(self.task, self.targets) < classes:
             raise DataError(f"{self.where}: after leaving out {len(rows.bad)} unreadable items a class has none left.")
 
-    def split(self, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return training and validation items, of all or of those ``among`` which to split."""
-        some = torch.arange(len(self.items)) if among is None else among
-        fraction, strata = self._fraction(), self.task.strata(self.targets.take(some))
-        weight = None if self.weight is None else self.weight[some]
-        train, valid = split(len(some), fraction, self.seed, strata=strata, weight=weight)
-        return some[train], some[valid]
+    @property
+    def division(self) -> Division:
+        """How the items are divided."""
+        strata = self.task.strata(self.targets)
+        return Division(
+            len(self.items), self._fraction(), self.seed, strata, self.weight, groups=self.groups, given=self.given
+        )
 
     def sample_weight(self) -> Tensor | None:
         """Return the weight of each sample: its item's."""
@@ -223,7 +249,7 @@ class Job:
             "content": jobs.content(self.preparation, self.items, self.targets, self.weight),
             "rows": len(self.items),
             "weights": self.body.hash,
-        }
+        } | self.division.facts()
         return Checkpoint(folder, jobs.fingerprint(self.estimator, data, self.seed))
 
 

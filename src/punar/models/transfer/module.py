@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from punar.backbones import Plan, View
 from punar.core.replay import replayed
 from punar.features.frozen import of_view
-from punar.models.transfer.freezing import set_trainable
+from punar.models.transfer.freezing import planned_modes, set_trainable
 from punar.models.transfer.lora import freeze_all_but_lora
 
 
@@ -76,13 +76,14 @@ class Transfer(nn.Module):
         set_trainable(self.backbone, self._plan.stages, self._trainable)
         freeze_all_but_lora(self.backbone)
         self.head.requires_grad_(True)
-        if not mode:
-            self.backbone.train(False)
-        elif not self._batch_norm:
-            for module in self.backbone.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.training = False
+        modes = self.modes()
+        for name, module in self.backbone.named_modules():
+            module.training = mode and modes[name]
         return self
+
+    def modes(self) -> dict[str, bool]:
+        """Return the name of every module of the backbone and whether it is in train mode while the head is."""
+        return planned_modes(self.backbone, self._plan.stages, self._trainable, batch_norm=self._batch_norm)
 
     def forward(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Any:
         """Return raw outputs.

@@ -10,14 +10,17 @@ import msgspec
 from torch import Tensor, nn
 
 from punar import stored
-from punar.backbones import Backbone, Body
+from punar.backbones import Backbone, Body, OwnModule
 from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.transfer.fit import Fitted
+from punar.models.transfer.freezing import named_stages
 from punar.models.transfer.module import Transfer
 from punar.tasks import Task
 from punar.training.report import FitReport
+
+_OWN = "own"  # the fact that holds a module of a person's own
 
 
 class _Facts(msgspec.Struct):
@@ -41,7 +44,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if described != preparation.facts():  # what the backbone's own plan reads
             about["input"] = described
     facts = {
-        "backbone": plugins.to_dict(without_paths(body.recipe, body.about)),
+        "backbone": _described(body.recipe, body.about),
         "about": about,
         "input": given,
         "provenance": body.provenance,
@@ -55,8 +58,10 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return facts, stored.module_tensors(fitted.module) | text
 
 
-def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:
-    """Return what a fit left behind, from untrusted facts.
+def from_stored(
+    facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...], *, batch_norm: bool
+) -> Fitted:
+    """Return what a fit left behind, from untrusted facts; trained stages can be trained on, and are shown as such.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
         A part is not here.
     """
     found, record = stored.convert(facts, _Facts, where), stored.read_record(facts, where)
-    recipe: Backbone = stored.read_part(facts, "backbone", Backbone, ("backbones",), parts, where)
+    recipe = _recipe(facts, parts, where)
     task: Task = stored.read_task(facts, Task, parts, where)
     with stored.as_damage(where):
         if found.outputs != task.outputs:
@@ -91,9 +96,27 @@ def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, p
         plan = recipe.plan(shell.backbone, about)
         plan = plan if own is None else replace(plan, preparation=own)
         view = plan.view(task.view)
-        module = Transfer(shell.backbone, shell.head, plan, view, frozenset(), batch_norm=False).eval()
+        # What has a learning rate was trained.
+        trained = named_stages(plan.stages, found.rates)
+        module = Transfer(shell.backbone, shell.head, plan, view, trained, batch_norm=batch_norm).eval()
         body = Body(recipe, about, shell.backbone, plan, found.provenance)
     return Fitted(body, module, task, record.history, FitReport(record.report), record.seed, skipped, found.rates)
+
+
+def _described(recipe: Backbone, about: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(recipe, OwnModule):
+        return {_OWN: plugins.to_value(recipe.module, "backbone"), "options": recipe.options}
+    return plugins.to_dict(without_paths(recipe, about))
+
+
+def _recipe(facts: Mapping[str, Any], parts: tuple[type, ...], where: str) -> Backbone:
+    with stored.as_damage(where):
+        described = facts["backbone"]
+        if _OWN in described:
+            module = plugins.from_value(described[_OWN], parts=parts)
+            return OwnModule(module, options=described.get("options"))
+    found: Backbone = stored.read_part(facts, "backbone", Backbone, ("backbones",), parts, where)
+    return found
 
 
 def without_paths(recipe: Backbone, about: Mapping[str, Any]) -> Backbone:
