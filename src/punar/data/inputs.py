@@ -172,6 +172,10 @@ def read_table(estimator: Any, X: Any, where: str, *, reset: bool) -> tuple[Tens
             found = _first_missing(X) if "NaN" in str(error) or "infinity" in str(error) else ""
             if "in the same order" in str(error):
                 raise DataError(f"{where}: {error}Pass X[model.feature_names_in_].") from None
+            if "could not convert" in str(error) and isinstance(X, np.ndarray):
+                raise DataError(
+                    f"{where}: {error}. Pass a DataFrame: columns of words and dates are read there."
+                ) from None
             if not found:
                 raise
             raise DataError(f"{where}: {found}\n{error}") from None

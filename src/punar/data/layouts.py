@@ -40,6 +40,8 @@ def known(X: Any, where: str) -> Any:
         return _cut(array_of(values, where), lengths.numpy())
     if isinstance(X, Tensor):
         return [array_of(item, where) for item in X.unbind()] if X.is_nested else array_of(X, where)
+    if isinstance(X, np.ma.MaskedArray):  # what is masked is missing, whatever lies under the mask
+        return np.where(np.ma.getmaskarray(X), np.nan, np.ma.getdata(X))
     if isinstance(X, np.ndarray):
         return X if X.dtype.names is None else pd.DataFrame({name: X[name] for name in X.dtype.names})
     if isinstance(X, tuple) and len(X) == 2:

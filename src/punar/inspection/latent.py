@@ -130,6 +130,7 @@ def latent_map(
     points, projection = _projected(some)
     own = None if labels is None else np.asarray(labels)[rows]
     target, classes, values = _labels(own)
+    X = _as_numbers(model, X)
     plain = _numbers(X, n)
     scores = _scores(points, some, None if plain is None else plain[rows], target, values)
     look, common = looks_of(model, X, n)
@@ -155,6 +156,12 @@ def latent_map(
         "doubt": doubt(model) if hasattr(model, "fit_report_") else None,
     }
     return LatentMap(points, rows, scores, facts)
+
+
+def _as_numbers(model: Any, X: Any) -> Any:
+    """Return a table of mixed columns as the numbers that the model makes of it; anything else as it is."""
+    table = getattr(model, "table_", None)
+    return X if table is None else table.encode(X, "latent_map")
 
 
 def _codes(model: Any, X: Any) -> np.ndarray:
@@ -278,7 +285,7 @@ def _traversal(model: Any, codes: np.ndarray, common: dict[str, Any]) -> list[di
         low, high = np.quantile(codes[:, at], [0.05, 0.95])
         path = np.tile(np.median(codes, axis=0), (_STEPS, 1))
         path[:, at] = np.linspace(low, high, _STEPS)
-        rows = np.asarray(model.inverse_transform(path.astype(np.float32)), dtype=float)
+        rows = np.asarray(_as_numbers(model, model.inverse_transform(path.astype(np.float32))), dtype=float)
         cells = decoded_looks(rows, common)
         found.append({"number": at + 1, "low": float(low), "high": float(high), "cells": cells})
     return found

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from punar.core.words import listed
 from punar.data import layouts
 from punar.data.columns import kind_of, numbers_of
 from punar.errors import DataError, DataTypeError, shown
@@ -31,6 +32,31 @@ def as_array(y: Any, where: str) -> np.ndarray:
     if values.ndim == 0 or len(values) == 0:
         raise DataError(f"{where}: y must have one value per item, got {np.shape(values)}.")
     return values
+
+
+def column_names(y: Any) -> list[str] | None:
+    """Return the names of a table's columns; None where there are none, or only their numbers."""
+    columns = getattr(y, "columns", None)
+    if columns is None or all(isinstance(c, (int, np.integer)) for c in columns):
+        return None
+    return [str(c) for c in columns]
+
+
+def in_order(y: Any, known: list[str], where: str) -> Any:
+    """Return a table of targets with its columns as in the fit, and anything else as it is.
+
+    Raises
+    ------
+    DataError
+        Its columns have other names.
+    """
+    names = column_names(y)
+    if names is None:
+        return y
+    if sorted(names) != sorted(known):
+        raise DataError(f"{where}: y must have the columns {listed(known)}, got {listed(names)}.")
+    frame = y.to_pandas() if hasattr(y, "to_pandas") else y
+    return frame.set_axis(names, axis=1)[known]
 
 
 def bare(y: Any, where: str) -> Any:

@@ -12,22 +12,13 @@ from sklearn.metrics import accuracy_score
 from torch import Tensor
 from torch.nn import functional as F
 
-from punar.core.words import listed
 from punar.errors import DataError, shown
-from punar.tasks._checks import as_array, finite, plain, weighted_mean
+from punar.tasks._checks import as_array, column_names, finite, plain, weighted_mean
 from punar.tasks._label_sets import as_matrix, label_sets, names_of
 from punar.tasks._linear_head import LinearHead, fit_logistic
 from punar.tasks._task import Table
 from punar.tasks._vector import VectorTask
 from punar.texts import predictions as texts
-
-
-def _names_of(y: Any) -> list[str] | None:
-    """Return the names of a table's columns; None where there are none, or only their numbers."""
-    columns = getattr(y, "columns", None)
-    if columns is None or all(isinstance(c, (int, np.integer)) for c in columns):
-        return None
-    return [str(c) for c in columns]
 
 
 class Multilabel(VectorTask):
@@ -53,7 +44,7 @@ class Multilabel(VectorTask):
             self.names_ = names_of(sets, where)
             self.labels_, self.classes_ = len(self.names_), np.array(self.names_)
             return torch.from_numpy(as_matrix(sets, self.names_, where)).float()
-        names = _names_of(y)
+        names = column_names(y)
         values = as_array(y, where)
         if values.ndim != 2 or values.shape[1] == 0:
             raise DataError(
@@ -84,14 +75,7 @@ class Multilabel(VectorTask):
 
     def _in_order(self, y: Any, where: str) -> Any:
         """Return a table with its columns as in the fit, and anything else as it is."""
-        names = _names_of(y)
-        if names is None or self.classes_.dtype.kind != "U":
-            return y
-        known = self.classes_.tolist()
-        if sorted(names) != sorted(known):
-            raise DataError(f"{where}: y must have the labels {listed(known)}, got {listed(names)}.")
-        frame = y.to_pandas() if hasattr(y, "to_pandas") else y
-        return frame.set_axis(names, axis=1)[known]
+        return y if self.classes_.dtype.kind != "U" else in_order(y, self.classes_.tolist(), where)
 
     def state(self) -> dict[str, Any]:
         """Return the number of labels, and their names where they have some."""

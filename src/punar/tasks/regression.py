@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from punar.errors import DataError, shown
-from punar.tasks._checks import as_array, finite, plain, weighted_mean
+from punar.tasks._checks import as_array, column_names, finite, in_order, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
 from punar.tasks._vector import VectorTask
 
@@ -26,8 +26,11 @@ class Regression(VectorTask):
     target_form: ClassVar[str] = "amounts"
     multi_output: ClassVar[bool] = True
 
+    names_: list[str] | None
+
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return standardised targets, float32 (n, outputs)."""
+        self.names_ = column_names(y)
         values = finite(as_array(y, where), where)
         if values.ndim > 2 or not values.size:
             raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
@@ -50,25 +53,36 @@ class Regression(VectorTask):
 
     def encode_rows(self, y: Any, where: str) -> Tensor:
         """Return targets standardised as those of the fit."""
-        values = finite(as_array(y, where), where)
+        values = finite(as_array(self._in_order(y, where), where), where)
         columns = values.reshape(len(values), -1)
         if values.ndim > 2 or columns.shape[1] != self.outputs:
             raise DataError(f"{where}: y must have {self.outputs} columns, got {columns.shape[1]}.")
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
+    def _in_order(self, y: Any, where: str) -> Any:
+        return y if self.names_ is None or self.flat_ else in_order(y, self.names_, where)
+
     def state(self) -> dict[str, Any]:
-        """Return mean, scale and whether y was (n,)."""
-        return {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
+        """Return mean, scale, whether y was (n,), and the names of its columns where it was a table."""
+        found = {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
+        return found if self.names_ is None else found | {"names": self.names_}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
         self.mean_, self.scale_ = np.asarray(state["mean"], float), np.asarray(state["scale"], float)
-        self.flat_ = state["flat"]
+        self.flat_, self.names_ = state["flat"], state.get("names")  # older folders have no names
         sound = self.mean_.ndim == 1 and self.mean_.shape == self.scale_.shape and len(self.mean_) > 0
         if not sound or not (np.isfinite([self.mean_, self.scale_]).all() and (self.scale_ > 0).all()):
             raise ValueError("mean and scale must be lists of finite numbers, scale > 0")
         if not isinstance(self.flat_, bool) or (self.flat_ and len(self.mean_) > 1):
             raise ValueError(f"flat must be true or false, and false of several outputs, found {shown(state['flat'])}")
+
+        if self.names_ is not None and (
+            not isinstance(self.names_, list)
+            or len(self.names_) != len(self.mean_)
+            or not all(isinstance(name, str) for name in self.names_)
+        ):
+            raise ValueError("names must be a text for each output")
 
     @property
     def outputs(self) -> int:
@@ -108,7 +122,7 @@ class Regression(VectorTask):
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination."""
-        true, found = plain(y), predictions
+        true, found = plain(self._in_order(y, "score")), predictions
         if not ((self.scale_ > _SMALLEST) & (self.scale_ < 1 / _SMALLEST)).all():
             # The score does not depend on the unit of a column, but squares in these units leave the range of floats.
             true, found = (

@@ -99,7 +99,7 @@ def read_numbers(column: pd.Series, form: Form, where: str, *, lenient: bool) ->
     if infinite.any():
         raise DataError(
             f"{where}: values must be finite, but column {shown(column.name, 40)} of X contains infinity in row "
-            f"{int(infinite.argmax())}. Replace it."
+            f"{column.index[int(infinite.argmax())]}. Replace it."
         )
     return values
 

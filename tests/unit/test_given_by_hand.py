@@ -1,0 +1,65 @@
+"""What people pass from memory: masked arrays, targets as tables, mixed tables in the latent map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import punar
+from punar.errors import DataError
+
+RNG = np.random.default_rng(0)
+Z = RNG.normal(size=(24, 12, 1))
+CHEAP = {"epochs": 2, "random_state": 0}
+
+
+def test_what_is_masked_is_missing_and_not_what_lies_under_the_mask():
+    mask = np.zeros(Z.shape, dtype=bool)
+    mask[::2, 9:] = True
+    under = np.ma.masked_array(np.where(mask, -999.0, Z), mask=mask)
+    cut = [x[:9] if i % 2 == 0 else x for i, x in enumerate(Z)]
+    y = np.arange(24) % 2
+    model = punar.SequenceModel("gru", **CHEAP).fit(cut, y)
+    np.testing.assert_array_equal(model.predict_proba(under), model.predict_proba(cut))
+    series = np.ma.masked_array(np.arange(60.0), mask=np.arange(60) == 30)
+    with pytest.raises(DataError, match="nan at step 30"):
+        punar.SequenceModel("gru", task="forecasting", horizon=2, epochs=1).fit(series)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: (punar.SequenceModel("gru", task="regression", **CHEAP), Z),
+    lambda: (punar.TransferLearner("starter", task="regression", cache=False, random_state=0), RNG.random((24, 9, 9))),
+])  # fmt: skip
+def test_targets_of_a_table_are_matched_by_name(make, tmp_path):
+    model, X = make()
+    Y = pd.DataFrame({"u": RNG.normal(size=24), "v": 10 + RNG.normal(size=24)})
+    model.fit(X, Y)
+    again = punar.load(punar.save(model, tmp_path / "m"))
+    for each in (model, again):
+        assert each.score(X, Y[["v", "u"]]) == pytest.approx(each.score(X, Y))
+        with pytest.raises(DataError, match="y must have the columns 'u', 'v'"):
+            each.score(X, Y.rename(columns={"v": "w"}))
+    assert model.score(X, Y.to_numpy()) == pytest.approx(model.score(X, Y))
+
+
+def test_the_latent_map_of_a_table_of_mixed_columns():
+    frame = pd.DataFrame({"a": RNG.normal(size=60), "c": ["gas", "oil", "coal"] * 20})
+    model = punar.Autoencoder(latent_dim=2, epochs=2, random_state=0).fit(frame)
+    found = punar.latent_map(model, frame, np.arange(60) % 2)
+    assert found.points.shape == (60, 2)
+    assert "<svg" in found._repr_html_()
+
+
+def test_infinity_in_a_table_of_mixed_columns_is_named_with_its_row():
+    frame = pd.DataFrame({"a": RNG.normal(size=40), "c": ["x", "y"] * 20})
+    for row in (3, 25, 39):
+        bad = frame.copy()
+        bad.loc[row, "a"] = np.inf
+        with pytest.raises(DataError, match=rf"column 'a' of X contains infinity in row {row}\b"):
+            punar.Autoencoder(latent_dim=2, epochs=1, random_state=0).fit(bad)
+
+
+def test_an_array_of_words_is_told_what_to_pass():
+    with pytest.raises(DataError, match="could not convert string to float: 'a'. Pass a DataFrame"):
+        punar.Autoencoder(latent_dim=1, epochs=1).fit(np.array([["a", "b"]] * 9, dtype=object))
