@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import punar
 from punar.errors import DataError
@@ -61,5 +62,54 @@ def test_infinity_in_a_table_of_mixed_columns_is_named_with_its_row():
 
 
 def test_an_array_of_words_is_told_what_to_pass():
-    with pytest.raises(DataError, match="could not convert string to float: 'a'. Pass a DataFrame"):
+    with pytest.raises(DataError, match="Pass a DataFrame"):
         punar.Autoencoder(latent_dim=1, epochs=1).fit(np.array([["a", "b"]] * 9, dtype=object))
+
+
+def test_a_score_needs_one_target_for_each_item():
+    y = np.arange(24) % 2
+    model = punar.SequenceModel("gru", **CHEAP).fit(Z, y)
+    with pytest.raises(DataError, match=r"score: .*X has 24, y 23"):
+        model.score(Z, y[1:])
+
+
+def test_half_a_letter_is_named_with_its_text():
+    with pytest.raises(DataError, match="item 0: it holds half of a character"):
+        punar.SequenceModel(epochs=1).fit(["a \ud800 b", "c d"] * 10, [0, 1] * 10)
+
+
+def test_a_missing_tag_is_named_with_its_place():
+    with pytest.raises(DataError, match=r"y\[0\]\[1\] is missing"):
+        punar.SequenceModel(task="tagging", epochs=1).fit([["a", "b"]] * 10, [["O", pd.NA]] * 10)
+
+
+def test_one_series_far_longer_than_the_others_is_said():
+    from punar.errors import PunarWarning
+    from punar.models.recurrent.reading import say_far_longer
+
+    with pytest.warns(PunarWarning, match="one sequence has 20,000 steps, nine of ten have at most 10"):
+        say_far_longer(torch.tensor([10] * 24 + [20_000]), "here")
+    say_far_longer(torch.tensor([10] * 24 + [900]), "here")
+
+
+def test_a_module_of_ones_own_is_a_part_on_the_command_line(tmp_path):
+    from punar.cli._parts import load_parts
+
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from torch import nn\n\n\nclass Pair(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.encoder, self.decoder = nn.Linear(5, 2), nn.Linear(2, 5)\n"
+    )
+    own = load_parts([file])
+    model = punar.Autoencoder(network=own.classes[0](), epochs=1, random_state=0).fit(RNG.normal(size=(40, 5)))
+    folder = punar.save(model, tmp_path / "m")
+    again = own.load(folder)
+    X = RNG.normal(size=(6, 5))
+    np.testing.assert_array_equal(again.transform(X), model.transform(X))
+
+
+@pytest.mark.parametrize("text", ["see http://x.y/z.html", "is it any good?", "so much in a/b of it"])
+def test_a_text_with_a_stroke_is_a_text(text):
+    from punar.cli._typed import is_typed
+
+    assert is_typed(text, "text")

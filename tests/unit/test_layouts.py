@@ -186,7 +186,7 @@ def test_names_of_labels_are_answered_matched_and_stored(tmp_path: Path, monkeyp
     assert list(model.classes_) == ["red", "round"]
     y = pd.DataFrame({"round": [1, 0], "red": [1, 1]})
     assert model.score(list(FRAME["review"][:2]), y) == model.score(list(FRAME["review"][:2]), y[["red", "round"]])
-    with pytest.raises(DataError, match=r"must have the labels 'red', 'round', got 'blue', 'red'"):
+    with pytest.raises(DataError, match=r"must have the columns 'red', 'round', got 'blue', 'red'"):
         model.score(list(FRAME["review"][:2]), y.rename(columns={"round": "blue"}))
 
 

@@ -143,14 +143,16 @@ def _line_of(error: Exception, file: Path) -> int | str:
 
 
 def _classes_of(module: ModuleType, file: Path) -> list[type]:
-    kinds = tuple(_contracts().values())
+    from torch import nn
+
+    kinds = (*_contracts().values(), nn.Module)  # a saved model may hold a module of somebody's own
     own = [c for c in vars(module).values() if isinstance(c, type) and c.__module__ == module.__name__]
     found = [c for c in dict.fromkeys(own) if issubclass(c, kinds) and not inspect.isabstract(c)]
     if not found:
-        names = ", ".join(kind.__name__ for kind in kinds)
+        names = ", ".join(kind.__name__ for kind in kinds[:-1])
         raise ParameterError(
             f"--parts {file}: no part in it. It must define a class that derives from one of punar.extend's "
-            f"{names}, and leaves none of its abstract methods out."
+            f"{names}, or from torch.nn.Module, and leaves none of its abstract methods out."
         )
     return found
 

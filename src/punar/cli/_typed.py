@@ -43,6 +43,8 @@ def _is_path(data: str) -> bool:
     except (OSError, ValueError):
         return False
     suffix = Path(data).suffix
+    if len(data.split()) > 1 and "://" in data:
+        return False
     return 2 <= len(suffix) <= 8 and suffix[1:].isascii() and suffix[1:].isalnum() and not suffix[1:].isdecimal()
 
 

@@ -19,6 +19,7 @@ from punar.errors import ParameterError
 from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.models import assemble
 from punar.models.division import Wanted
+from punar.models.measure import check_length
 from punar.models.transfer import store
 from punar.models.transfer.answer import answers, features
 from punar.models.transfer.fit import Fitted, fit
@@ -308,8 +309,10 @@ class TransferLearner(BaseEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the task's score: accuracy, R², the share of items whose labels are all right, or entity F1."""
         fitted = self._known()
-        y = self.preparation_.targets(X, y, f"{type(self).__name__}.score")
-        return fitted.task.score(y, self.predict(X), sample_weight)
+        where = f"{type(self).__name__}.score"
+        y, found = self.preparation_.targets(X, y, where), self.predict(X)
+        check_length(y, found, where)
+        return fitted.task.score(y, found, sample_weight)
 
     def transform(self, X: Any) -> Any:
         """Return what the head sees, float32 (n, width): the fine-tuned network as a feature extractor.

@@ -10,10 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from punar.errors import DataError
 from punar.tasks import Targets, Task
 from punar.training import evidence
 from punar.training import report as reports
 from punar.training.report import MOST_ROWS, FitReport
+
+
+def check_length(y: Any, found: Any, where: str) -> None:
+    """Raise where there is not one target for each answer.
+
+    Raises
+    ------
+    DataError
+    """
+    if hasattr(y, "__len__") and len(y) != len(found):
+        raise DataError(
+            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(found)}, y {len(y)}."
+        )
 
 
 @dataclass(frozen=True, eq=False)

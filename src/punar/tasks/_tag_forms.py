@@ -67,7 +67,7 @@ def _labels(own: Any, item: Any, where: str) -> list[Any]:
             f"{where} has {len(labels)} labels, X has {len(item)} tokens or steps there; each needs one label."
         )
     for j, label in enumerate(labels):
-        if label is None or label != label or type(label).__name__ == "NAType":
+        if label is None or type(label).__name__ == "NAType" or label != label:
             raise DataError(f"{where}[{j}] is missing ({shown(label)}). Give every token a label, such as 'O'.")
         if not isinstance(label, (str, Real)):
             raise DataTypeError(f"{where}[{j}] must be text or a whole number, got {shown(label)}.")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from punar.errors import DataError, shown
-from punar.tasks._checks import as_array, column_names, finite, plain, weighted_mean
+from punar.tasks._checks import as_array, column_names, finite, in_order, plain, weighted_mean
 from punar.tasks._label_sets import as_matrix, label_sets, names_of
 from punar.tasks._linear_head import LinearHead, fit_logistic
 from punar.tasks._task import Table

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from punar.models.division import Wanted
+from punar.models.measure import check_length
 from punar.models.recurrent import answer, fit, store
 from punar.models.recurrent.fit import Fitted
 from punar.tasks import Task, VectorTask
@@ -39,7 +40,9 @@ class Recurrent:
         """Return the task's score of the answers for X."""
         where = f"{type(estimator).__name__}.score"
         y = answer.matched(estimator, fitted, X, y, where)
-        return fitted.task.score(y, self.predict(estimator, fitted, X), sample_weight)
+        found = self.predict(estimator, fitted, X)
+        check_length(y, found, where)
+        return fitted.task.score(y, found, sample_weight)
 
     def transform(self, estimator: Any, fitted: Fitted, X: Any) -> Any:
         """Return the pooled state of each sequence, (n, width), or the states of its steps, a list of (t, width)."""

@@ -26,7 +26,7 @@ from punar.models.recurrent.before import fit_before, kept_design
 from punar.models.recurrent.divided import divided
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
-from punar.models.recurrent.reading import read_texts
+from punar.models.recurrent.reading import read_texts, say_far_longer
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
 from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
@@ -121,6 +121,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     train, valid = division.split()
     preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
     rows = SequenceRows(prepared, Placed(task, targets, samples), division.weight_of(samples.item), device)
+    say_far_longer(rows.lengths, where)
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)

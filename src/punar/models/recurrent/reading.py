@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from torch import Tensor
+
+from punar.data.decode import BadItem
+from punar.errors import PunarWarning
 from punar.preparations import learn_vocabulary
 from punar.preparations.sentences import Sentences
 
@@ -32,6 +37,25 @@ def read_texts(items: Sequence[Any], size: int, longest: int | None) -> Sentence
         return learn_vocabulary(items, size, longest)
     begun = [item[: _PER_TOKEN * _MOST] for item in items]
     facts = learn_vocabulary(begun, size, None)
-    lengths = sorted(len(facts.prepare(item)) for item in begun)
+    lengths = sorted(_length(facts, item) for item in begun)
     usual = lengths[len(lengths) * 9 // 10]
     return replace(facts, max_length=min(max(_TIMES * usual, _FEWEST), _MOST))
+
+
+def _length(facts: Sentences, item: Any) -> int:
+    try:
+        return len(facts.prepare(item))
+    except BadItem:  # it is named where all items are prepared
+        return 0
+
+
+def say_far_longer(lengths: Tensor, where: str) -> None:
+    """Warn of one sequence that is far longer than the others: its batch takes its time and memory."""
+    usual, longest = int(lengths.float().quantile(0.9)), int(lengths.max())
+    if len(lengths) > 1 and longest > max(_MOST, _TIMES * usual):
+        warnings.warn(
+            f"{where}: one sequence has {longest:,} steps, nine of ten have at most {usual:,}: the batches that "
+            "it is in take its time and its memory. Cut it into pieces.",
+            PunarWarning,
+            stacklevel=3,
+        )
