@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,3 +115,16 @@ def test_a_text_with_a_stroke_is_a_text(text):
     from punar.cli._typed import is_typed
 
     assert is_typed(text, "text")
+
+
+def test_gradients_are_looked_at_while_others_predict():
+    model = punar.SequenceModel("gru", **CHEAP).fit(Z, np.arange(24) % 2)
+    alone, answers = str(punar.gradient_flow(model, Z[:2])), model.predict_proba(Z)
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(model.predict_proba, Z) if i % 2 else pool.submit(punar.gradient_flow, model, Z[:2])
+            for i in range(24)
+        ]
+        found = [job.result() for job in jobs]
+    assert all(str(flow) == alone for flow in found[::2])
+    assert all(np.array_equal(one, answers) for one in found[1::2])

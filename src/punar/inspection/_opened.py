@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from punar.cells import Stack
-from punar.core.runtime import moved, pick_device
+from punar.core.runtime import pick_device
 from punar.data.steps import lengths as own_lengths
 from punar.data.steps import trimmed
 from punar.errors import NotFittedError, ParameterTypeError, shown
@@ -148,14 +149,14 @@ def _of_sequences(model: SequenceModel, x: Any, where: str) -> Opened:
     known = samples.known
     prepared = prepare_all(fitted.preparation, items, where) if known is None else [sample.tensor for sample in known]
     device = pick_device(model.device)
-    module = moved(fitted.module, device)
+    module = copy.deepcopy(fitted.module).to(device)  # of its own: others may predict meanwhile
     rows = SequenceRows(prepared, None, None, device)
     return Opened(module.stack, module, rows.lengths, lambda index: rows.take(index).batch, module, module)
 
 
 def _of_autoencoder(model: Autoencoder, x: Any, where: str) -> Opened:
     codec: Any = model._codec
-    net = codec.module
+    net = copy.deepcopy(codec.module)
     found, _ = read_rows(model, x, where.rpartition(".")[2], wants="sequences", fitted=codec)
     rows = codec.scaled(found, codec.device)
     lengths = own_lengths(rows.take(torch.arange(len(rows), device=codec.device))).clamp_min(1).cpu()
