@@ -6,6 +6,7 @@ NO_TIMES = (
     "{column} must hold numbers, dates or text like 2024-01-31, got {found}. Say in which format its texts are "
     "({option}'%d.%m.%Y'), or convert it first, for example with pandas.to_datetime."
 )
+NO_TIMES_LEFT_OUT = " If the rows are in order as they are, leave it out: --drop {name}."
 NOT_IN_FORMAT = (
     "{column}: {found} in {at} is no time in the format '{form}'{like} ({count:,} of {n:,} rows do not fit). Repair "
     "or drop the row, or give the format of all."
@@ -36,6 +37,12 @@ UNSORTED = (
     "{where}: the row labels are whole numbers in no order ({first}, {second}, ...): the rows seem to be shuffled. If "
     "their order is right as it is, use X.reset_index(drop=True); if the labels count time, X.sort_index(), or name "
     "the times (time_column=, or an index of dates)."
+)
+UNREAD = (
+    "{where}: the row labels, from {first} to {last}, are read as no times, and their numbers run backwards or in no "
+    "order. If they count time, make them a column and say how they are written (time_column= and "
+    "time_format='%d.%m.%Y'), or put dates in the index (pandas.to_datetime, pandas.PeriodIndex). If the order of the "
+    "rows is right as it is, use X.reset_index(drop=True)."
 )
 LEVELS = (
     "{where}: the index has the levels {levels}, and it is not plain which are ids and which times. Name them: "

@@ -1,0 +1,76 @@
+"""Times as people write them: texts that name no calendar, several levels, calendars longer than the horizon."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from punar.data.date_text import formats_of, parsed, plain
+from punar.data.panel import read_panel
+from punar.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2011M07", "2011-07-01"),
+        ("2011-M7", "2011-07-01"),
+        ("2011:07", "2011-07-01"),
+        ("20110703T143000", "2011-07-03 14:30"),
+        ("2011-032", "2011-02-01"),
+        ("2011年7月3日", "2011-07-03"),
+        ("2011년 7월", "2011-07-01"),
+        ("W05 2011", "2011-01-31"),
+        ("2011W5", "2011-01-31"),
+        ("KW 5/2011", "2011-01-31"),
+        ("FY2011", "2011-01-01"),
+        ("3Q11", "2011-07-01"),
+        ("Q3'98", "1998-07-01"),
+    ],
+)
+def test_texts_that_statistics_offices_write_are_read(text: str, meant: str) -> None:
+    column = plain(pd.Series([text]))
+    forms = formats_of(column[0])
+    assert forms, text
+    assert parsed(column, forms[0])[0][0] == pd.Timestamp(meant)
+
+
+@pytest.mark.parametrize("text", ["2011M07", "W05 2011", "2011年7月", "2011-032", "3Q11"])
+def test_newest_first_is_turned(text: str) -> None:
+    column = plain(pd.Series([text]))
+    form = formats_of(column[0])[0]
+    step = {"M": "MS", "W": "W-MON", "年": "MS", "-": "D", "Q": "QS"}[next(c for c in "MW年-Q" if c in text)]
+    when = pd.date_range("2011-01-01", periods=20, freq=step)
+    labels = [(t.strftime(form.replace("%q", str(t.quarter)))) for t in when]
+    panel = read_panel(pd.Series(np.arange(20.0)[::-1], index=labels[::-1]), "fit")
+    assert panel.items[0][:, 0].tolist() == list(range(20))
+
+
+_UNREAD = {
+    "halves": [f"{y}H{h}" for y in range(2001, 2009) for h in (1, 2)],
+    "halves first": [f"H{h} {y}" for y in range(2001, 2009) for h in (1, 2)],
+    "quarters": [f"{y}:{q}" for y in range(2001, 2005) for q in (1, 2, 3, 4)],
+    "days": [f"day {i}" for i in range(4, 20)],
+    "no year": [f"{t:%d %b}" for t in pd.date_range("2021-03-20", periods=30)],
+    "ends of months": [f"{t:%d %b}" for t in pd.date_range("2021-03-20", periods=12, freq="ME")],
+    "two parts": [f"{t:%y-%b}" for t in pd.date_range("2021-03-20", periods=12, freq="ME")],
+}
+
+
+@pytest.mark.parametrize("labels", _UNREAD.values(), ids=_UNREAD)
+def test_text_that_counts_and_is_no_time_must_grow(labels: list[str]) -> None:
+    values = np.arange(float(len(labels)))
+    assert read_panel(pd.Series(values, index=labels), "fit").items[0][:, 0].tolist() == values.tolist()
+    with pytest.raises(DataError, match=r"time_format=.*reset_index\(drop=True\)"):
+        read_panel(pd.Series(values, index=labels[::-1]), "fit")
+    shuffled = list(np.random.default_rng(3).permutation(labels))
+    with pytest.raises(DataError, match="in no order"):
+        read_panel([pd.Series(values, index=shuffled)] * 2, "fit")
+    with pytest.raises(DataError, match="in no order"):
+        read_panel(pd.DataFrame({"a": values, "b": values}, index=shuffled), "fit")
+
+
+def test_names_of_rows_are_left() -> None:
+    for labels in (["b7", "a2", "c1"], ["north", "east", "south"], ["x1", "x1", "x0"]):
+        assert len(read_panel(pd.Series([1.0, 2.0, 3.0], index=labels), "fit").items[0]) == 3
