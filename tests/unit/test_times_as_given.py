@@ -8,7 +8,9 @@ import pytest
 
 from punar.data.date_text import formats_of, parsed, plain
 from punar.data.panel import read_panel
-from punar.errors import DataError
+from punar.errors import DataError, DataTypeError
+from punar.sources._found import FoundTable
+from punar.sources._steps import Columns, series_of
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,55 @@ def test_text_that_counts_and_is_no_time_must_grow(labels: list[str]) -> None:
 def test_names_of_rows_are_left() -> None:
     for labels in (["b7", "a2", "c1"], ["north", "east", "south"], ["x1", "x1", "x0"]):
         assert len(read_panel(pd.Series([1.0, 2.0, 3.0], index=labels), "fit").items[0]) == 3
+
+
+def _monthly(count: int = 40) -> pd.Series:
+    return pd.Series(np.arange(float(count)), index=pd.date_range("2009-05-01", periods=count, freq="MS"), name="y")
+
+
+@pytest.mark.parametrize("names", [("year", "month"), ("Jahr", "Monat"), ("वर्ष", "माह"), (None, None), ("ds", "ds")])
+def test_year_and_month_are_one_time(names: tuple[str | None, str | None]) -> None:
+    y = _monthly()
+    index = pd.MultiIndex.from_arrays([y.index.year, y.index.month], names=names)
+    for X in (pd.Series(y.to_numpy()[::-1], index=index[::-1]), pd.DataFrame({"y": y.to_numpy()}, index=index)):
+        panel = read_panel(X, "fit")
+        assert panel.single
+        assert panel.items[0][:, 0].tolist() == y.tolist()
+        assert panel.clocks is not None
+        assert panel.clocks[0].after(1) == [pd.Timestamp("2012-09-01")]
+
+
+def test_other_parts_of_times_are_one() -> None:
+    days = pd.Series(np.arange(60.0), index=pd.date_range("2009-11-20", periods=60))
+    iso, at = days.index.isocalendar(), days.index
+    by = {
+        "year quarter": ([at.year, at.quarter], 2),
+        "year month day": ([at.year, at.month, at.day], 60),
+        "year week": ([iso.year, iso.week], 10),
+    }
+    for names, (keys, count) in by.items():
+        found = days.groupby([pd.Series(np.asarray(k), index=at) for k in keys]).mean()
+        found.index = found.index.set_names(names.split())
+        panel = read_panel(found, "fit")
+        assert panel.single, names
+        assert len(panel.items[0]) == count, names
+    with pytest.raises(DataError, match="ISO 8601"):
+        read_panel(pd.Series([1.0, 2.0], pd.MultiIndex.from_tuples([(2021, 1), (2021, 53)], names=["year", "week"])), "")
+
+
+def test_shops_with_years_and_months_are_a_panel_of_shops() -> None:
+    y = _monthly(24)
+    index = pd.MultiIndex.from_tuples([(s, t.year, t.month) for s in "ab" for t in y.index], names=["s", "yr", "mon"])
+    panel = read_panel(pd.Series(np.arange(48.0), index=index), "fit")
+    assert panel.ids == ["a", "b"]
+    assert [len(x) for x in panel.items] == [24, 24]
+
+
+def test_a_column_called_time_that_is_none_is_asked_for_its_format() -> None:
+    dates = [f"{y}H{h}" for y in range(2009, 2001, -1) for h in (2, 1)]
+    frame = pd.DataFrame({"date": dates, "y": np.arange(16.0)})
+    for wanted in (Columns(form="none"), Columns(target="y", form="none")):
+        with pytest.raises(DataTypeError, match=r"--time-format .*--drop date"):
+            series_of(FoundTable(frame, [], str), "t.csv", "t", wanted)
+    grown = FoundTable(frame[::-1].reset_index(drop=True), [], str)
+    assert len(series_of(grown, "t.csv", "t", Columns(target="y", form="none")).items) == 16

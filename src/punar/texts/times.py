@@ -44,6 +44,10 @@ UNREAD = (
     "time_format='%d.%m.%Y'), or put dates in the index (pandas.to_datetime, pandas.PeriodIndex). If the order of the "
     "rows is right as it is, use X.reset_index(drop=True)."
 )
+NO_SUCH_DAY = (
+    "The levels {parts} of the index hold ({row}), which is no time: {error}. Weeks are those of ISO 8601, with their "
+    "own years: group by the columns year and week of X.index.isocalendar()."
+)
 LEVELS = (
     "{where}: the index has the levels {levels}, and it is not plain which are ids and which times. Name them: "
     "id_column= and time_column= (levels of the index may be named like columns)."
