@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from punar.data.ahead import read_ahead
 from punar.data.date_text import formats_of, parsed, plain
 from punar.data.panel import read_panel
 from punar.errors import DataError, DataTypeError
@@ -128,3 +129,38 @@ def test_a_column_called_time_that_is_none_is_asked_for_its_format() -> None:
             series_of(FoundTable(frame, [], str), "t.csv", "t", wanted)
     grown = FoundTable(frame[::-1].reset_index(drop=True), [], str)
     assert len(series_of(grown, "t.csv", "t", Columns(target="y", form="none")).items) == 16
+
+
+def test_a_calendar_that_reaches_further_is_cut_to_the_steps_to_come() -> None:
+    days = pd.date_range("2019-02-01", periods=50)
+    calendar = pd.DataFrame({"promo": np.arange(50.0), "when": days})
+    panel = read_panel(pd.Series(np.arange(20.0), index=days[:20]), "fit")
+    assert read_ahead(calendar, panel, ["promo"], 1, 3, "predict")[0].ravel().tolist() == [20, 21, 22]
+    weekly = read_panel(pd.Series(np.arange(3.0), index=days[:21:7]), "fit")
+    assert read_ahead(calendar, weekly, ["promo"], 1, 2, "predict")[0].ravel().tolist() == [21, 28]
+    with pytest.raises(DataError, match="has 50 steps"):
+        read_ahead(calendar.drop(columns="when"), panel, ["promo"], 1, 3, "predict")
+    with pytest.raises(DataError, match="has 49 steps"):
+        read_ahead(calendar.drop(21), panel, ["promo"], 1, 3, "predict")
+    zoned = read_panel(pd.Series(np.arange(20.0), index=days[:20].tz_localize("Europe/Rome")), "fit")
+    assert read_ahead(calendar, zoned, ["promo"], 1, 3, "predict")[0].ravel().tolist() == [20, 21, 22]
+    counted = read_panel(pd.Series(np.arange(9.0), index=pd.Index(range(1990, 1999), name="year")), "fit")
+    years = pd.DataFrame({"promo": np.arange(30.0)}, index=pd.Index(range(1990, 2020), name="year"))
+    assert read_ahead(years, counted, ["promo"], 1, 2, "predict")[0].ravel().tolist() == [9, 10]
+
+
+def test_a_calendar_of_many_series_is_cut_for_each() -> None:
+    days = pd.date_range("2019-02-01", periods=30)
+    frame = pd.DataFrame({"shop": list("a" * 30 + "b" * 30), "day": [*days, *days], "promo": np.arange(60.0)})
+    panel = read_panel(frame[(frame.day < days[20]) | (frame.shop == "b")][:45], "fit", id_column="shop")
+    found = read_ahead(frame, panel, ["promo"], 1, 2, "predict", id_column="shop", time_column="day")
+    assert [x.ravel().tolist() for x in found] == [[20, 21], [55, 56]]
+
+
+def test_a_mapping_of_columns_is_a_table() -> None:
+    panel = read_panel(np.arange(9.0), "fit")
+    assert read_ahead({"promo": [1, 0, 1]}, panel, ["promo"], 1, 3, "predict")[0].ravel().tolist() == [1, 0, 1]
+    both = read_ahead({"rain": [5, 6], "promo": [1, 0]}, panel, ["promo", "rain"], 2, 2, "predict")[0]
+    assert both.tolist() == [[1, 5], [0, 6]]
+    with pytest.raises(DataError, match="as many in each"):
+        read_ahead({"rain": [5, 6], "promo": [1]}, panel, ["promo", "rain"], 2, 2, "predict")
