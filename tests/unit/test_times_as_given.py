@@ -152,7 +152,7 @@ def test_a_calendar_that_reaches_further_is_cut_to_the_steps_to_come() -> None:
 def test_a_calendar_of_many_series_is_cut_for_each() -> None:
     days = pd.date_range("2019-02-01", periods=30)
     frame = pd.DataFrame({"shop": list("a" * 30 + "b" * 30), "day": [*days, *days], "promo": np.arange(60.0)})
-    panel = read_panel(frame[(frame.day < days[20]) | (frame.shop == "b")][:45], "fit", id_column="shop")
+    panel = read_panel(frame[(frame.day < days[20]) | (frame.shop == "b")][:45], "fit", id_column="shop", time_column="day")
     found = read_ahead(frame, panel, ["promo"], 1, 2, "predict", id_column="shop", time_column="day")
     assert [x.ravel().tolist() for x in found] == [[20, 21], [55, 56]]
 
@@ -164,3 +164,28 @@ def test_a_mapping_of_columns_is_a_table() -> None:
     assert both.tolist() == [[1, 5], [0, 6]]
     with pytest.raises(DataError, match="as many in each"):
         read_ahead({"rain": [5, 6], "promo": [1]}, panel, ["promo", "rain"], 2, 2, "predict")
+
+
+@pytest.mark.parametrize(
+    ("index", "freqs"),
+    [
+        (pd.period_range("2011-04", periods=20, freq="M"), ("M", "1M", "ME", "MS", "BME")),
+        (pd.period_range("2011Q2", periods=20, freq="Q"), ("Q", "QE", "QS", "Q-DEC", "QS-OCT")),
+        (pd.Index([f"Q{t.quarter} {t.year}" for t in pd.date_range("2011-02-01", periods=20, freq="QS")]), ("Q", "QE")),
+        (pd.period_range("1971", periods=20, freq="Y"), ("Y", "A", "YE", "YS", "Y-DEC")),
+        (pd.period_range("2011-01-03", periods=20, freq="W"), ("W", "W-SUN", "7D")),
+        (pd.Index([f"2011-W{w:02d}" for w in range(3, 23)]), ("W", "W-SUN", "W-MON")),
+        (pd.date_range("2011-01-31", periods=20, freq="ME"), ("M", "MS")),
+        (pd.date_range("2011-01-31", periods=20, freq="h"), ("H", "h")),
+    ],
+    ids=["months", "quarters", "texts of quarters", "years", "weeks", "texts of weeks", "ends of months", "hours"],
+)
+def test_any_name_of_a_step_of_that_length_will_do(index: pd.Index, freqs: tuple[str, ...]) -> None:
+    series = pd.Series(np.arange(20.0), index=index)
+    whole = read_panel(series, "fit")
+    for freq in freqs:
+        panel = read_panel(series.drop(index[[4, 5]]), "fit", freq=freq, missing="mask")
+        assert np.flatnonzero(np.isnan(panel.items[0].ravel())).tolist() == [4, 5], freq
+        assert panel.clocks is not None
+        assert whole.clocks is not None
+        assert panel.clocks[0].after(3) == whole.clocks[0].after(3), freq

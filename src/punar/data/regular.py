@@ -14,12 +14,12 @@ from punar.errors import DataError, ParameterError, shown
 from punar.texts import times as texts
 
 AUTO = "auto"
-_PERIODS = re.compile(r"(?P<n>\d*)(?P<name>[MQYA])(?P<month>-[A-Z]{3})?", re.IGNORECASE)
-_STARTS = {"M": "MS", "Q": "QS", "Y": "YS", "A": "YS"}
+_PERIODS = re.compile(r"(?P<n>\d*)(?P<name>[MQYAHTS])(?P<month>-[A-Z]{3})?")
+_NAMES = {"M": "MS", "Q": "QS", "Y": "YS", "A": "YS", "H": "h", "T": "min", "S": "s"}
 _MONTHS = {
-    **dict.fromkeys((pd.offsets.MonthBegin, pd.offsets.MonthEnd), 1),
-    **dict.fromkeys((pd.offsets.QuarterBegin, pd.offsets.QuarterEnd), 3),
-    **dict.fromkeys((pd.offsets.YearBegin, pd.offsets.YearEnd), 12),
+    **dict.fromkeys((pd.offsets.MonthBegin, pd.offsets.MonthEnd, pd.offsets.BMonthBegin, pd.offsets.BMonthEnd), 1),
+    **dict.fromkeys((pd.offsets.QuarterBegin, pd.offsets.QuarterEnd, pd.offsets.BQuarterBegin, pd.offsets.BQuarterEnd), 3),
+    **dict.fromkeys((pd.offsets.YearBegin, pd.offsets.YearEnd, pd.offsets.BYearBegin, pd.offsets.BYearEnd), 12),
 }
 _MOST, _FEW = 100, 1000  # steps for each that is there, and those that any series may get
 
@@ -51,7 +51,8 @@ def on_calendar(
     """
     if clock is None:
         return item, times, clock
-    step = _as_they_are(times, _step(clock, freq, named, where))
+    step = _step(clock, freq, named, where)
+    step = step if freq == AUTO else _as_they_are(times, step)
     first = times.iloc[0]
     start = replace(clock, last=first if isinstance(clock.step, (int, float)) else first.isoformat(), step=step)
     numbers = not isinstance(step, str)
@@ -106,20 +107,20 @@ def _step(clock: Clock, freq: Any, named: str, where: str) -> Any:
 def _of_periods(freq: str) -> str:
     """Return the name of a step by the name that periods and older pandas have for it."""
     found = _PERIODS.fullmatch(freq.strip())
-    return freq if found is None else f"{found['n']}{_STARTS[found['name'].upper()]}{found['month'] or ''}"
+    return freq if found is None else f"{found['n']}{_NAMES[found['name']]}{found['month'] or ''}"
 
 
 def _as_they_are(times: pd.Series, step: Any) -> Any:
     """Return a step of months or weeks from where the times are: periods begin on days that "ME" or "W" has not.
 
-    A step that has the first time is left as it is, and so is one that names the day of the week.
+    A step that has the first time is left as it is.
     """
     if not isinstance(step, str):
         return step
     offset, wall = step_of(step), pd.DatetimeIndex(times).tz_localize(None)
     if offset.is_on_offset(wall[0]):
         return step
-    if step.rstrip().upper().lstrip("0123456789") == "W":
+    if isinstance(offset, pd.offsets.Week):
         return f"{7 * offset.n}D"
     months = next((k for kind, k in _MONTHS.items() if isinstance(offset, kind)), 0) * offset.n
     day = int(wall.day.max())
