@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+import punar
+from punar.cli.main import app
 from punar.data.ahead import read_ahead
 from punar.data.date_text import formats_of, parsed, plain
 from punar.data.panel import read_panel
@@ -110,7 +115,9 @@ def test_other_parts_of_times_are_one() -> None:
         assert panel.single, names
         assert len(panel.items[0]) == count, names
     with pytest.raises(DataError, match="ISO 8601"):
-        read_panel(pd.Series([1.0, 2.0], pd.MultiIndex.from_tuples([(2021, 1), (2021, 53)], names=["year", "week"])), "")
+        read_panel(
+            pd.Series([1.0, 2.0], pd.MultiIndex.from_tuples([(2021, 1), (2021, 53)], names=["year", "week"])), ""
+        )
 
 
 def test_shops_with_years_and_months_are_a_panel_of_shops() -> None:
@@ -152,7 +159,9 @@ def test_a_calendar_that_reaches_further_is_cut_to_the_steps_to_come() -> None:
 def test_a_calendar_of_many_series_is_cut_for_each() -> None:
     days = pd.date_range("2019-02-01", periods=30)
     frame = pd.DataFrame({"shop": list("a" * 30 + "b" * 30), "day": [*days, *days], "promo": np.arange(60.0)})
-    panel = read_panel(frame[(frame.day < days[20]) | (frame.shop == "b")][:45], "fit", id_column="shop", time_column="day")
+    panel = read_panel(
+        frame[(frame.day < days[20]) | (frame.shop == "b")][:45], "fit", id_column="shop", time_column="day"
+    )
     found = read_ahead(frame, panel, ["promo"], 1, 2, "predict", id_column="shop", time_column="day")
     assert [x.ravel().tolist() for x in found] == [[20, 21], [55, 56]]
 
@@ -189,3 +198,35 @@ def test_any_name_of_a_step_of_that_length_will_do(index: pd.Index, freqs: tuple
         assert panel.clocks is not None
         assert whole.clocks is not None
         assert panel.clocks[0].after(3) == whole.clocks[0].after(3), freq
+
+
+def _forecaster() -> punar.SequenceModel:
+    return punar.SequenceModel("gru", task="forecasting", horizon=2, epochs=1, random_state=0, evidence="cheap")
+
+
+@pytest.mark.parametrize("zone", ["Europe/Rome", "UTC", "+02:00"])
+def test_times_without_a_zone_do_not_continue_those_with_one(zone: str, tmp_path: Path) -> None:
+    index = pd.date_range("2011-01-01", periods=40)
+    series = pd.Series(np.sin(np.arange(40.0)), index=index.tz_localize(zone))
+    saved = punar.save(_forecaster().fit(series), tmp_path / "m")
+    fitted = punar.load(saved)
+    for call in (fitted.predict, fitted.predict_table, fitted.score):
+        with pytest.raises(DataError, match="have no time zone"):
+            call(series.tz_localize(None))
+    assert np.allclose(fitted.predict(series), fitted.predict())
+    assert fitted.predict(series.to_numpy()).shape == (2,)
+
+
+def test_messages_of_the_command_line_name_no_python(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"day": pd.date_range("2011-01-01", periods=40), "y": np.arange(40.0), "promo": [0, 1] * 20})
+    fitted = _forecaster().set_params(target="y", known_ahead="promo", time_column="day").fit(frame)
+    saved = punar.save(fitted, tmp_path / "m")
+    answer = CliRunner().invoke(app, ["predict", str(saved)])
+    assert "--known-ahead ('promo'): pass --future FILE" in str(answer.exception) + answer.output
+    assert "array" not in str(answer.exception) + answer.output
+    twice = pd.concat([frame, frame[-1:]])
+    with pytest.raises(DataError, match="two rows at time") as told:
+        series_of(FoundTable(twice, [], str), "t.csv", "t", Columns(target="y", time_column="day", form="none"))
+    assert "groupby" not in str(told.value)
+    with pytest.raises(DataError, match=r"X.groupby\(\[id, time\]\)"):
+        _forecaster().set_params(time_column="day").fit(twice)

@@ -90,5 +90,7 @@ def _times(parts: Sequence[str], rows: np.ndarray) -> pd.Index:
             found.append(make(*row))
         except ValueError as error:
             shown = ", ".join(map(str, row))
-            raise DataError(texts.NO_SUCH_DAY.format(parts=", ".join(("year", *parts)), row=shown, error=error)) from None
+            raise DataError(
+                texts.NO_SUCH_DAY.format(parts=", ".join(("year", *parts)), row=shown, error=error)
+            ) from None
     return pd.DatetimeIndex(found)

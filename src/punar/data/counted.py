@@ -1,5 +1,6 @@
 """Text that counts steps but is read as no time ("2004H1", "day 17"): whether its numbers say that rows are out of
-order."""
+order.
+"""
 
 from __future__ import annotations
 

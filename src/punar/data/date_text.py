@@ -20,7 +20,7 @@ _CLOCK = re.compile(
     r"(?P<half> ?[ap]m)?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?\Z",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(r"\d{8}T\d{4}(?:\d{2})?Z?\Z", re.IGNORECASE)
+_COMPACT = re.compile(r"\d{8}T\d{4}(?P<second>\d{2})?(?P<zone>Z)?\Z", re.IGNORECASE)
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})\Z"
 # What the date itself looks like, and the formats that it may have: {0}, {1} are what stands between the parts.
 _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -91,9 +91,9 @@ def formats_of(text: str) -> list[str]:
     found = _dates_of(text)
     if found:
         return [before + f for f in found]
-    if _COMPACT.match(text) is not None:
-        seconds, zone = "%S" if len(text.rstrip("Zz")) == len("20240331T000000") else "", "Z" if text[-1] in "Zz" else ""
-        return [f"{before}%Y%m%dT%H%M{seconds}{zone}"]
+    compact = _COMPACT.match(text)
+    if compact is not None:
+        return [f"{before}%Y%m%dT%H%M{'%S' if compact['second'] else ''}{compact['zone'] or ''}"]
     for clock in _CLOCK.finditer(text):
         # Without a colon it is an hour only beside am or pm, or behind a T; else a year or a day.
         if clock["minute"] is None and clock["half"] is None and clock["before"] != "T":

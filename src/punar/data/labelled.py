@@ -76,6 +76,11 @@ def holds_times(index: pd.Index, where: str) -> bool:
         return True
     if inferred != "string":
         return timely
+    return _of_text(index, where, timely=timely)
+
+
+def _of_text(index: pd.Index, where: str, *, timely: bool) -> bool:
+    """Return whether texts are times; raise where they count but are none, and are in no order."""
     some = plain(pd.Series(index[:: max(1, len(index) // _LOOKED_AT)], dtype=object))
     if some.str.fullmatch(r"0|[1-9]\d*").all() and index.str.fullmatch(r"0|[1-9]\d*").all():
         return _count_time(pd.Index(pd.to_numeric(index), name=index.name), where, timely=timely)

@@ -58,9 +58,9 @@ def indexed(table: pd.DataFrame, where: str, id_column: str | None, time_column:
     """Return a table whose ids and times are columns, and what these are called.
 
     Where no time is named, an index that holds times is taken; see :func:`punar.data.labelled.indexed`. Of several
-    levels the time is the one that ``time_column`` names, or year and month (quarter, week, day) together, or the only one that holds times, or the last one where it
-    holds numbers and no two rows share all levels. The other levels name the series, together where they are several
-    (an id is a tuple then); ``id_column`` may name one.
+    levels the time is the one that ``time_column`` names, or year and month (quarter, week, day) together, or the only
+    one that holds times, or the last one where it holds numbers and no two rows share all levels. The other levels
+    name the series, together where they are several (an id is a tuple then); ``id_column`` may name one.
 
     Raises
     ------

@@ -14,12 +14,13 @@ from punar.errors import DataError, ParameterError, shown
 from punar.texts import times as texts
 
 AUTO = "auto"
+_at = pd.offsets
 _PERIODS = re.compile(r"(?P<n>\d*)(?P<name>[MQYAHTS])(?P<month>-[A-Z]{3})?")
 _NAMES = {"M": "MS", "Q": "QS", "Y": "YS", "A": "YS", "H": "h", "T": "min", "S": "s"}
 _MONTHS = {
-    **dict.fromkeys((pd.offsets.MonthBegin, pd.offsets.MonthEnd, pd.offsets.BMonthBegin, pd.offsets.BMonthEnd), 1),
-    **dict.fromkeys((pd.offsets.QuarterBegin, pd.offsets.QuarterEnd, pd.offsets.BQuarterBegin, pd.offsets.BQuarterEnd), 3),
-    **dict.fromkeys((pd.offsets.YearBegin, pd.offsets.YearEnd, pd.offsets.BYearBegin, pd.offsets.BYearEnd), 12),
+    **dict.fromkeys((_at.MonthBegin, _at.MonthEnd, _at.BMonthBegin, _at.BMonthEnd), 1),
+    **dict.fromkeys((_at.QuarterBegin, _at.QuarterEnd, _at.BQuarterBegin, _at.BQuarterEnd), 3),
+    **dict.fromkeys((_at.YearBegin, _at.YearEnd, _at.BYearBegin, _at.BYearEnd), 12),
 }
 _MOST, _FEW = 100, 1000  # steps for each that is there, and those that any series may get
 

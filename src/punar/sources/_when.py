@@ -203,6 +203,7 @@ def _refuse_twice(table: FoundTable, read: Times, where: str, id_column: str | N
             one=table.line_of(int(same.argmax())),
             other=table.line_of(other),
             column=shown(time_column),
+            how="",
             several=texts.SEVERAL.format(option="--id COLUMN") if id_column is None else "",
         )
     )

@@ -48,14 +48,20 @@ NO_SUCH_DAY = (
     "The levels {parts} of the index hold ({row}), which is no time: {error}. Weeks are those of ISO 8601, with their "
     "own years: group by the columns year and week of X.index.isocalendar()."
 )
+NO_ZONE = (
+    "{where}: the times of {named} have no time zone ({last}), and those that the model was fitted with have one "
+    "({zone}). Give them theirs (X.tz_localize('Europe/Berlin') of an index, .dt.tz_localize of a column), or fit on "
+    "times without a zone."
+)
 LEVELS = (
     "{where}: the index has the levels {levels}, and it is not plain which are ids and which times. Name them: "
     "id_column= and time_column= (levels of the index may be named like columns)."
 )
 TWICE = (
-    "{where}: {named} has two rows at time {time} ({one} and {other}; column {column}). Drop one, or average them: "
-    "X.groupby([id, time]).mean().{several}"
+    "{where}: {named} has two rows at time {time} ({one} and {other}; column {column}). Drop one, or average "
+    "them{how}.{several}"
 )
+AVERAGED = ": X.groupby([id, time]).mean()"
 SEVERAL = " If the rows belong to several series, say which to which: {option}."
 UNKNOWN_STEP = (
     "{where}: the times of {named} follow no calendar that punar knows, so those of the steps to come are not known "
