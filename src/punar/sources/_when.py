@@ -13,6 +13,7 @@ from punar.data.labelled import are_dates, holds_times
 from punar.data.times import Times, read_times, whole_number_format
 from punar.errors import DataError, DataTypeError, shown
 from punar.sources._found import FoundTable
+from punar.texts import layouts
 from punar.texts import times as texts
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def refuse_times(frame: pd.DataFrame, names: Sequence[str], where: str) -> None:
         column = f"{where}: time column {shown(name)}"
         raise DataTypeError(
             texts.NO_TIMES.format(column=column, found=shown(found), option=_OPTION)
-            + texts.NO_TIMES_LEFT_OUT.format(name=name)
+            + layouts.NO_TIMES_LEFT_OUT.format(name=name)
         )
 
 

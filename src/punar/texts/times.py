@@ -6,7 +6,6 @@ NO_TIMES = (
     "{column} must hold numbers, dates or text like 2024-01-31, got {found}. Say in which format its texts are "
     "({option}'%d.%m.%Y'), or convert it first, for example with pandas.to_datetime."
 )
-NO_TIMES_LEFT_OUT = " If the rows are in order as they are, leave it out: --drop {name}."
 NOT_IN_FORMAT = (
     "{column}: {found} in {at} is no time in the format '{form}'{like} ({count:,} of {n:,} rows do not fit). Repair "
     "or drop the row, or give the format of all."
