@@ -230,3 +230,11 @@ def test_messages_of_the_command_line_name_no_python(tmp_path: Path) -> None:
     assert "groupby" not in str(told.value)
     with pytest.raises(DataError, match=r"X.groupby\(\[id, time\]\)"):
         _forecaster().set_params(time_column="day").fit(twice)
+
+
+def test_seasons_that_run_backwards_are_refused() -> None:
+    labels = [f"{s} {y}" for y in range(2003, 2009) for s in ("Spring", "Summer", "Autumn", "Winter")]
+    values = np.arange(24.0)
+    assert read_panel(pd.Series(values, index=labels), "fit").items[0][:, 0].tolist() == values.tolist()
+    with pytest.raises(DataError, match="run backwards"):
+        read_panel(pd.Series(values, index=labels[::-1]), "fit")

@@ -18,10 +18,11 @@ _MOST_DAYS = 31
 
 
 def out_of_order(labels: Sequence[Any]) -> bool:
-    """Return whether texts of one pattern, all different, hold numbers that run backwards or are shuffled.
+    """Return whether texts, all different, hold numbers that run backwards or are shuffled.
 
     Numbers are compared from the left and from the right ("2004H1", "H1 2004"). Days of months without a year begin
-    again ("31 Jan", "01 Feb"): of these, most must grow.
+    again ("31 Jan", "01 Feb"): of these, most must grow. Of several patterns that come again ("Spring 2004"), only
+    numbers that never grow are out of order.
 
     Parameters
     ----------
@@ -37,9 +38,12 @@ def out_of_order(labels: Sequence[Any]) -> bool:
     texts = [_WEEKDAY.sub("", t) for t in plain(pd.Series(list(labels), dtype=object))]
     numbered = [_MONTH.sub(lambda m: str(1 + _MONTHS.index(m[1].lower())), t) for t in texts]
     patterns = {re.sub(r"\d+", "#", t).strip().lower() for t in numbered}
-    if len(numbered) < 2 or len(patterns) > 1 or "#" not in next(iter(patterns)) or len(set(labels)) < len(labels):
+    if len(numbered) < 2 or not all("#" in p for p in patterns) or len(set(labels)) < len(labels):
         return False
     keys = [tuple(map(int, re.findall(r"\d+", t))) for t in numbered]
+    if len(patterns) > 1:
+        # A few words take turns, as seasons do ("Spring 2004"): numbers that only fall are told, words are not.
+        return 2 * len(patterns) <= len(keys) and keys[0] != keys[-1] and keys == sorted(keys, reverse=True)
     orders = [keys, [key[::-1] for key in keys]]
     if any(all(a <= b for a, b in itertools.pairwise(order)) for order in orders):
         return False
