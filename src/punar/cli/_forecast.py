@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from punar.cli._writing import frame_text, write_frame
-from punar.errors import PunarError
+from punar.errors import ParameterError, PunarError, shown
 from punar.texts import cli as texts
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def forecast(
     """
     from punar.data.times import as_text
 
+    if future is None and fitted.preparation_.known_ahead:
+        raise ParameterError(texts.FORECAST_NEEDS_FUTURE.format(names=_known_ahead(fitted), horizon=_horizon(fitted)))
     share = _COVERAGE if coverage is None else coverage
     X = None if found is None else _timed(found, fitted)
     ahead = None if future is None else future.items
@@ -65,3 +67,12 @@ def _timed(found: UserSequences, fitted: Any) -> Any:
     if found.time_column is None or fitted.preparation_.time_column is not None:
         return found.items
     return found.items.set_index(found.time_column)
+
+
+def _known_ahead(fitted: Any) -> str:
+    facts = fitted.preparation_
+    return ", ".join(shown(facts.names[c] if facts.names else c) for c in facts.known_ahead)
+
+
+def _horizon(fitted: Any) -> int:
+    return int(fitted.fitted_.forecaster.horizon)

@@ -11,6 +11,7 @@ import pandas as pd
 from punar.core.words import listed
 from punar.data import layouts, levels, long_table
 from punar.data.clock import Clock
+from punar.data.coming import coming
 from punar.data.labelled import holds_times
 from punar.data.names import named
 from punar.data.panel import Panel
@@ -40,7 +41,8 @@ def read_ahead(
     ----------
     future : DataFrame, array-like, or mapping
         A table with a row for each step and the columns ``names``; for many series with ``id_column``. Its times, in
-        ``time_column`` or an index that holds times, must be those that follow. Or numbers: (horizon, count),
+        ``time_column`` or an index that holds times, must hold those that follow; a whole calendar is cut to them. A
+        mapping of ``names`` to columns is a table. Or numbers: (horizon, count),
         (horizon,) for one channel, and one of these for each series in their order; a mapping of names to them.
     panel : Panel
         The series that go on.
@@ -58,6 +60,8 @@ def read_ahead(
         Other columns, ids, times, shapes or numbers of steps; NaN or infinity.
     """
     future = layouts.known(future, where)
+    if isinstance(future, Mapping) and names and set(names) <= set(future) and not set(names) & set(panel.ids or ()):
+        future = _as_table(future, where)
     if isinstance(future, pd.Series):
         future = future.to_frame(names[0] if count == 1 and names else future.name)
     if isinstance(future, pd.DataFrame) and names:
@@ -76,6 +80,15 @@ def read_ahead(
     return found
 
 
+def _as_table(future: Mapping[Any, Any], where: str) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(dict(future))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: future maps columns to values, which must be as many in each, one for each step ({error})."
+        ) from None
+
+
 def _of_table(
     frame: pd.DataFrame,
     panel: Panel,
@@ -85,8 +98,7 @@ def _of_table(
     columns_of: tuple[str | None, str | None, str | None],
 ) -> list[np.ndarray]:
     id_column, time_column, time_format = columns_of
-    there = [str(name) for name in (*frame.columns, *frame.index.names)]
-    own = time_column if time_column in there else None
+    own = time_column if time_column in [str(name) for name in (*frame.columns, *frame.index.names)] else None
     labelled = levels.indexed(frame, f"{where}: future", id_column, own)
     frame, timed = named(labelled.table, where), labelled.time_column
     id_column = id_column or labelled.id_column
@@ -110,7 +122,9 @@ def _of_table(
         rows, cuts, _ = long_table.in_order(frame, f"{where}: future", str(id_column), timed)
         times = np.split(frame[timed].to_numpy(dtype=object)[rows], cuts)
         for i, at in enumerate(order):
-            _check_times(list(times[at]), panel.clocks[i], panel.named(i), horizon, where)
+            there = coming(list(times[at]), panel.clocks[i], horizon)
+            items[at], found = items[at][there], [times[at][row] for row in there]
+            _check_times(found, panel.clocks[i], panel.named(i), horizon, where)
     for i, at in enumerate(order):
         _check_steps(len(items[at]), panel.named(i), horizon, where)
     return [items[at] for at in order]
@@ -155,14 +169,14 @@ def _check_times(times: list[Any], clock: Clock | None, named: str, horizon: int
     _check_steps(len(times), named, horizon, where)
     if clock is not None and clock.guessed:
         raise DataError(texts.UNKNOWN_STEP.format(where=where, named=named, horizon=horizon))
-    coming = clock.after(horizon if clock.regular else 3 * horizon + _HOLIDAYS) if clock is not None else []
+    following = clock.after(horizon if clock.regular else 3 * horizon + _HOLIDAYS) if clock is not None else []
     if clock is not None and not clock.regular:
         # A calendar that lacks some times, as of holidays, may lack some of those to come.
-        there = [[i for i, wanted in enumerate(coming) if _same(found, wanted)] for found in times]
+        there = [[i for i, wanted in enumerate(following) if _same(found, wanted)] for found in times]
         at = [i[0] if i else -1 for i in there]
         if at[0] >= 0 and at[0] <= _HOLIDAYS and min(np.diff([-1, *at])) > 0:
             return
-    for step, (found, wanted) in enumerate(zip(times, coming, strict=False), start=1):
+    for step, (found, wanted) in enumerate(zip(times, following, strict=False), start=1):
         if not _same(found, wanted):
             raise DataError(
                 f"{where}: future of {named} has the time {found} where step {step} is expected at {wanted}. Give the "

@@ -20,6 +20,7 @@ _CLOCK = re.compile(
     r"(?P<half> ?[ap]m)?(?P<gap> ?)(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?\Z",
     re.IGNORECASE,
 )
+_COMPACT = re.compile(r"\d{8}T\d{4}(?P<second>\d{2})?(?P<zone>Z)?\Z", re.IGNORECASE)
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})\Z"
 # What the date itself looks like, and the formats that it may have: {0}, {1} are what stands between the parts.
 _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -38,14 +39,26 @@ _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"{_NAME}([-/., '’]{{1,2}})\d{{2}}", ("{name}{0}%y",)),
     (rf"\d{{4}}([-/. ]{{0,2}}){_NAME}([-/. ]{{1,2}})\d{{1,2}}", ("%Y{0}{name}{1}%d",)),
     (rf"\d{{4}}([-/. ]{{0,2}}){_NAME}", ("%Y{0}{name}",)),
+    (r"\d{4}([-/ :.]{0,2}M)(?:0?[1-9]|1[0-2])", ("%Y{0}%m",)),
+    (r"\d{4}(:)(?:0[1-9]|1[0-2])", ("%Y{0}%m",)),
+    (r"\d{4}([-/.])\d{3}", ("%Y{0}%j",)),
+    (r"\d{4}([年년] ?)\d{1,2}([月월] ?)\d{1,2}([日일])", ("%Y{0}%m{1}%d{2}",)),
+    (r"\d{4}([年년] ?)\d{1,2}([月월])", ("%Y{0}%m{1}",)),
+    (r"\d{4}([年년])", ("%Y{0}",)),
+    (r"((?:FY|CY) ?)\d{4}", ("{0}%Y",)),
     (r"\d{4}([-/ :.]{0,2}Q)[1-4]", ("%Y{0}%q",)),
+    (r"\d{2}([-/ :.]{0,2}Q)[1-4]", ("%y{0}%q",)),
+    (r"(Q)[1-4]([-/ :.,'’]{1,2})\d{2}", ("{0}%q{1}%y",)),
+    (r"[1-4](Q[-/ :.,'’]{0,2})\d{2}", ("%q{0}%y",)),
     (r"(Q)[1-4]([-/ :.,]{0,2})\d{4}", ("{0}%q{1}%Y",)),
     (r"[1-4](Q[-/ :.,]{0,2})\d{4}", ("%q{0}%Y",)),
-    (r"\d{4}([- ]?W)\d{2}", ("%G{0}%V",)),
+    (r"\d{4}([-/ ]?(?:W|CW|KW) ?)\d{1,2}", ("%G{0}%V",)),
+    (r"((?:W|CW|KW|Week) ?)\d{1,2}([-/, ]{1,2})\d{4}", ("{0}%V{1}%G",)),
     (r"\d{4}([- ]?W)\d{2}(-?)[1-7]", ("%G{0}%V{1}%u",)),
 )
 _SHAPES = tuple((re.compile(rf"{pattern}\Z", re.IGNORECASE), formats) for pattern, formats in _DATES)
 _OF_A_DAY = ("%d", "%j", "%u", "%w", "%e", "%x", "%c", "%D")
+_CENTURY = 69  # from which years of two digits are those of the last century
 _ORDINAL = r"(?<=\d)(?:st|nd|rd|th)\b"
 
 
@@ -78,6 +91,9 @@ def formats_of(text: str) -> list[str]:
     found = _dates_of(text)
     if found:
         return [before + f for f in found]
+    compact = _COMPACT.match(text)
+    if compact is not None:
+        return [f"{before}%Y%m%dT%H%M{'%S' if compact['second'] else ''}{compact['zone'] or ''}"]
     for clock in _CLOCK.finditer(text):
         # Without a colon it is an hour only beside am or pm, or behind a T; else a year or a day.
         if clock["minute"] is None and clock["half"] is None and clock["before"] != "T":
@@ -144,9 +160,14 @@ def _quarters(text: pd.Series, form: str) -> pd.Series:
     if "%" in pattern or "(?P<quarter>" not in pattern or not re.search(r"\(\?P<(year|short)>", pattern):
         raise ValueError(f"{form!r} must have %q with %Y or %y, and nothing else")
     found = text.str.extract(f"^{pattern}$", flags=re.IGNORECASE)
-    year = found["year"] if "year" in found else "20" + found["short"]
+    year = found["year"] if "year" in found else found["short"].map(_century, na_action="ignore")
     months = (found["quarter"].astype(float) * 3 - 2).map("{:02.0f}".format)
     return pd.to_datetime((year + "-" + months).where(found["quarter"].notna()), format="%Y-%m", errors="coerce")
+
+
+def _century(short: str) -> str:
+    """Return a year of two digits with its century, as ``strptime`` has it."""
+    return f"{20 if int(short) < _CENTURY else 19}{short}"
 
 
 def minutes(zone: Any) -> float:

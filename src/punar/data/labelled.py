@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from punar.data.counted import out_of_order
 from punar.data.date_text import formats_of, plain
 from punar.data.times import whole_number_format
 from punar.errors import DataError, shown
@@ -57,7 +58,7 @@ def holds_times(index: pd.Index, where: str) -> bool:
     Raises
     ------
     DataError
-        They number rows that were reversed or shuffled.
+        They number rows that were reversed or shuffled, as numbers or in text that is read as no time.
     """
     if isinstance(index, _DATES):
         return True
@@ -75,10 +76,19 @@ def holds_times(index: pd.Index, where: str) -> bool:
         return True
     if inferred != "string":
         return timely
+    return _of_text(index, where, timely=timely)
+
+
+def _of_text(index: pd.Index, where: str, *, timely: bool) -> bool:
+    """Return whether texts are times; raise where they count but are none, and are in no order."""
     some = plain(pd.Series(index[:: max(1, len(index) // _LOOKED_AT)], dtype=object))
     if some.str.fullmatch(r"0|[1-9]\d*").all() and index.str.fullmatch(r"0|[1-9]\d*").all():
         return _count_time(pd.Index(pd.to_numeric(index), name=index.name), where, timely=timely)
-    return bool(2 * sum(bool(formats_of(t)) for t in some) > len(some))
+    if 2 * sum(bool(formats_of(t)) for t in some) > len(some):
+        return True
+    if index.is_unique and out_of_order(list(index)):
+        raise DataError(texts.UNREAD.format(where=where, first=shown(index[0]), last=shown(index[-1])))
+    return False
 
 
 def _count_time(index: pd.Index, where: str, *, timely: bool) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from punar.data import labelled, layouts
+from punar.data import calendar_levels, labelled, layouts
 from punar.data.names import name_of
 
 _ID, _TIME = "series", "time"
@@ -58,9 +58,9 @@ def indexed(table: pd.DataFrame, where: str, id_column: str | None, time_column:
     """Return a table whose ids and times are columns, and what these are called.
 
     Where no time is named, an index that holds times is taken; see :func:`punar.data.labelled.indexed`. Of several
-    levels the time is the one that ``time_column`` names, or the only one that holds times, or the last one where it
-    holds numbers and no two rows share all levels. The other levels name the series, together where they are several
-    (an id is a tuple then); ``id_column`` may name one.
+    levels the time is the one that ``time_column`` names, or year and month (quarter, week, day) together, or the only
+    one that holds times, or the last one where it holds numbers and no two rows share all levels. The other levels
+    name the series, together where they are several (an id is a tuple then); ``id_column`` may name one.
 
     Raises
     ------
@@ -75,6 +75,8 @@ def indexed(table: pd.DataFrame, where: str, id_column: str | None, time_column:
     ('who', 'day', ['who', 'day', 'x'])
     """
     index = table.index
+    if isinstance(index, pd.MultiIndex) and (time_column is None or time_column not in index.names):
+        table, index = _with_one_time(table, time_column)
     if not isinstance(index, pd.MultiIndex):
         return Indexed(*labelled.indexed(table, where, id_column, time_column))
     names = _free_names(index, list(map(name_of, table.columns)))
@@ -93,6 +95,20 @@ def indexed(table: pd.DataFrame, where: str, id_column: str | None, time_column:
     one = _free(_ID, list(frame.columns))
     together = pd.Series(list(frame[ids].itertuples(index=False, name=None)), index=frame.index, dtype=object)
     return Indexed(frame.drop(columns=ids).assign(**{one: together}), one, time_column, tuple(ids))
+
+
+def _with_one_time(table: pd.DataFrame, time_column: str | None) -> tuple[pd.DataFrame, pd.Index]:
+    """Return a table whose levels of years and months, or the like, are one level of times, and its index."""
+    assert isinstance(table.index, pd.MultiIndex)
+    found = None if time_column in table.columns else calendar_levels.together(table.index)
+    if found is None:
+        return table, table.index
+    at, times = found
+    name = _free(time_column or _TIME, [*map(name_of, table.columns), *map(str, table.index.names)])
+    others = [table.index.get_level_values(i) for i in range(table.index.nlevels) if i not in at]
+    index = pd.MultiIndex.from_arrays([*others, times], names=[*(o.name for o in others), name])
+    one = index if others else times.rename(name)
+    return table.set_axis(one, axis=0), one
 
 
 def _counts(level: pd.Index, index: pd.MultiIndex) -> bool:

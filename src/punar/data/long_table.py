@@ -142,6 +142,7 @@ def _order(
                 one=f"row {one}",
                 other=f"row {other}",
                 column=shown(time_column),
+                how=texts.AVERAGED,
                 several=texts.SEVERAL.format(option="id_column=") if alone else "",
             )
         )

@@ -14,6 +14,14 @@ from punar.errors import DataError, ParameterError, shown
 from punar.texts import times as texts
 
 AUTO = "auto"
+_at = pd.offsets
+_PERIODS = re.compile(r"(?P<n>\d*)(?P<name>[MQYAHTS])(?P<month>-[A-Z]{3})?")
+_NAMES = {"M": "MS", "Q": "QS", "Y": "YS", "A": "YS", "H": "h", "T": "min", "S": "s"}
+_MONTHS = {
+    **dict.fromkeys((_at.MonthBegin, _at.MonthEnd, _at.BMonthBegin, _at.BMonthEnd), 1),
+    **dict.fromkeys((_at.QuarterBegin, _at.QuarterEnd, _at.BQuarterBegin, _at.BQuarterEnd), 3),
+    **dict.fromkeys((_at.YearBegin, _at.YearEnd, _at.BYearBegin, _at.BYearEnd), 12),
+}
 _MOST, _FEW = 100, 1000  # steps for each that is there, and those that any series may get
 
 
@@ -45,6 +53,7 @@ def on_calendar(
     if clock is None:
         return item, times, clock
     step = _step(clock, freq, named, where)
+    step = step if freq == AUTO else _as_they_are(times, step)
     first = times.iloc[0]
     start = replace(clock, last=first if isinstance(clock.step, (int, float)) else first.isoformat(), step=step)
     numbers = not isinstance(step, str)
@@ -83,13 +92,38 @@ def _step(clock: Clock, freq: Any, named: str, where: str) -> Any:
         # A command line gives texts only.
         if numbers and re.fullmatch(r"\d+(\.\d+)?", freq):
             return float(freq) if "." in freq else int(freq)
+        name = _of_periods(freq)
         try:
-            offset = step_of(freq)
+            offset = step_of(name)
         except ValueError:
             raise no_step from None
         if not numbers and offset is not None and getattr(offset, "n", 1) > 0:
-            return freq
+            return name
         raise no_step
     if not numbers or isinstance(freq, bool) or not freq > 0:
         raise no_step
     return freq
+
+
+def _of_periods(freq: str) -> str:
+    """Return the name of a step by the name that periods and older pandas have for it."""
+    found = _PERIODS.fullmatch(freq.strip())
+    return freq if found is None else f"{found['n']}{_NAMES[found['name']]}{found['month'] or ''}"
+
+
+def _as_they_are(times: pd.Series, step: Any) -> Any:
+    """Return a step of months or weeks from where the times are: periods begin on days that "ME" or "W" has not.
+
+    A step that has the first time is left as it is.
+    """
+    if not isinstance(step, str):
+        return step
+    offset, wall = step_of(step), pd.DatetimeIndex(times).tz_localize(None)
+    if offset.is_on_offset(wall[0]):
+        return step
+    if isinstance(offset, pd.offsets.Week):
+        return f"{7 * offset.n}D"
+    months = next((k for kind, k in _MONTHS.items() if isinstance(offset, kind)), 0) * offset.n
+    day = int(wall.day.max())
+    on_day = bool((wall.day == np.minimum(day, wall.days_in_month)).all())
+    return f"{months} months on day {day}" if months and on_day else step

@@ -16,7 +16,7 @@ from punar.sources._item_table import all_of
 from punar.sources._labels import TASK_OF, as_columns, as_form
 from punar.sources._names import check_known
 from punar.sources._userdata import UserSequences
-from punar.sources._when import likely_time, with_times
+from punar.sources._when import is_called_time, likely_time, refuse_times, refuse_unread, with_times
 from punar.texts import layouts
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         usual = wanted.usual_time if wanted.usual_time in names else None
         wanted = replace(wanted, time_column=usual or likely_time(frame, wanted.id_column, taken))
         notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []
+        if wanted.time_column is None:
+            refuse_unread(frame, wanted.id_column, taken, where)
     time_format = None
     if wanted.time_column is not None:
         asked_format = wanted.time_format
@@ -180,6 +182,7 @@ def _check_numbers(frame: pd.DataFrame, used: Sequence[str], where: str) -> None
 
     bad = [c for c in used if not pd.api.types.is_numeric_dtype(frame[c].dtype)]
     if bad:
+        refuse_times(frame, [c for c in bad if is_called_time(c)], where)
         first = next((str(v) for v in frame[bad[0]] if isinstance(v, str)), "")
         raise DataError(
             f"{where}: {listed(bad)} must hold numbers to be channels, found {shown(first)}. Leave them out (--drop "

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from punar.data.counted import out_of_order
 from punar.data.labelled import are_dates, holds_times
 from punar.data.times import Times, read_times, whole_number_format
-from punar.errors import DataError, shown
+from punar.errors import DataError, DataTypeError, shown
 from punar.sources._found import FoundTable
+from punar.texts import layouts
 from punar.texts import times as texts
 
 if TYPE_CHECKING:
@@ -71,6 +74,27 @@ def likely_time(frame: pd.DataFrame, id_column: str | None, taken: tuple[str | N
     # A date of birth is no time: what no name says must at least differ from row to row.
     only = dated[0] if len(dated) == 1 else None
     return None if only is None or frame.duplicated([*apart, only]).any() else only
+
+
+def refuse_unread(frame: pd.DataFrame, id_column: str | None, taken: tuple[str | None, ...], where: str) -> None:
+    """Raise for a column that is called as times are, is read as none, and says that rows are out of order."""
+    free = [c for c in map(str, frame.columns) if c != id_column and c not in taken and is_called_time(c)]
+    texts_of = [c for c in free if all(isinstance(v, str) for v in frame[c])]
+    for c in texts_of:
+        parts = [frame[c]] if id_column is None else [part for _, part in frame.groupby(id_column, sort=False)[c]]
+        if any(out_of_order(part.tolist()) for part in parts):
+            refuse_times(frame, [c], where)
+
+
+def refuse_times(frame: pd.DataFrame, names: Sequence[str], where: str) -> None:
+    """Raise for the first of columns that are called as times are, and are read as none."""
+    for name in names:
+        found = next((v for v in frame[name] if isinstance(v, str)), "")
+        column = f"{where}: time column {shown(name)}"
+        raise DataTypeError(
+            texts.NO_TIMES.format(column=column, found=shown(found), option=_OPTION)
+            + layouts.NO_TIMES_LEFT_OUT.format(name=name)
+        )
 
 
 def is_called_time(name: str) -> bool:
@@ -180,6 +204,7 @@ def _refuse_twice(table: FoundTable, read: Times, where: str, id_column: str | N
             one=table.line_of(int(same.argmax())),
             other=table.line_of(other),
             column=shown(time_column),
+            how="",
             several=texts.SEVERAL.format(option="--id COLUMN") if id_column is None else "",
         )
     )

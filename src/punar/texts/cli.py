@@ -119,6 +119,10 @@ FIT_NOT_WITH_FORECASTS = "{option} is not for --task forecasting, which holds ou
 PREDICT_FUTURE = (
     "Forecasting: a table with the columns that are known ahead, a row for each step to come of each series."
 )
+FORECAST_NEEDS_FUTURE = (
+    "The model was fitted with --known-ahead ({names}): pass --future FILE, a table with these columns and a "
+    "row for each of the {horizon} steps to come of each series."
+)
 FORECAST_NEEDS_HORIZON = "--task forecasting needs --horizon N: how many steps to forecast."
 FIT_ONLY_WITH = "{option} is for pretrained networks; add --backbone NAME or --task TASK."
 FIT_NOT_WITH = "{option} is for autoencoders; leave it out, or leave out --backbone and --task."

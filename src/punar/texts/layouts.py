@@ -19,3 +19,4 @@ SPLIT_TEST = "{data}: {test} is left aside, to be measured on: punar predict MOD
 SPLIT_VAL = "{val}: to validate on"
 ONLY_TEXT = "--out must end in {suffixes} for a table whose columns are not all numbers, got '{out}'."
 TIMES_READ_AS = "times are read as '{form}' (--time-format)"
+NO_TIMES_LEFT_OUT = " If the rows are in order as they are, leave it out: --drop {name}."

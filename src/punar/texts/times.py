@@ -37,14 +37,30 @@ UNSORTED = (
     "their order is right as it is, use X.reset_index(drop=True); if the labels count time, X.sort_index(), or name "
     "the times (time_column=, or an index of dates)."
 )
+UNREAD = (
+    "{where}: the row labels, from {first} to {last}, are read as no times, and their numbers run backwards or in no "
+    "order. If they count time, make them a column and say how they are written (time_column= and "
+    "time_format='%d.%m.%Y'), or put dates in the index (pandas.to_datetime, pandas.PeriodIndex). If the order of the "
+    "rows is right as it is, use X.reset_index(drop=True)."
+)
+NO_SUCH_DAY = (
+    "The levels {parts} of the index hold ({row}), which is no time: {error}. Weeks are those of ISO 8601, with their "
+    "own years: group by the columns year and week of X.index.isocalendar()."
+)
+NO_ZONE = (
+    "{where}: the times of {named} have no time zone ({last}), and those that the model was fitted with have one "
+    "({zone}). Give them theirs (X.tz_localize('Europe/Berlin') of an index, .dt.tz_localize of a column), or fit on "
+    "times without a zone."
+)
 LEVELS = (
     "{where}: the index has the levels {levels}, and it is not plain which are ids and which times. Name them: "
     "id_column= and time_column= (levels of the index may be named like columns)."
 )
 TWICE = (
-    "{where}: {named} has two rows at time {time} ({one} and {other}; column {column}). Drop one, or average them: "
-    "X.groupby([id, time]).mean().{several}"
+    "{where}: {named} has two rows at time {time} ({one} and {other}; column {column}). Drop one, or average "
+    "them{how}.{several}"
 )
+AVERAGED = ": X.groupby([id, time]).mean()"
 SEVERAL = " If the rows belong to several series, say which to which: {option}."
 UNKNOWN_STEP = (
     "{where}: the times of {named} follow no calendar that punar knows, so those of the steps to come are not known "

@@ -13,16 +13,18 @@ import torch
 from punar.core.params import check_params
 from punar.core.runtime import as_usual, moved, pick_device
 from punar.data.ahead import read_ahead
+from punar.data.clock import Clock
 from punar.data.panel import Panel
 from punar.data.times import given_back
 from punar.data.windows import Windows
-from punar.errors import ParameterError, shown
+from punar.errors import DataError, ParameterError, shown
 from punar.models.forecaster import report as reports
 from punar.models.forecaster.interval import COVERAGE, ends, moves
 from punar.models.forecaster.model import Forecaster
 from punar.models.recurrent.passes import states_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.preparations import prepare_all
+from punar.texts import times as texts
 
 _NO_TIME = [None]
 
@@ -82,6 +84,7 @@ def score(estimator: Any, forecaster: Forecaster, X: Any) -> float:
     where = f"{type(estimator).__name__}.score"
     facts, horizon = forecaster.histories, forecaster.horizon
     panel = facts.read(X, where)
+    _refuse_without_zone(forecaster.tail.clocks, panel, where)
     told = f"score, which holds back the last {horizon} steps, with context={facts.context}"
     facts.refuse_short(panel, facts.context + horizon, told, where)
     known = panel.until([len(x) - horizon for x in panel.items]).items
@@ -113,6 +116,7 @@ def _forecasts(
         panel = Panel(tail.items, tail.single, tail.flat, facts.names, tail.ids, clocks=tail.clocks)
     else:
         panel = facts.read(X, where)
+        _refuse_without_zone(tail.clocks, panel, where)
     items = _continued(forecaster, panel, future, where)
     ends = [np.array([len(x) - 1]) for x in panel.items]
     if X is None:
@@ -122,6 +126,17 @@ def _forecasts(
     with as_usual():
         relative = forecaster.quantiles(windows, pick_device(estimator.device))
     return panel, windows, windows.undone(torch.arange(len(windows)), relative).numpy()
+
+
+def _refuse_without_zone(fitted: list[Clock | None] | None, panel: Panel, where: str) -> None:
+    """Raise for times without a zone where all that the model was fitted with have one."""
+    lasts = [c.last for c in fitted or [] if c is not None]
+    if not lasts or any(not isinstance(last, str) or pd.Timestamp(last).tz is None for last in lasts):
+        return
+    zone = next((c.zone for c in fitted or [] if c is not None and c.zone), pd.Timestamp(lasts[0]).tz)
+    for i, clock in enumerate(panel.clocks or []):
+        if clock is not None and isinstance(clock.last, str) and pd.Timestamp(clock.last).tz is None:
+            raise DataError(texts.NO_ZONE.format(where=where, named=panel.named(i), last=clock.last, zone=zone))
 
 
 def _continued(forecaster: Forecaster, panel: Panel, future: Any, where: str) -> list[np.ndarray]:
