@@ -87,6 +87,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
     ParameterError
         Both a column of texts and one of paths.
     """
+    table = table.as_names([wanted.path, wanted.text, *wanted.keep])
     frame, where = table.frame, str(place)
     names = [str(c) for c in frame.columns]
     asked = [v for v in (wanted.text, wanted.path) if v is not None]

@@ -95,6 +95,7 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
     ParameterError
         A target without ids.
     """
+    table = table.as_names([wanted.id_column, *wanted.keep])
     frame = table.frame
     names = [str(c) for c in frame.columns]
     asked = (

@@ -120,6 +120,7 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
     DataError
         Unknown columns, no rows, steps that are no numbers, a row without any value, or missing labels.
     """
+    table = table.as_names([*wide.others, *wanted.keep])
     frame = table.frame
     asked = [*wanted.targets, *wanted.drop, *wanted.keep]
     check_known(asked, [str(c) for c in frame.columns], "as asked", where)
@@ -249,6 +250,7 @@ def melted(table: FoundTable, wide: Wide, where: str, wanted: Columns) -> tuple[
     DataError
         Steps that are no numbers, or a row without any value.
     """
+    table = table.as_names(wide.others)
     frame = table.frame
     title, names = _names(frame, wide.others)
     key = wanted.id_column if wanted.id_column in wide.others else (title if title != "row" else SERIES)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from punar.errors import DataError
 from punar.sources._beginning import check_beginning
+from punar.sources._codes import padded
 from punar.sources._csv_lines import Lines, look_through
 from punar.sources._found import FoundTable
 from punar.sources._header import NO_NAMES, has_names
@@ -83,8 +84,9 @@ def _read(path: Path, request: Request) -> FoundTable:
 
     # A class may be called 1,5 or 007: only amounts are numbers, whatever else the labels look like.
     kept = request.target if request.form in ("classes", "sets", "sequences") else None
+    spelled = padded(frame, lines.below, columns, lambda names: _texts(lines, columns, has_header, names))
     frame = _with_texts(frame, lines, columns, has_header, kept, notes)
-    return FoundTable(frame, notes, line_of)
+    return FoundTable(frame, notes, line_of, spelled)
 
 
 def _counts_rows(column: pd.Series) -> bool:

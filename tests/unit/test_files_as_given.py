@@ -1,0 +1,54 @@
+"""Files as people have them: ids with zeros before them, an index without a name, steps in another order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from punar.errors import DataError
+from punar.sources import read_data, read_groups, read_items, read_sequences, read_table
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return path
+
+
+def test_digits_that_name_something_keep_their_zeros(tmp_path: Path) -> None:
+    (tmp_path / "all").mkdir()
+    for i in (7, 12):
+        Image.new("RGB", (4, 4)).save(tmp_path / "all" / f"{i:03}.png")
+    table = write(tmp_path / "a.csv", "no,patient,kind", "007,0031,a", "012,1200,b")
+    found = read_items(table, path="no", root=str(tmp_path / "all"), suffix="png", target="kind", keep=["patient"])
+    assert [Path(p).name for p in found.items] == ["007.png", "012.png"]
+    assert found.kept["patient"].tolist() == ["0031", "1200"]
+    assert read_groups(table, "patient").tolist() == ["0031", "1200"]
+
+
+def test_ids_of_series_keep_their_zeros(tmp_path: Path) -> None:
+    rows = [f"{name},{t},{t * 0.5}" for name in ("04", "11") for t in range(3)]
+    table = write(tmp_path / "a.csv", "site,t,x", *rows)
+    found = read_sequences(table, id_column="site", time_column="t", form="none", keep=["site"])
+    assert found.row_names == ("04", "11")
+    assert found.kept["site"].tolist() == ["04", "11"]
+    wide = write(tmp_path / "b.csv", "code,t0,t1,t2,label", "050,1,2,3,u", "051,2,3,4,v")
+    assert read_sequences(wide).row_names == ("050", "051")
+
+
+def test_zip_codes_are_no_amounts_in_a_mixed_table(tmp_path: Path) -> None:
+    # The first zero stands below the rows that tell what a column is.
+    codes = ["20095", "80331"] * 70 + ["01067", ""]
+    table = write(tmp_path / "a.csv", "zip,rent", *(f"{c},{i}.5" for i, c in enumerate(codes)))
+    found = read_data(table, mixed=None)
+    assert found.X["zip"].iloc[140] == "01067"
+    assert found.X["zip"].isna().sum() == 1
+
+
+def test_numbers_written_with_zeros_stay_numbers(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.csv", "p0,p1", "000,255", "017,001")
+    assert read_data(table, mixed=None).X.tolist() == [[0, 255], [17, 1]]
+    plain = read_table(write(tmp_path / "b.csv", "a,b", "0,5", "10,20", "0,3"))
+    assert plain is not None
+    assert not plain.spelled
