@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from punar.errors import DataError
+from punar.cli.main import app
+from punar.errors import DataError, ParameterError
 from punar.sources import read_data, read_groups, read_items, read_sequences, read_table
 
 
@@ -52,3 +54,24 @@ def test_numbers_written_with_zeros_stay_numbers(tmp_path: Path) -> None:
     plain = read_table(write(tmp_path / "b.csv", "a,b", "0,5", "10,20", "0,3"))
     assert plain is not None
     assert not plain.spelled
+
+def says(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=True)
+    return done.exit_code, done.output + (str(done.exception) if done.exception else "")
+
+
+def test_a_target_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.csv", "text,tall", "one thing or another,1.5", "another thing or one,2.5")
+    _, said = says("fit", str(table), "--target", "tall", "--target", "tall", "--out", str(tmp_path / "m"))
+    assert "--target 'tall' was given twice" in said
+    with pytest.raises(ParameterError, match="'tall' was given twice"):
+        read_items(table, target=["tall", "tall"])
+
+
+def test_a_label_that_the_header_of_a_ts_file_does_not_name(tmp_path: Path) -> None:
+    head = ["@problemName t", "@timeStamps false", "@univariate true", "@classLabel true up down", "@data"]
+    path = write(tmp_path / "a.ts", *head, "1,2,3:up", "3,2,1:dwn")
+    with pytest.raises(DataError, match=r"line 7: the label 'dwn' is none of .*up.*down.*Did you mean 'down'"):
+        read_sequences(path)
+    write(path, *head, "1,2,3:up", "3,2,1:down")
+    assert read_sequences(path).labels().tolist() == ["up", "down"]
