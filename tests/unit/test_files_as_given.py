@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -75,3 +76,24 @@ def test_a_label_that_the_header_of_a_ts_file_does_not_name(tmp_path: Path) -> N
         read_sequences(path)
     write(path, *head, "1,2,3:up", "3,2,1:down")
     assert read_sequences(path).labels().tolist() == ["up", "down"]
+
+
+@pytest.mark.parametrize("name", ["visits", None])
+@pytest.mark.parametrize("days", [True, False])
+def test_an_index_without_a_name_as_pandas_writes_it(tmp_path: Path, name: str | None, days: bool) -> None:
+    index = pd.date_range("2023-03-01", periods=8) if days else pd.RangeIndex(8)
+    path = tmp_path / "a.csv"
+    pd.Series([2.5, 3, 1, 4, 7, 6, 9, 8], index=index, name=name).to_csv(path)
+    found = read_sequences(path, form="none")
+    assert found.channels == (name or "0",)
+    assert found.time_column == ("index" if days else None)
+    assert any("column 1 has no name" in note for note in found.notes)
+
+
+def test_an_index_of_years_or_words_without_a_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ",sales", *(f"{1990 + i},{i}.5" for i in range(6)))
+    assert read_sequences(path, form="none").time_column == "index"
+    path = write(tmp_path / "b.csv", ",index,x", "pune,3,1.5", "nashik,4,2.5")
+    table = read_table(path)
+    assert table is not None
+    assert list(table.frame.columns) == ["index (column 1)", "index", "x"]

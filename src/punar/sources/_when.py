@@ -37,6 +37,7 @@ _NAMED = frozenset(
     for name in (
         *_COUNTED,
         *("dt", "period", "when", "datum", "zeit", "tag", "monat", "jahr", "quartal", "fecha", "mes", "jour", "mois"),
+        "index",  # what pandas calls the column of times that a series is written with
         *("दिनांक", "तारीख़", "दिन", "माह", "महीना", "वर्ष", "तिथि", "日期", "时间", "日付", "дата", "время", "تاريخ"),
     )
 )
