@@ -97,3 +97,36 @@ def test_an_index_of_years_or_words_without_a_name(tmp_path: Path) -> None:
     table = read_table(path)
     assert table is not None
     assert list(table.frame.columns) == ["index (column 1)", "index", "x"]
+
+
+def rising(path: Path, names: list[str], n: int = 12) -> Path:
+    """Write series that rise or fall by their label, with the steps in the order of ``names``."""
+    table = pd.DataFrame({f"t{i}": [(i if row % 2 else -i) + row / n for row in range(n)] for i in range(11)})
+    table.assign(label=["up" if row % 2 else "down" for row in range(n)])[[*names, "label"]].to_csv(path, index=False)
+    return path
+
+
+def test_steps_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    names = [f"t{i}" for i in range(11)]
+    usual, other = rising(tmp_path / "a.csv", names), rising(tmp_path / "b.csv", sorted(names, reverse=True))
+    assert (read_sequences(usual).items == read_sequences(other).items).all()
+    dates = write(tmp_path / "c.csv", "2021-03,2021-01,2021-02,label", "3,1,2,u", "6,4,5,v")
+    assert read_sequences(dates).items[:, :, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_wide_table_with_other_steps_than_the_models_is_refused(tmp_path: Path) -> None:
+    names, model = [f"t{i}" for i in range(11)], str(tmp_path / "m")
+    data, command = rising(tmp_path / "a.csv", names), ["--cell", "gru", "--hidden-size", "4", "--epochs", "2", "-q"]
+    status, said = says("fit", str(data), "--task", "classification", "--target", "label", *command, "--out", model)
+    assert status == 0, said
+    answers = [tmp_path / f"{i}.csv" for i in range(2)]
+    for path, order in zip(answers, (names, names[::-1]), strict=True):
+        status, said = says("predict", model, str(rising(tmp_path / "b.csv", order)), "--out", str(path))
+        assert status == 0, said
+    assert answers[0].read_text() == answers[1].read_text()
+    _, said = says("predict", model, str(rising(tmp_path / "b.csv", names[:4] + names[5:])))
+    assert "'t4' is not there" in said
+    data.write_text(data.read_text().replace("t", "u").replace("labul", "label"))
+    _, said = says("predict", model, str(data))
+    assert "'t0'" in said
+    assert "are not there" in said

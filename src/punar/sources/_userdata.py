@@ -152,6 +152,8 @@ class UserSequences:
         What they are.
     kept : dict of str to ndarray of shape (n,)
         Columns of the table that stand beside the sequences.
+    steps : tuple of str
+        The columns of the steps of a table with a row for each series, where they have names of their own.
     """
 
     items: Any
@@ -168,6 +170,7 @@ class UserSequences:
     row_names: tuple[str, ...] = ()
     row_title: str = "row"
     kept: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row_names)
