@@ -56,6 +56,7 @@ def test_numbers_written_with_zeros_stay_numbers(tmp_path: Path) -> None:
     assert plain is not None
     assert not plain.spelled
 
+
 def says(*words: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, list(words), catch_exceptions=True)
     return done.exit_code, done.output + (str(done.exception) if done.exception else "")
@@ -130,3 +131,43 @@ def test_a_wide_table_with_other_steps_than_the_models_is_refused(tmp_path: Path
     _, said = says("predict", model, str(data))
     assert "'t0'" in said
     assert "are not there" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "form", "last"),
+    [
+        ("year,month,sales", [f"{2019 + i // 12},{i % 12 + 1},{i}" for i in range(30)], "%Y-%m", "2021-06-01"),
+        ("Month,Year,sales", [f"{m},2020,{i}" for i, m in enumerate(["Jan", "Feb", "Mar"])], "%Y-%m", "2020-03-01"),
+        ("year,month,day,sales", [f"2020,2,{d},{d}" for d in range(20, 30)], "%Y-%m-%d", "2020-02-29"),
+        ("year,quarter,sales", [f"{2019 + i // 4},{i % 4 + 1},{i}" for i in range(9)], "%Y-Q%q", "2021-01-01"),
+        ("date,hour,sales", [f"2020-02-{1 + i // 24:02},{i % 24},{i}" for i in range(50)], None, "2020-02-03 01:00"),
+        ("date,time,sales", [f"2020-02-01,{i:02}:30,{i}" for i in range(24)], None, "2020-02-01 23:30"),
+    ],
+)
+def test_a_time_in_several_columns(tmp_path: Path, names: str, rows: list[str], form: str | None, last: str) -> None:
+    found = read_sequences(write(tmp_path / "a.csv", names, *rows), form="none")
+    assert found.channels == ("sales",)
+    assert found.time_column == "time"
+    assert form in (None, found.time_format)
+    assert found.items["time"].max() == pd.Timestamp(last)
+    assert any("put together" in note for note in found.notes)
+
+
+def test_columns_beside_a_time_are_no_parts_of_one(tmp_path: Path) -> None:
+    rows = [f"2020-02-{d:02},2020,2,{d}" for d in range(1, 20)]
+    found = read_sequences(write(tmp_path / "a.csv", "date,year,month,sales", *rows), form="none")
+    assert found.time_column == "date"
+    assert found.channels == ("year", "month", "sales")
+    with pytest.raises(DataError, match=r"'month' holds 13, which is no month.*--drop COLUMN"):
+        read_sequences(write(tmp_path / "b.csv", "year,month,x", "2020,1,2", "2020,13,3"), form="none")
+
+
+def test_a_forecast_goes_on_where_a_time_stood_in_two_columns(tmp_path: Path) -> None:
+    rows = [f"{2010 + i // 12},{i % 12 + 1},{i % 12}" for i in range(120)]
+    data, model, out = write(tmp_path / "a.csv", "year,month,sales", *rows), str(tmp_path / "m"), tmp_path / "f.csv"
+    settings = ["--horizon", "2", "--cell", "gru", "--hidden-size", "4", "--epochs", "1", "-q"]
+    status, said = says("fit", str(data), "--task", "forecasting", *settings, "--out", model)
+    assert status == 0, said
+    status, said = says("predict", model, str(data), "--out", str(out))
+    assert status == 0, said
+    assert pd.read_csv(out)["time"].tolist() == ["2020-01", "2020-02"]

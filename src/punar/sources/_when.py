@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from punar.data import time_parts
 from punar.data.labelled import are_dates, holds_times
 from punar.data.times import Times, read_times, whole_number_format
 from punar.errors import DataError, shown
@@ -72,6 +73,40 @@ def likely_time(frame: pd.DataFrame, id_column: str | None, taken: tuple[str | N
     # A date of birth is no time: what no name says must at least differ from row to row.
     only = dated[0] if len(dated) == 1 else None
     return None if only is None or frame.duplicated([*apart, only]).any() else only
+
+
+def in_one_column(
+    table: FoundTable, where: str, id_column: str | None, time_column: str | None, taken: tuple[str | None, ...]
+) -> FoundTable:
+    """Return a table to forecast with its time in one column, where several say it together and no other does.
+
+    Parameters
+    ----------
+    table : FoundTable
+    where : str
+        For messages.
+    id_column : str or None
+    time_column : str or None
+        As asked for; a fitted model asks for the one that was made.
+    taken : tuple of str or None
+        Columns that are something else.
+
+    Raises
+    ------
+    DataError
+        The columns are called as the parts of a time, but do not hold them.
+    """
+    frame = table.frame
+    if time_column is not None and (time_column != time_parts.NAME or time_column in frame.columns):
+        return table
+    try:
+        made, parts = time_parts.together(frame, taken, id_column)
+    except time_parts.NotTogetherError as error:
+        raise DataError(texts.NOT_TOGETHER.format(where=where, error=error)) from None
+    others = frame[[c for c in frame.columns if c not in parts]]
+    if not parts or likely_time(others, id_column, taken) is not None:
+        return table
+    return replace(table, frame=made, notes=[*table.notes, time_parts.said(parts)])
 
 
 def is_called_time(name: str) -> bool:

@@ -75,3 +75,7 @@ UNKNOWN_IDS = (
     "{where}: future has series {ids}, which {count} not among those that are forecast. Leave out its rows, or pass "
     "the series in X."
 )
+NOT_TOGETHER = (
+    "{where}: the time stands in several columns, but {error}. Mend the value; or say which column is the time (--time "
+    "COLUMN), and leave out what is none (--drop COLUMN)."
+)
