@@ -171,3 +171,23 @@ def test_a_forecast_goes_on_where_a_time_stood_in_two_columns(tmp_path: Path) ->
     status, said = says("predict", model, str(data), "--out", str(out))
     assert status == 0, said
     assert pd.read_csv(out)["time"].tolist() == ["2020-01", "2020-02"]
+
+
+def test_predictions_of_several_amounts_are_called_as_the_targets(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    rows = []
+    for i in range(8):
+        Image.new("RGB", (8, 8), (30 * i, 0, 0)).save(tmp_path / "p" / f"{i}.png")
+        rows.append(f"{i},{i}.5,{10 - i}")
+    data, model, out = write(tmp_path / "a.csv", "no,tall,broad", *rows), str(tmp_path / "m"), tmp_path / "f.csv"
+    where = ["--path", "no", "--root", str(tmp_path / "p"), "--suffix", "png"]
+    named = ["--target", "tall", "--target", "broad", "--backbone", "starter", "-q"]
+    status, said = says("fit", str(data), *where, *named, "--task", "regression", "--out", model)
+    assert status == 0, said
+    assert f"--root {tmp_path / 'p'} --suffix png" in said.split("Next:")[1]
+    status, said = says("predict", model, str(data), *where, "--target", "broad", "--target", "tall", "--out", str(out))
+    assert status == 0, said
+    table = pd.read_csv(out)
+    assert list(table.columns)[-2:] == ["prediction tall", "prediction broad"]
+    assert table["prediction tall"].corr(pd.Series(range(8))) > 0
+    assert table["prediction broad"].corr(pd.Series(range(8))) < 0

@@ -103,7 +103,7 @@ def _of_calendar(frame: pd.DataFrame, found: Mapping[str, str]) -> pd.Series:
     made = made if "day" not in digits else made + "-" + digits["day"]
     if "hour" not in digits:
         return made
-    return made + " " + digits["hour"] + ":" + (digits["minute"] if "minute" in digits else "00")
+    return made + " " + digits["hour"] + ":" + digits.get("minute", "00")
 
 
 def _numbers(column: pd.Series, part: str) -> pd.Series:

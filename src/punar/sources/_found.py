@@ -38,7 +38,7 @@ class FoundTable:
 
     def as_names(self, columns: Iterable[str | None]) -> FoundTable:
         """Return the table with these columns as they are written, 007 and not 7, because they name something."""
-        wanted = {name: self.spelled[name] for name in columns if name in self.spelled}
+        wanted = {name: self.spelled[name] for name in columns if name is not None and name in self.spelled}
         return replace(self, frame=self.frame.assign(**wanted)) if wanted else self
 
 

@@ -229,10 +229,10 @@ def _for_estimator(labels: Labels | None) -> Any:
         return None
     if labels.kind == TASK_OF["classes"] and labels.classes:
         return np.array([labels.classes[i] for i in np.asarray(labels.y)], dtype=str)
-    if labels.kind == TASK_OF["sets"]:
+    if labels.kind == TASK_OF["sets"] or labels.outputs:
         import pandas as pd
 
-        return pd.DataFrame(labels.y, columns=list(labels.classes))
+        return pd.DataFrame(labels.y, columns=list(labels.outputs or labels.classes))
     return labels.y
 
 

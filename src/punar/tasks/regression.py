@@ -32,6 +32,7 @@ class Regression(VectorTask):
         if values.ndim > 2 or not values.size:
             raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
         self.flat_ = values.ndim == 1
+        self.target_names_ = _names(y, values)
         columns = values.reshape(len(values), -1)
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_, deviation = columns.mean(0), columns.std(0)
@@ -57,8 +58,9 @@ class Regression(VectorTask):
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
     def state(self) -> dict[str, Any]:
-        """Return mean, scale and whether y was (n,)."""
-        return {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
+        """Return mean, scale, whether y was (n,), and what its columns were called where they had names."""
+        found = {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
+        return found | ({"names": list(self.target_names_)} if self.target_names_ else {})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
@@ -69,6 +71,12 @@ class Regression(VectorTask):
             raise ValueError("mean and scale must be lists of finite numbers, scale > 0")
         if not isinstance(self.flat_, bool) or (self.flat_ and len(self.mean_) > 1):
             raise ValueError(f"flat must be true or false, and false of several outputs, found {shown(state['flat'])}")
+        names = state.get("names", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"names must be a list of text, found {shown(names)}")
+        if names and len(set(names)) != len(self.mean_):
+            raise ValueError(f"names must be one for each of {len(self.mean_)} outputs, found {shown(names)}")
+        self.target_names_ = tuple(names)
 
     @property
     def outputs(self) -> int:
@@ -116,3 +124,9 @@ class Regression(VectorTask):
                 for v in (true, found)
             )
         return float(r2_score(true, found, sample_weight=sample_weight))
+
+
+def _names(y: Any, values: np.ndarray) -> tuple[str, ...]:
+    """Return what the columns of a table of targets are called; nothing where they have no names of their own."""
+    names = tuple(str(name) for name in getattr(y, "columns", ()) if isinstance(name, str))
+    return names if values.ndim == 2 and len(set(names)) == values.shape[1] == len(names) else ()
