@@ -137,7 +137,7 @@ def test_devanagari_with_a_byte_order_mark(tmp_path: Path) -> None:
         ("a,b\n1,2\n1,2,3\n", "line 3: 3 fields where line 1 has 2"),
         ('a,b\n"1\n1",2\n1\n', "line 4: 1 field where line 1 has 2"),
         ("a,b,\n1,2,\n", "column 3 .* has no name"),
-        (",a\n7,1\n1,3\n", "column 1 .* has no name"),
+        (",,a\n7,2,1\n1,2,3\n", "column 2 .* has no name"),
         ("a,b,a\n7,1,2\n", r"'a' stands more than once \(columns 1, 3\)"),
         ("a,b\n1,inf\n", "finite.*column 'b', line 2"),
         ("a,b\n1,1e400\n", "finite.*column 'b', line 2"),

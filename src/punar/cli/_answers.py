@@ -158,7 +158,7 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
         return None
     if found.target_kind in (TASK_OF["classes"], TASK_OF["amounts"]):
         if task.target_form == "amounts":
-            return _numbers(labels) if np.ndim(labels) == 1 else np.asarray(labels, dtype=np.float64)
+            return _numbers(labels) if np.ndim(labels) == 1 else _amounts(labels, getattr(task, "target_names_", ()))
         if task.target_form == "classes":
             known: Mapping[str, Any] = {str(c): c for c in np.asarray(getattr(task, "classes_", ())).tolist()}
             names = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in labels.tolist()]
@@ -174,6 +174,17 @@ def _by_name(labels: Any, classes: Any) -> Any:
     if not set(labels.columns) <= set(known):
         return None
     return labels.reindex(columns=known, fill_value=0).to_numpy()
+
+
+def _amounts(labels: Any, names: Sequence[str]) -> Any:
+    """Return several amounts per item in the model's order; None where these are others."""
+    import numpy as np
+
+    if names and hasattr(labels, "columns"):
+        if set(names) != set(labels.columns):
+            return None
+        labels = labels[list(names)]
+    return np.asarray(labels, dtype=np.float64)
 
 
 def _numbers(labels: Any) -> Any:

@@ -110,8 +110,8 @@ class Asked:
 
     def columns(self) -> list[str]:
         """Return the options that name the columns of items again."""
-        column = {"--text": self.reading["text"], "--path": self.reading["path"]}
-        return [word for option, value in column.items() if value for word in (option, value)]
+        given = {f"--{name}": self.reading[name] for name in ("text", "path", "root", "suffix")}
+        return [word for option, value in given.items() if value for word in (option, value)]
 
     def finish(self, model: Any, lines: Sequence[str], command: Sequence[str]) -> None:
         """Save, and print the verdict, ``lines``, and the command that comes next."""

@@ -60,6 +60,7 @@ def fit_sequence(asked: Asked) -> None:
         command = ["predict", str(asked.out), *coming, "--out", "forecast.csv"]
     else:
         model.fit(found.items, found.y, **asked.of_fit(), **asked.groups(found), **_given(asked, found, options))
+        _sequences.remember_steps(model, found)
         command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]
     asked.finish(model, [], command)
 

@@ -39,6 +39,7 @@ def kept_columns(data: str, found: UserData, reading: Given, parts: tuple[type, 
     table = read_table(data, key=reading["key"], header=reading["header"], parts=parts)
     if table is None:
         raise ParameterError(f"--keep {wanted[0]} is for tables with named columns; {data} is none. Leave it out.")
+    table = table.as_names(wanted)
     names = [str(c) for c in table.frame.columns]
     for name in wanted:
         if name not in names:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import typer
 from typer.core import TyperCommand
 
+from punar.errors import ParameterError, shown
+
 Given: TypeAlias = dict[str, Any]
 
 # The column of names is at most this wide; a longer name has its help on the next line.
@@ -52,9 +54,18 @@ class Option:
         return self.flag.partition("/")[0]
 
     def taken(self, value: Any) -> Any:
-        """Return a value from the command line as a command gets it."""
+        """Return a value from the command line as a command gets it.
+
+        Raises
+        ------
+        ParameterError
+            A name stands twice among those that are one value together.
+        """
         if not self.fold or value is None:
             return value
+        twice = next((v for v in value if value.count(v) > 1), None)
+        if twice is not None:
+            raise ParameterError(f"{self.name} {shown(twice)} was given twice. Name it once.")
         return tuple(value) if len(value) > 1 else next(iter(value), None)
 
     def parameter(self, name: str, panel: str) -> inspect.Parameter:

@@ -76,11 +76,22 @@ def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = (
             data,
             kind=_DOMAINS[facts.domain],
             channels=list(getattr(facts, "names", ())) or None,
+            steps=getattr(facts, "step_names", ()),
             form=task.target_form if learned else None,
             parts=parts,
             **of_table,
             **{name: value for name, value in columns(reading).items() if name not in of_table and name != "kind"},
         )
+
+
+def remember_steps(fitted: Any, found: UserSequences) -> None:
+    """Keep the names of the steps in a fitted model, which only the reader of a table with a row per series knows."""
+    if not found.steps or not hasattr(fitted.preparation_, "step_names"):
+        return
+    from dataclasses import replace
+
+    facts = replace(fitted.preparation_, step_names=found.steps)
+    fitted.fitted_ = replace(fitted.fitted_, preparation=facts)
 
 
 def read_future(fitted: Any, data: str, parts: tuple[type, ...]) -> UserSequences:

@@ -52,6 +52,8 @@ class Series(Preparation):
         further windows.
     id_column, time_column, time_format : str or None
         Of long tables.
+    step_names : tuple of str
+        The columns of the steps, where a table had a row for each series.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Series(Preparation):
     id_column: str | None = None
     time_column: str | None = None
     time_format: str | None = None
+    step_names: tuple[str, ...] = ()
 
     domain: ClassVar[str] = "series"
     several: ClassVar[bool] = True

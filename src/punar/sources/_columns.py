@@ -66,6 +66,8 @@ def to_user_data(
     if not len(frame):
         raise DataError(f"{where}: there are column names but no rows; at least one row is needed.")
     used = frame[features]
+    if mixed is not False and not set(features) <= set(table.spelled):
+        used = table.as_names(features).frame[features]
     kept = bool(mixed) or (mixed is None and _is_mixed(used, gaps=on_error == "raise"))
     if not kept:
         _check_numeric(used, where, line_of)

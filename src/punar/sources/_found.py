@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,11 +27,19 @@ class FoundTable:
         What was decided while reading.
     line_of : callable
         Row number from 0 -> "line 12" or "row 10".
+    spelled : dict of str to Series
+        Columns of whole numbers with zeros before them, as they are written.
     """
 
     frame: pd.DataFrame
     notes: list[str]
     line_of: Callable[[int], str]
+    spelled: Mapping[str, pd.Series] = field(default_factory=dict)
+
+    def as_names(self, columns: Iterable[str | None]) -> FoundTable:
+        """Return the table with these columns as they are written, 007 and not 7, because they name something."""
+        wanted = {name: self.spelled[name] for name in columns if name is not None and name in self.spelled}
+        return replace(self, frame=self.frame.assign(**wanted)) if wanted else self
 
 
 @dataclass(frozen=True, eq=False)

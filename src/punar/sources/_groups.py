@@ -52,7 +52,7 @@ def read_groups(
         found = asked.read(Request(header=header))
     if not isinstance(found, FoundTable):
         raise ParameterError(f"--groups names a column of a table, and {asked.where} is none. Leave it out.")
-    frame = found.frame
+    frame = found.as_names([column, id_column]).frame
     check_known([column, *([id_column] if id_column else [])], [str(c) for c in frame.columns], "as asked", asked.where)
     frame = frame if rows is None else frame.iloc[list(rows)]
     holes = np.flatnonzero(frame[column].isna().to_numpy())

@@ -44,7 +44,13 @@ def has_names(lines: Lines, header: bool | None, *, rows_of_numbers: bool = Fals
         if not counted and not rows_of_numbers:
             raise _only_numbers(lines)
         return counted
-    if _over_numbers(lines) or _counts(numbers) or _evenly_spaced(numbers):
+    # A series without a name, as pandas writes it, has nothing above its index and a 0 above its values.
+    if (
+        (numbers == ["0"] and lines.first[:1] == [""])
+        or _over_numbers(lines)
+        or _counts(numbers)
+        or _evenly_spaced(numbers)
+    ):
         return True
     raise _either(lines, f"{listed(numbers)} would be names of columns")
 

@@ -87,6 +87,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
     ParameterError
         Both a column of texts and one of paths.
     """
+    table = table.as_names([wanted.path, wanted.text, *wanted.keep])
     frame, where = table.frame, str(place)
     names = [str(c) for c in frame.columns]
     asked = [v for v in (wanted.text, wanted.path) if v is not None]
@@ -123,6 +124,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         description=where,
         classes=() if labels is None else labels.classes,
         target_kind=None if labels is None else labels.kind,
+        outputs=() if labels is None else labels.outputs,
         notes=[*notes, f"items: the {ITEM_KINDS[kind]} of column {shown(column)}"],
         row_names=tuple(str(i) if of_text else printable(frame[column].iloc[i]) for i in kept),
         row_title="row" if of_text else "file",

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from punar.errors import DataError, ParameterError
+from punar.errors import DataError, ParameterError, shown
 from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
 from punar.sources._item_table import Wanted, all_of, candidates, items_of
@@ -94,7 +94,16 @@ def read_items(
 
 
 def one_or_all(names: tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-    """Return one name as itself, several as they are, and none as None."""
+    """Return one name as itself, several as they are, and none as None.
+
+    Raises
+    ------
+    ParameterError
+        A name stands there twice.
+    """
+    twice = next((n for n in names or () if (names or ()).count(n) > 1), None)
+    if twice is not None:
+        raise ParameterError(f"target {shown(twice)} was given twice. Name it once.")
     return names[0] if names and len(names) == 1 else (names or None)
 
 

@@ -32,12 +32,15 @@ class Labels:
     classes : tuple of str
     kind : {"classification", "regression", "multilabel", "tagging"}
     note : str
+    outputs : tuple of str
+        What several amounts of an item are called.
     """
 
     y: Any
     classes: tuple[str, ...]
     kind: str
     note: str
+    outputs: tuple[str, ...] = ()
 
 
 def named(values: Sequence[str]) -> Labels:
@@ -121,7 +124,7 @@ def as_columns(frame: pd.DataFrame, where: str, form: str | None) -> Labels:
         )
     amounts = [as_amounts(frame[name], f"{where}, column {shown(name)}").y for name in names]
     note = f"target: {len(names)} amounts, one in each of the columns {listed(names)}"
-    return Labels(np.column_stack(amounts), (), TASK_OF["amounts"], note)
+    return Labels(np.column_stack(amounts), (), TASK_OF["amounts"], note, names)
 
 
 def _carried(column: pd.Series) -> np.ndarray | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from punar.core.words import listed
 from punar.errors import DataError, shown, suggest
 
+COUNTS_ROWS = " and only counts the rows; left out"
+
 
 def printable(name: object) -> str:
     """Return a name as text can hold it: a file's name need not be UTF-8, and what is not is escaped.
@@ -32,6 +34,15 @@ def check_names(names: Sequence[str], where: str) -> None:
             f"{where}: column names must differ, but {listed(twice)} stands more than once (columns "
             f"{', '.join(map(str, places[:4]))}). Rename one of them."
         )
+
+
+def index_name(names: Sequence[str]) -> str:
+    """Return what to call a first column without a name, as pandas writes its index: "index", where that is free.
+
+    >>> index_name(["", "sales"]), index_name(["", "index"])
+    ('index', 'index (column 1)')
+    """
+    return "index" if "index" not in names else "index (column 1)"
 
 
 def check_known(wanted: Sequence[str], names: Sequence[str], why: str, where: str) -> None:

@@ -23,6 +23,7 @@ from punar.sources._item_table import Wanted, all_of, candidates
 from punar.sources._items import advice_for, as_items, labels_of, one_or_all
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
+from punar.sources._step_names import check_steps
 from punar.sources._steps import Columns, series_of
 from punar.sources._target import read_target
 from punar.sources._userdata import UserData, UserItems, UserSequences
@@ -69,6 +70,7 @@ def read_sequences(
     time_format: str | None = None,
     strict_format: bool = True,
     channels: Sequence[str] | None = None,
+    steps: Sequence[str] = (),
     drop: Sequence[str] = (),
     key: str | None = None,
     header: bool | None = None,
@@ -101,6 +103,8 @@ def read_sequences(
         Whether another format than that is an error.
     channels : sequence of str or None
         The columns that a fitted model needs, in this order; None takes all that are left.
+    steps : sequence of str
+        The columns of the steps that a fitted model needs, of a table with a row for each series.
     drop : sequence of str
         Columns to leave out.
     key : str or None
@@ -127,7 +131,7 @@ def read_sequences(
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
     named = one_or_all(all_of(target))
-    steps = Columns(
+    columns = Columns(
         named,
         id_column,
         time_column,
@@ -140,7 +144,7 @@ def read_sequences(
         strict=strict_format,
     )
     advice = _SAY_ID + advice_for(form)
-    asking = _Asking(Wanted(item_kind, named, text, path, form, on_error, advice, root, suffix, tuple(keep)), steps)
+    asking = _Asking(Wanted(item_kind, named, text, path, form, on_error, advice, root, suffix, tuple(keep)), columns)
     of_steps = kind == "series" or asking.of_steps
     asked = look_up(source, parts)
     with asked.naming_files():
@@ -148,14 +152,17 @@ def read_sequences(
         if of_steps and folder and asked.source.fallback:
             raise _no_series(asked)
         request = Request(
-            target=named if steps.labelled and isinstance(named, str) else None,
+            target=named if columns.labelled and isinstance(named, str) else None,
             key=key,
             header=header,
             kind=item_kind or ("audio" if folder else None),
             form=form,
             by_row=asking.may_be_rows,
         )
-        return _as_sequences(asked.read(request), asked, asking, of_steps)
+        found = asked.read(request)
+        if isinstance(found, FoundTable):
+            check_steps(steps, [str(c) for c in found.frame.columns], asked.where)
+        return _as_sequences(found, asked, asking, of_steps)
 
 
 def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -> UserSequences:

@@ -16,7 +16,14 @@ from punar.sources._item_table import all_of
 from punar.sources._labels import TASK_OF, as_columns, as_form
 from punar.sources._names import check_known
 from punar.sources._userdata import UserSequences
-from punar.sources._when import is_called_time, likely_time, refuse_times, refuse_unread, with_times
+from punar.sources._when import (
+    in_one_column,
+    is_called_time,
+    likely_time,
+    refuse_times,
+    refuse_unread,
+    with_times,
+)
 from punar.texts import layouts
 
 if TYPE_CHECKING:
@@ -95,6 +102,10 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
     ParameterError
         A target without ids.
     """
+    table = table.as_names([wanted.id_column, *wanted.keep])
+    taken = (*wanted.targets, *wanted.drop, *wanted.keep, *(wanted.channels or ()))
+    if wanted.form == "none":
+        table = in_one_column(table, where, wanted.id_column, wanted.time_column, taken)
     frame = table.frame
     names = [str(c) for c in frame.columns]
     asked = (
@@ -106,7 +117,6 @@ def series_of(table: FoundTable, where: str, name: str, wanted: Columns) -> User
         raise DataError(f"{where}: there are column names but no rows.")
     notes = list(table.notes)
     if wanted.time_column is None:
-        taken = (*wanted.targets, *wanted.drop, *wanted.keep, *(wanted.channels or ()))
         usual = wanted.usual_time if wanted.usual_time in names else None
         wanted = replace(wanted, time_column=usual or likely_time(frame, wanted.id_column, taken))
         notes += [f"time: the column {shown(wanted.time_column)} (--time)"] if wanted.time_column is not None else []

@@ -89,6 +89,8 @@ class UserItems:
         What ``row_names`` are: "file", "row" or "sentence".
     kept : dict of str to ndarray of shape (n,)
         Columns of the table that stand beside the items.
+    outputs : tuple of str
+        What several amounts of an item are called.
     """
 
     items: Any
@@ -102,16 +104,18 @@ class UserItems:
     row_names: tuple[str, ...] = ()
     row_title: str = "row"
     kept: dict[str, np.ndarray] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
 
     def labels(self) -> Any:
-        """Return y for an estimator: names of classes, numbers, a table of 0 and 1 by label, or lists of names."""
-        if self.target_kind == "multilabel":
+        """Return y for an estimator: names of classes, numbers, a table by label or amount, or lists of names."""
+        names = self.classes if self.target_kind == "multilabel" else self.outputs
+        if self.target_kind == "multilabel" or names:
             import pandas as pd
 
-            return pd.DataFrame(self.y, columns=list(self.classes))
+            return pd.DataFrame(self.y, columns=list(names))
         if self.y is None or self.target_kind != "classification":
             return self.y
         return np.array(self.classes, dtype=str)[self.y]
@@ -152,6 +156,8 @@ class UserSequences:
         What they are.
     kept : dict of str to ndarray of shape (n,)
         Columns of the table that stand beside the sequences.
+    steps : tuple of str
+        The columns of the steps of a table with a row for each series, where they have names of their own.
     """
 
     items: Any
@@ -168,6 +174,7 @@ class UserSequences:
     row_names: tuple[str, ...] = ()
     row_title: str = "row"
     kept: dict[str, np.ndarray] = field(default_factory=dict)
+    steps: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.row_names)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from punar.data import time_parts
 from punar.data.counted import out_of_order
 from punar.data.labelled import are_dates, holds_times
 from punar.data.times import Times, read_times, whole_number_format
@@ -40,6 +41,7 @@ _NAMED = frozenset(
     for name in (
         *_COUNTED,
         *("dt", "period", "when", "datum", "zeit", "tag", "monat", "jahr", "quartal", "fecha", "mes", "jour", "mois"),
+        "index",  # what pandas calls the column of times that a series is written with
         *("दिनांक", "तारीख़", "दिन", "माह", "महीना", "वर्ष", "तिथि", "日期", "时间", "日付", "дата", "время", "تاريخ"),
     )
 )
@@ -95,6 +97,40 @@ def refuse_times(frame: pd.DataFrame, names: Sequence[str], where: str) -> None:
             texts.NO_TIMES.format(column=column, found=shown(found), option=_OPTION)
             + layouts.NO_TIMES_LEFT_OUT.format(name=name)
         )
+
+
+def in_one_column(
+    table: FoundTable, where: str, id_column: str | None, time_column: str | None, taken: tuple[str | None, ...]
+) -> FoundTable:
+    """Return a table to forecast with its time in one column, where several say it together and no other does.
+
+    Parameters
+    ----------
+    table : FoundTable
+    where : str
+        For messages.
+    id_column : str or None
+    time_column : str or None
+        As asked for; a fitted model asks for the one that was made.
+    taken : tuple of str or None
+        Columns that are something else.
+
+    Raises
+    ------
+    DataError
+        The columns are called as the parts of a time, but do not hold them.
+    """
+    frame = table.frame
+    if time_column is not None and (time_column != time_parts.NAME or time_column in frame.columns):
+        return table
+    try:
+        made, parts = time_parts.together(frame, taken, id_column)
+    except time_parts.NotTogetherError as error:
+        raise DataError(layouts.NOT_TOGETHER.format(where=where, error=error)) from None
+    others = frame[[c for c in frame.columns if c not in parts]]
+    if not parts or likely_time(others, id_column, taken) is not None:
+        return table
+    return replace(table, frame=made, notes=[*table.notes, time_parts.said(parts)])
 
 
 def is_called_time(name: str) -> bool:

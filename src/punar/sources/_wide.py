@@ -19,6 +19,7 @@ from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
 from punar.sources._labels import TASK_OF, Labels, as_columns, as_form
 from punar.sources._names import check_known
+from punar.sources._step_names import by_date, worth_keeping
 from punar.sources._steps import Columns
 from punar.sources._userdata import UserSequences
 from punar.sources._when import is_called_time
@@ -69,7 +70,7 @@ def layout_of(frame: pd.DataFrame) -> Wide | None:
         return None
     dates = [name for name in names if _DATE.fullmatch(name.strip())]
     if len(dates) >= _FEWEST:
-        return Wide({VALUE: dates}, [n for n in names if n not in dates], dated=True)
+        return Wide({VALUE: by_date(dates)}, [n for n in names if n not in dates], dated=True)
     channels = _numbered(names)
     if [n for columns in channels.values() for n in columns] == names and _label_first(frame):
         channels = {VALUE: names[1:]}
@@ -85,12 +86,16 @@ def _label_first(frame: pd.DataFrame) -> bool:
 
 
 def _numbered(names: Sequence[str]) -> dict[str, list[str]]:
-    """Return the columns that count, such as t0, t1, t2, by what stands before the number; all of one length."""
+    """Return the columns that count, such as t0, t1, t2, by what stands before the number; all of one length.
+
+    A program may have written them in the order of the alphabet, t0, t1, t10, t2: the number says which comes first.
+    """
     groups: dict[str, list[tuple[float, str]]] = {}
     for name in names:
         found = _NUMBERED.fullmatch(name.strip())
         if found is not None:
             groups.setdefault(found[1], []).append((float(found[2]), name))
+    groups = {prefix: sorted(some, key=lambda each: each[0]) for prefix, some in groups.items()}
     runs = {prefix: [n for _, n in some] for prefix, some in groups.items() if len(some) >= _FEWEST and _in_order(some)}
     longest = max(map(len, runs.values()), default=0)
     return {prefix.strip(" _-.") or VALUE: run for prefix, run in runs.items() if len(run) == longest}
@@ -120,6 +125,7 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
     DataError
         Unknown columns, no rows, steps that are no numbers, a row without any value, or missing labels.
     """
+    table = table.as_names([*wide.others, *wanted.keep])
     frame = table.frame
     asked = [*wanted.targets, *wanted.drop, *wanted.keep]
     check_known(asked, [str(c) for c in frame.columns], "as asked", where)
@@ -151,6 +157,7 @@ def series_by_row(table: FoundTable, wide: Wide, where: str, name: str, wanted: 
         row_names=names,
         row_title=title,
         kept={column: frame[column].to_numpy() for column in wanted.keep},
+        steps=() if wide.dated else worth_keeping([n for columns in channels.values() for n in columns]),
     )
 
 
@@ -222,10 +229,10 @@ def _for_estimator(labels: Labels | None) -> Any:
         return None
     if labels.kind == TASK_OF["classes"] and labels.classes:
         return np.array([labels.classes[i] for i in np.asarray(labels.y)], dtype=str)
-    if labels.kind == TASK_OF["sets"]:
+    if labels.kind == TASK_OF["sets"] or labels.outputs:
         import pandas as pd
 
-        return pd.DataFrame(labels.y, columns=list(labels.classes))
+        return pd.DataFrame(labels.y, columns=list(labels.outputs or labels.classes))
     return labels.y
 
 
@@ -249,6 +256,7 @@ def melted(table: FoundTable, wide: Wide, where: str, wanted: Columns) -> tuple[
     DataError
         Steps that are no numbers, or a row without any value.
     """
+    table = table.as_names(wide.others)
     frame = table.frame
     title, names = _names(frame, wide.others)
     key = wanted.id_column if wanted.id_column in wide.others else (title if title != "row" else SERIES)

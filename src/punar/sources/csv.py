@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from punar.errors import DataError
 from punar.sources._beginning import check_beginning
+from punar.sources._codes import padded
 from punar.sources._csv_lines import Lines, look_through
 from punar.sources._found import FoundTable
 from punar.sources._header import NO_NAMES, has_names
-from punar.sources._names import check_names
+from punar.sources._names import COUNTS_ROWS, check_names, index_name
 from punar.sources._numerals import MISSING, has_commas, read_numerals
 from punar.sources._opened import check_size, is_packed, open_bytes, plain_name
 from punar.sources._source import Request, Source
@@ -66,25 +67,25 @@ def _read(path: Path, request: Request) -> FoundTable:
     columns = lines.first if has_header else [f"column {i}" for i in range(1, len(lines.first) + 1)]
     unnamed_index = has_header and len(columns) > 1 and not columns[0].strip() and lines.rows > 1
     if unnamed_index:
-        columns = ["column 1", *columns[1:]]
+        columns = [index_name(columns), *columns[1:]]
     try:
         check_names(columns, str(path))
     except DataError as error:
         raise error if request.header else DataError(f"{error} {NO_NAMES}") from None
     frame = _parse(lines, columns, has_header, request)
     if unnamed_index:
-        if not _counts_rows(frame["column 1"]):
-            check_names(["", *columns[1:]], str(path))
-        frame = frame.drop(columns="column 1")
-        notes.append("column 1 has no name and only counts the rows; left out")
+        counts = _counts_rows(frame[columns[0]])
+        frame = frame.drop(columns=columns[0]) if counts else frame
+        notes.append(f"column 1 has no name{COUNTS_ROWS if counts else f', and is called {columns[0]!r} here'}")
 
     def line_of(row: int) -> str:
         return f"line {lines.line_of(row + has_header)}"
 
     # A class may be called 1,5 or 007: only amounts are numbers, whatever else the labels look like.
     kept = request.target if request.form in ("classes", "sets", "sequences") else None
+    spelled = padded(frame, lines.below, columns, lambda names: _texts(lines, columns, has_header, names))
     frame = _with_texts(frame, lines, columns, has_header, kept, notes)
-    return FoundTable(frame, notes, line_of)
+    return FoundTable(frame, notes, line_of, spelled)
 
 
 def _counts_rows(column: pd.Series) -> bool:

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from punar.core.words import counted
-from punar.errors import DataError, shown
+from punar.core.words import counted, listed
+from punar.errors import DataError, shown, suggest
 from punar.sources._found import FoundItems
 from punar.sources._source import Request, Source
 from punar.sources._text import read_lines
@@ -50,7 +50,7 @@ class Ts(Source):
                 raise DataError(
                     f"{path}, line {number}: there is no label behind a last colon, as the header promises."
                 )
-            labels += [parts.pop().strip()] if about.labelled else []
+            labels += [_label(parts.pop().strip(), about, f"{path}, line {number}")] if about.labelled else []
             items.append(_series(parts, about, f"{path}, line {number}"))
             if items[0].shape[1] != items[-1].shape[1]:
                 raise DataError(
@@ -73,6 +73,7 @@ class _About:
     labelled: bool
     form: str | None
     timed: bool
+    classes: tuple[str, ...] = ()
 
 
 def _about(path: Path, lines: Sequence[str]) -> tuple[_About, int]:
@@ -83,7 +84,9 @@ def _about(path: Path, lines: Sequence[str]) -> tuple[_About, int]:
         if word.lower() == "@data":
             classes, amounts = (_true(facts.get(key, "")) for key in ("@classlabel", "@targetlabel"))
             form = "amounts" if amounts else ("classes" if classes else None)
-            return _About(classes or amounts, form, _true(facts.get("@timestamps", ""))), number + 1
+            timed = _true(facts.get("@timestamps", ""))
+            names = tuple(facts["@classlabel"].split()[1:]) if form == "classes" else ()
+            return _About(classes or amounts, form, timed, names), number + 1
         if word.startswith("@"):
             facts[word.lower()] = rest
         elif word and not word.startswith(("#", "%")):
@@ -91,6 +94,18 @@ def _about(path: Path, lines: Sequence[str]) -> tuple[_About, int]:
                 f"{path}, line {number + 1}: only lines with @ stand before @data, found {shown(line, 60)}."
             )
     raise DataError(f"{path}: there is no line @data, behind which the series of a ts file stand.")
+
+
+def _label(label: str, about: _About, where: str) -> str:
+    """Return a label that is one of the header's classes, where it names them; 1 and 1.0 are one."""
+    if not about.classes or label == "?" or label in about.classes:
+        return label
+    if _is_float(label) and any(_is_float(name) and float(name) == float(label) for name in about.classes):
+        return label
+    raise DataError(
+        f"{where}: the label {shown(label, 40)} is none of those that @classLabel names: {listed(about.classes)}."
+        f"{suggest(label, about.classes)} Mend the label, or add it to @classLabel."
+    )
 
 
 def _true(value: str) -> bool:

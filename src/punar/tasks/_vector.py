@@ -131,7 +131,8 @@ class VectorTask(Task):
         if found.ndim == 1:
             columns: dict[str, Any] = {texts.PREDICTION: found}
         else:
-            columns = {f"{texts.PREDICTION} {i}": found[:, i] for i in range(found.shape[1])}
+            names = getattr(self, "target_names_", ()) or range(found.shape[1])
+            columns = {f"{texts.PREDICTION} {name}": found[:, i] for i, name in enumerate(names)}
         return Table(np.arange(len(items)), columns | self._probabilities(answers))
 
     def _probabilities(self, answers: Sequence[Any]) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from torch import Tensor
 
 from punar.errors import DataError, shown
-from punar.tasks._checks import as_array, column_names, finite, in_order, plain, weighted_mean
+from punar.tasks._checks import as_array, finite, in_order, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_ridge
 from punar.tasks._vector import VectorTask
 
@@ -26,15 +26,15 @@ class Regression(VectorTask):
     target_form: ClassVar[str] = "amounts"
     multi_output: ClassVar[bool] = True
 
-    names_: list[str] | None
+    target_names_: tuple[str, ...]
 
     def learn_rows(self, y: Any, where: str) -> Tensor:
         """Return standardised targets, float32 (n, outputs)."""
-        self.names_ = column_names(y)
         values = finite(as_array(y, where), where)
         if values.ndim > 2 or not values.size:
             raise DataError(f"{where}: y must be (n,) or (n, outputs), got shape {values.shape}.")
         self.flat_ = values.ndim == 1
+        self.target_names_ = _names(y, values)
         columns = values.reshape(len(values), -1)
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_, deviation = columns.mean(0), columns.std(0)
@@ -60,29 +60,28 @@ class Regression(VectorTask):
         return torch.from_numpy((columns - self.mean_) / self.scale_).float()
 
     def _in_order(self, y: Any, where: str) -> Any:
-        return y if self.names_ is None or self.flat_ else in_order(y, self.names_, where)
+        return in_order(y, list(self.target_names_), where) if self.target_names_ and not self.flat_ else y
 
     def state(self) -> dict[str, Any]:
-        """Return mean, scale, whether y was (n,), and the names of its columns where it was a table."""
+        """Return mean, scale, whether y was (n,), and what its columns were called where they had names."""
         found = {"mean": self.mean_.tolist(), "scale": self.scale_.tolist(), "flat": self.flat_}
-        return found if self.names_ is None else found | {"names": self.names_}
+        return found | ({"names": list(self.target_names_)} if self.target_names_ else {})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what :meth:`state` gave."""
         self.mean_, self.scale_ = np.asarray(state["mean"], float), np.asarray(state["scale"], float)
-        self.flat_, self.names_ = state["flat"], state.get("names")  # older folders have no names
+        self.flat_ = state["flat"]
         sound = self.mean_.ndim == 1 and self.mean_.shape == self.scale_.shape and len(self.mean_) > 0
         if not sound or not (np.isfinite([self.mean_, self.scale_]).all() and (self.scale_ > 0).all()):
             raise ValueError("mean and scale must be lists of finite numbers, scale > 0")
         if not isinstance(self.flat_, bool) or (self.flat_ and len(self.mean_) > 1):
             raise ValueError(f"flat must be true or false, and false of several outputs, found {shown(state['flat'])}")
-
-        if self.names_ is not None and (
-            not isinstance(self.names_, list)
-            or len(self.names_) != len(self.mean_)
-            or not all(isinstance(name, str) for name in self.names_)
-        ):
-            raise ValueError("names must be a text for each output")
+        names = state.get("names", [])  # older folders have none
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"names must be a list of text, found {shown(names)}")
+        if names and len(set(names)) != len(self.mean_):
+            raise ValueError(f"names must be one for each of {len(self.mean_)} outputs, found {shown(names)}")
+        self.target_names_ = tuple(names)
 
     @property
     def outputs(self) -> int:
@@ -130,3 +129,9 @@ class Regression(VectorTask):
                 for v in (true, found)
             )
         return float(r2_score(true, found, sample_weight=sample_weight))
+
+
+def _names(y: Any, values: np.ndarray) -> tuple[str, ...]:
+    """Return what the columns of a table of targets are called; nothing where they have no names of their own."""
+    names = tuple(str(name) for name in getattr(y, "columns", ()) if isinstance(name, str))
+    return names if values.ndim == 2 and len(set(names)) == values.shape[1] == len(names) else ()

@@ -20,3 +20,7 @@ SPLIT_VAL = "{val}: to validate on"
 ONLY_TEXT = "--out must end in {suffixes} for a table whose columns are not all numbers, got '{out}'."
 TIMES_READ_AS = "times are read as '{form}' (--time-format)"
 NO_TIMES_LEFT_OUT = " If the rows are in order as they are, leave it out: --drop {name}."
+NOT_TOGETHER = (
+    "{where}: the time stands in several columns, but {error}. Mend the value; or say which column is the time (--time "
+    "COLUMN), and leave out what is none (--drop COLUMN)."
+)
