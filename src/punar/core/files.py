@@ -12,6 +12,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from punar.core.exchange import exchange
 
 _NEW = ".punar-new-"
 _OLD = ".punar-old"
-_TRIES = 50  # of a rename, each lost to another writer of the same folder
+_TRIES = 200  # of a rename, each lost to another writer of the same folder
+_PAUSE = 0.0005  # seconds
 # A live writer touches its file every few seconds; another process's unfinished write must not be swept away.
 _STALE_SECONDS = 600
 
@@ -96,13 +98,15 @@ def replace_folder(new: Path, final: Path) -> None:
             # First: what is missing is made, and an empty folder replaced, in one step too.
             os.rename(new, final)
         except OSError:
-            if attempt == _TRIES - 1 or (os.path.lexists(final) and (not final.is_dir() or final.is_symlink())):
+            if attempt == _TRIES - 1 or is_no_folder(final):
                 raise
             if exchange(new, final):
                 _sync_folder(final.parent)
                 _remove_quietly(new)
                 return
             _step_aside(final)
+            # Each writer waits in a rhythm of its own, or two of them meet every time.
+            time.sleep(_PAUSE * (1 + os.getpid() % 7) if attempt else 0)
         else:
             break
     _sync_folder(final.parent)
@@ -118,6 +122,19 @@ def present(final: Path) -> Path:
     # Reading never renames: the writer may be alive, between its two renames.
     asides = [path for path in _asides(final) if path.is_dir() and not path.is_symlink()]
     return max(asides, key=_last_renamed, default=final)
+
+
+def under_way(final: Path) -> bool:
+    """Return whether a write of ``final`` has not ended, or was killed, as the folders beside it tell."""
+    return any(_beside(final, _NEW)) or any(_asides(final))
+
+
+def is_no_folder(path: Path) -> bool:
+    """Return whether something else stands there; asked once, for another writer may move it between two questions."""
+    try:
+        return not stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def remove(path: Path) -> None:

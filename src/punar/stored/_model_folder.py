@@ -98,7 +98,7 @@ def _json(values: Mapping[str, Any]) -> bytes:
 def _check_target(final: Path) -> None:
     if not os.path.lexists(final):
         return
-    if final.is_symlink() or not final.is_dir():
+    if files.is_no_folder(final):
         kind = "a symbolic link" if final.is_symlink() else "a file"
         raise ModelFolderError(f"{final} is {kind}, not a folder. Choose another name.")
     if Path.cwd().is_relative_to(final):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
@@ -24,6 +25,7 @@ MAX_CONFIG_BYTES = 16 * 2**20
 
 _ADVICE = "Get the folder again from where it came."
 _BEGINNING = 4096  # bytes that hold the first key
+_PAUSE = 0.002  # seconds between two tries
 _TRIES = 50  # of a folder that is replaced while it is read
 
 
@@ -81,8 +83,10 @@ def steadily(final: Path, read: Callable[[OpenFolder], T]) -> T:
             with _opened(final) as opened:
                 return read(opened)
         except ModelFolderError:
-            if attempt == _TRIES - 1 or _identity(final) == before:
+            # Where folders cannot be exchanged in one step there is none for a moment, between a writer's two renames.
+            if attempt == _TRIES - 1 or (_identity(final) == before and not files.under_way(final)):
                 raise
+            time.sleep(_PAUSE)
     raise AssertionError("the last attempt returns or raises")
 
 
