@@ -190,7 +190,7 @@ def _numeric(X: Any, where: str) -> Any:
     Raises
     ------
     DataTypeError
-        Dates, spans of time or text: nothing of these is a number by itself.
+        A column holds dates, spans of time or text instead of numbers.
     """
     if isinstance(X, np.ndarray) and X.dtype.kind in "mM":
         raise DataTypeError(
