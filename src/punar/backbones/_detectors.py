@@ -148,9 +148,22 @@ def _is_native(about: Mapping[str, Any]) -> bool:
     return about.get("form") == "native"
 
 
-def _detect(module: nn.Module, batch: Mapping[str, Tensor]) -> Any:
-    """Return a dict of boxes, labels and scores for each picture; in train mode losses, for ``batch["targets"]``."""
-    return module(list(batch["pixels"]), batch.get("targets"))
+def _detect(module: Any, batch: Mapping[str, Tensor]) -> Any:
+    """Return a dict of boxes, labels and scores for each picture, or losses where the batch has ``targets``.
+
+    By the flag of train mode torchvision's parts choose between the two: it is set here, whatever mode their layers
+    are in.
+    """
+    targets = batch.get("targets")
+    parts = (module, module.rpn, module.roi_heads)
+    before = [part.training for part in parts]
+    try:
+        for part in parts:
+            part.training = targets is not None
+        return module(list(batch["pixels"]), targets)
+    finally:
+        for part, mode in zip(parts, before, strict=True):
+            part.training = mode
 
 
 def _features(module: Any, batch: Mapping[str, Tensor]) -> Tensor:
