@@ -74,17 +74,10 @@ class Letterboxed(Preparation):
         return made
 
     @classmethod
-    def like(cls, pictures: Pictures, canvas: tuple[int, int], fill: Sequence[int] | None = None) -> Self:
-        """Return the same colours and interpolation on a canvas; the fill is the mean colour where none is given."""
-        mean = [min(max(round(255 * m), 0), 255) for m in pictures.mean]
-        return cls(
-            canvas,
-            pictures.mean,
-            pictures.std,
-            tuple(mean if fill is None else fill),
-            pictures.interpolation,
-            pictures.channels,
-        )
+    def like(cls, pictures: Pictures) -> Self:
+        """Return the same size, colours and interpolation, with the mean colour as fill."""
+        fill = tuple(min(max(round(255 * m), 0), 255) for m in pictures.mean)
+        return cls(pictures.size, pictures.mean, pictures.std, fill, pictures.interpolation, pictures.channels)
 
     @property
     def _pictures(self) -> Pictures:

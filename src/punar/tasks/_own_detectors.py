@@ -29,9 +29,9 @@ class Own:
         return cls(body) if body.about.get("form") == "native" else None
 
     @property
-    def fill(self) -> list[int]:
+    def fill(self) -> tuple[int, ...]:
         """The colour that the network takes for none: it normalises pictures itself."""
-        return [min(max(round(255 * m), 0), 255) for m in self.body.about["scaling"]["image_mean"]]
+        return tuple(min(max(round(255 * m), 0), 255) for m in self.body.about["scaling"]["image_mean"])
 
     @property
     def categories(self) -> list[str]:

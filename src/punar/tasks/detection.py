@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -107,18 +109,10 @@ class Detection(Task):
         ParameterError
             A COCO detector is Faster R-CNN, and ``detector`` asks for another.
         """
-        pictures = body.plan.preparation
-        if not isinstance(pictures, Pictures):
-            raise NotSupportedError(f"{where}: task='detection' reads pictures; this backbone does not. Take another.")
-        if not pictures.any_size:
-            raise NotSupportedError(
-                f"{where}: task='detection' sees pictures in their own proportions; this backbone reads "
-                f"{pictures.size[0]} x {pictures.size[1]} pixels alone. Take a convolutional one, such as 'resnet18'."
-            )
         canvas = getattr(self, "canvas_", None) or canvas_of((), 0.0, self.size)
-        own = Own.of(body)
+        own, colours = Own.of(body), _colours(body.plan.preparation, where)
         if own is None:
-            return Letterboxed.like(pictures, canvas)
+            return replace(colours, canvas=canvas)
         if self.detector != "faster_rcnn":
             raise ParameterError(
                 f"{where}: this backbone is a Faster R-CNN of its own; detector={shown(self.detector)} needs one "
@@ -128,7 +122,7 @@ class Detection(Task):
         if not hasattr(self, "labels_"):
             # Until the labels are learned and the head is built; then the network's owner has it alone.
             self.own_ = own
-        return Letterboxed.like(pictures, canvas, own.fill)
+        return replace(colours, canvas=canvas, fill=own.fill)
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return boxes in the pictures' pixels and label numbers; see :class:`Task`."""
@@ -222,7 +216,7 @@ class Detection(Task):
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return the detector over a pyramid; of a COCO detector its own, with a new last layer for new labels."""
         own = self.__dict__.pop("own_", None)
-        with seeded(seed or 0):
+        with nullcontext() if seed is None else seeded(seed):
             if view.form == "native":
                 if own is not None:
                     own.learn_names(self.labels_)
@@ -328,3 +322,23 @@ class Detection(Task):
             "names": [str(name) for name in self.labels_],
             "score": meter.value(),
         }
+
+
+def _colours(preparation: Preparation, where: str) -> Letterboxed:
+    """Return how a network that reads pictures has them, on some canvas.
+
+    Raises
+    ------
+    NotSupportedError
+        It reads no pictures, or of one size alone.
+    """
+    if isinstance(preparation, Letterboxed):
+        return preparation
+    if not isinstance(preparation, Pictures):
+        raise NotSupportedError(f"{where}: task='detection' reads pictures; this backbone does not. Take another.")
+    if not preparation.any_size:
+        raise NotSupportedError(
+            f"{where}: task='detection' sees pictures in their own proportions; this backbone reads "
+            f"{preparation.size[0]} x {preparation.size[1]} pixels alone. Take a convolutional one, such as 'resnet18'."
+        )
+    return Letterboxed.like(preparation)
