@@ -24,9 +24,8 @@ from punar.tasks import _masks as masks
 from punar.tasks._decoders import DECODERS, Decoder
 from punar.tasks._dice import dice
 from punar.tasks._iou import IouMeter, counts_of, mean_iou
-from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
-from punar.tasks._task import Column, Meter, Net, Task, Term
+from punar.tasks._task import Meter, Net, Task, Term
 from punar.texts import segmentation as texts
 
 _MOST_CLASSES = 254
@@ -123,12 +122,11 @@ class Segmentation(Task):
         NotSupportedError
             The backbone shows no maps of several sizes, or reads pictures of one size alone that is not ``size``.
         """
-        facts = body.plan.preparation
-        if not isinstance(facts, (Pictures, WholePictures)):
+        # Before it learned, after it, and after loading: what the network itself reads stands in its own plan.
+        facts = body.recipe.plan(body.module, body.about).preparation
+        if not isinstance(facts, Pictures):
             raise NotSupportedError(f"{where}: task='segmentation' needs a backbone that reads pictures.")
         body.plan.view(self.view)
-        if isinstance(facts, WholePictures):
-            facts = Pictures(facts.size, facts.mean, facts.std, 1.0, facts.interpolation, facts.channels)
         known = getattr(self, "size_", None)
         size = known or (self.size if _is_size(self.size) else facts.size)
         if not facts.any_size and tuple(size) != facts.size:
@@ -252,10 +250,6 @@ class Segmentation(Task):
             return Decoder(self.decoder, view.widths, view.strides, self.outputs)
         with seeded(seed):
             return Decoder(self.decoder, view.widths, view.strides, self.outputs)
-
-    def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
-        """Refuse: a decoder has no closed form."""
-        raise NotSupportedError("task='segmentation' has no head that is found in closed form.")
 
     def losses(
         self,
