@@ -24,8 +24,8 @@ from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Count, Finite, Positive, read_facts
 from punar.preparations._sample import Sample
 
-_Side = Annotated[int, Meta(ge=1, le=4096)]  # pixels; the largest pretrained networks read 1024
-_RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
+Side = Annotated[int, Meta(ge=1, le=4096)]  # pixels; the largest pretrained networks read 1024
+RESAMPLING = {name: Image.Resampling[name.upper()] for name in ("nearest", "bilinear", "bicubic")}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Pictures(Preparation):
         Whether it takes other sizes than ``size``.
     """
 
-    size: tuple[_Side, _Side] = (224, 224)
+    size: tuple[Side, Side] = (224, 224)
     mean: tuple[Finite, ...] = (0.485, 0.456, 0.406)
     std: tuple[Positive, ...] = (0.229, 0.224, 0.225)
     crop: Annotated[float, Meta(ge=0.01, le=1)] = 0.875
@@ -109,7 +109,7 @@ class Pictures(Preparation):
         return self._read(item, traced=True)
 
     def _read(self, item: Any, *, traced: bool = False) -> list[Sample]:
-        picture = self._open(item)
+        picture = opened(item)
         try:
             stored = picture.size
             pixels, placement = self._fit(picture)
@@ -138,13 +138,6 @@ class Pictures(Preparation):
         # In place: a batch is large, and each pass over it counts.
         return pixels.to(torch.float32).sub_(255.0 * mean).mul_(scale)
 
-    def _open(self, item: Any) -> Image.Image:
-        if isinstance(item, (str, os.PathLike, LoadedFile)):
-            return open_picture(item if isinstance(item, LoadedFile) else Path(item))
-        if isinstance(item, Image.Image):
-            return item
-        return _from_array(np.asarray(item))
-
     def _fit(self, picture: Image.Image) -> tuple[Tensor, Placement]:
         height, width = self.size
         short = min(picture.size)
@@ -159,15 +152,31 @@ class Pictures(Preparation):
         if self.channels == 1:
             picture = picture.convert("L")
         if self.crop == 1 and picture.size == (width, height):
-            return _pixels(picture), Placement(picture.size, picture.size)
+            return pixels_of(picture), Placement(picture.size, picture.size)
         decoded, resized = picture.size, _resized(picture.size, edge)
-        picture = picture.resize(resized, Image.Resampling(_RESAMPLING[self.interpolation]))
+        picture = picture.resize(resized, RESAMPLING[self.interpolation])
         left, top = round((picture.width - width) / 2), round((picture.height - height) / 2)
         picture = picture.crop((left, top, left + width, top + height))
-        return _pixels(picture), Placement(decoded, resized, (left, top))
+        return pixels_of(picture), Placement(decoded, resized, (left, top))
 
 
-def _pixels(picture: Image.Image) -> Tensor:
+def opened(item: Any) -> Image.Image:
+    """Return an item that ``check`` let pass as a picture, not yet decoded.
+
+    Raises
+    ------
+    BadItem
+        No picture of a known format, or more than 100 million pixels.
+    """
+    if isinstance(item, (str, os.PathLike, LoadedFile)):
+        return open_picture(item if isinstance(item, LoadedFile) else Path(item))
+    if isinstance(item, Image.Image):
+        return item
+    return _from_array(np.asarray(item))
+
+
+def pixels_of(picture: Image.Image) -> Tensor:
+    """Return a grey or RGB picture as uint8 (channels, height, width)."""
     pixels = np.array(picture, dtype=np.uint8)
     # Turned around by NumPy: torch would wake its threads, which spin on the cores that compute the features.
     return torch.from_numpy(pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1)))

@@ -1,0 +1,6 @@
+"""What is said of pictures and masks."""
+
+SHRUNK = (
+    "{where}: the pictures have about {height} x {width} pixels (height x width) and are shrunk to {size}, so that "
+    "training takes minutes. Set size=(height, width) for more, or tiles=True to read them at their own scale."
+)
