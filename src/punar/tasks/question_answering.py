@@ -92,7 +92,7 @@ class QuestionAnswering(Task):
             The network reads no tokens of a tokenizer.
         """
         own = body.plan.preparation
-        if not isinstance(own, Sentences):
+        if not isinstance(own, (Sentences, Pairs)):  # pairs, where it was asked before
             raise NotSupportedError(
                 f"{where}: task='question_answering' needs a network with a tokenizer, such as 'minilm' or a BERT; "
                 f"this one reads {type(own).__name__.lower()}."
