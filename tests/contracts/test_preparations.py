@@ -21,6 +21,7 @@ from punar.extend import Preparation
 from punar.preparations import Batch, SampleOf, learn_vocabulary, of_facts, prepare_all
 from punar.preparations.frames import Frames
 from punar.preparations.histories import Histories
+from punar.preparations.pairs import Pairs
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
@@ -31,6 +32,7 @@ from punar.preparations.words import Words
 TEXTS = ["नमस्ते दुनिया, मैं पुणे में रहता हूँ।", "Asha lives in Pune.", "to " * 40, "", "क्षत्रिय"]
 WORDS = [["नमस्ते", "दुनिया"], ["Asha", "lives"], ["to"] * 40, ["U.S."]]
 DRAWN = np.random.default_rng(0)
+PAIRS = [(text[:9], text) for text in TEXTS]
 WAVES = [DRAWN.uniform(-0.5, 0.5, n).astype(np.float32) for n in (900, 4000, 401, 4001)]
 STEPS = [DRAWN.normal(size=(n, 2)) for n in (9, 30, 1, 8)]
 
@@ -81,6 +83,8 @@ CASES: dict[str, tuple[Preparation, list[Any]]] = {
     "sentences": (learn_vocabulary(TEXTS, 200, 16), TEXTS),
     "sentences in pieces": (learn_vocabulary(TEXTS, 200, 9, pieces=True), TEXTS),
     "sentences of words": (learn_vocabulary(WORDS, 200, 9, pieces=True), WORDS),
+    "pairs": (Pairs(learn_vocabulary(TEXTS, 200, 16).tokenizer, 16, 0, 4), PAIRS),
+    "pairs with types": (Pairs(learn_vocabulary(TEXTS, 200, 9, pieces=True).tokenizer, 24, 0, 5, True), PAIRS),
     "words by spelling": (Words(), WORDS),
     "texts by spelling": (Words(buckets=64, most=8), TEXTS),
     "sounds": (Sounds(rate=8000, multiple=100, normalise=True), WAVES),
@@ -192,7 +196,10 @@ def test_samples_cover_an_item_once(case):
             continue
         owned = [int(row[0]) for s in samples for row in s.trace if row[3]]
         assert all(len(s.trace) == len(s.tensor) and s.trace.shape[1] == 4 for s in samples)
-        if isinstance(preparation, (Sentences, Words)):
+        if isinstance(preparation, Pairs):  # whose tokens are answered for one by one
+            spans = [row[1:3].tolist() for s in samples for row in s.trace if row[3]]
+            assert "".join(item[1][a:b] for a, b in spans) == "".join(item[1].split())
+        elif isinstance(preparation, (Sentences, Words)):
             spans = preparation.words(item)
             assert sorted(owned) == list(range(len(spans)))
             if isinstance(item, str):

@@ -52,8 +52,9 @@ class Encode:
         return self.names if "attention_mask" in self.names else (*self.names, "attention_mask")
 
     def inputs(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the network reads of a batch."""
-        return {name: batch[name] for name in self.names}
+        """Return what the network reads of a batch; of pairs of texts also which token is whose, if it asks."""
+        told = "token_type_ids" in batch and self.config.get("type_vocab_size", 0) > 1
+        return {name: batch[name] for name in (*self.names, *(("token_type_ids",) if told else ()))}
 
     def states(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the last hidden states, (n, t, width)."""

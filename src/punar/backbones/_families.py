@@ -70,6 +70,11 @@ FAMILIES: dict[str, Family] = {
     "bert": _bert("bert", "Bert"),
     "roberta": _bert("roberta", "Roberta"),
     "xlm-roberta": _bert("roberta", "XLMRoberta"),
+    "distilbert": Family(
+        "text", ("embeddings",), "transformer.layer", "n_layers", "dim", ("distilbert.",),
+        ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier.", "qa_outputs."),
+        part="distilbert", heads=tuple("DistilBert" + top for top in _TOPS),
+    ),
     "gpt2": Family(
         "text", ("wte", "wpe", "drop"), "h", "n_layer", "n_embd", ("transformer.",), ("lm_head.", "score."),
         tail=("ln_f",), pooling="last", part="transformer", heads=("GPT2LMHeadModel",),
@@ -160,6 +165,8 @@ def stages(kind: str, config: Mapping[str, Any]) -> list[Stage]:
 
 def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings that make a network narrow and keep its depth."""
+    if kind == "distilbert":
+        return {"dim": 4 * config["n_heads"], "hidden_dim": 8}
     if kind == "gpt2":
         return {"n_embd": 4 * config["n_head"], "n_inner": 8}
     if kind == "t5":

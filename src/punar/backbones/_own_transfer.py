@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,11 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
-    """Return stages, width and calls."""
+    """Return stages, width and calls; a head that was kept for the old task is no part of what is shown to the next."""
     recipe, inner = _recipe(about)
     with stored.as_damage("config.json"):
-        return recipe.plan(module, inner)
+        found = recipe.plan(module, inner)
+    return replace(found, views=tuple(view for view in found.views if view.form != "native"))
 
 
 def _recipe(about: Mapping[str, Any]) -> tuple[Backbone, dict[str, Any]]:

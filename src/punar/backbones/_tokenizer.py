@@ -38,7 +38,7 @@ def read_tokenizer(folder: Path, config: Any, settings: Mapping[str, Any]) -> st
     try:
         if (folder / "tokenizer.json").is_file():
             return _plain(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
-        if kind == "bert" and (folder / "vocab.txt").is_file():
+        if kind in ("bert", "distilbert") and (folder / "vocab.txt").is_file():
             return _plain(_word_pieces(folder / "vocab.txt", settings))
         if kind in ("gpt2", "roberta") and (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
             return _plain(_byte_pairs(folder, kind, settings))

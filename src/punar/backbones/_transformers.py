@@ -257,6 +257,8 @@ def _build(config: Any) -> nn.Module:
         module = MarianEncoder(config)
     elif kind == "t5":
         module = transformers.AutoModelForTextEncoding.from_config(config)
+    elif kind == "distilbert":
+        module = transformers.AutoModel.from_config(config)
     elif "bert" in kind:
         module = transformers.AutoModel.from_config(config, add_pooling_layer=False)
     else:

@@ -29,6 +29,7 @@ from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
+from punar.training.report import meter_of
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
 
@@ -306,10 +307,13 @@ class TransferLearner(BaseEstimator):
         found: np.ndarray = task.proba(torch.stack(answers(self, fitted, X, "predict_proba")[0]))
         return found
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the task's score: accuracy, R², the share of items whose labels are all right, or entity F1."""
         fitted = self._known()
         where = f"{type(self).__name__}.score"
+        if not fitted.task.takes_targets:
+            found, items = carrier_of(self, fitted.task).answers(self, fitted, X, "score")
+            return meter_of(fitted.task, found, fitted.task.encode(y, where, items)).value()
         y, found = self.preparation_.targets(X, y, where), self.predict(X)
         check_length(y, found, where)
         return fitted.task.score(y, found, sample_weight)

@@ -49,13 +49,13 @@ def _own(name: Any, parts: Iterable[Any]) -> type[Preparation]:
 
 
 def _kind(facts: Mapping[str, Any]) -> type[Preparation]:
-    """Return punar's preparation of this domain with these fields: two read sound, and two read text."""
+    """Return punar's preparation of this domain with these fields, of several the one with the fewest others."""
     given = set(facts) - {"domain", "part"}
     known: list[Any] = [plugins.member("preparations", name) for name in plugins.members("preparations")]
-    for kind in known:
-        if kind.domain == facts.get("domain") and given <= {field.name for field in fields(kind)}:
-            found: type[Preparation] = kind
-            return found
+    fitting = [k for k in known if k.domain == facts.get("domain") and given <= {field.name for field in fields(k)}]
+    if fitting:
+        found: type[Preparation] = min(fitting, key=lambda kind: len(fields(kind)))
+        return found
     domains = ", ".join(sorted({repr(kind.domain) for kind in known}))
     raise ValueError(
         f"input must have a domain ({domains}) and the fields of a preparation of it, found "
