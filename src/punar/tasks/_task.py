@@ -101,6 +101,8 @@ class Task(BaseEstimator, ABC):
         Whether y may have several columns.
     random_input : bool
         Whether :meth:`place` changes the input at random, so that nothing computed from it may be remembered.
+    frames_per_step : int
+        Frames of a recording that a recurrent network reads at once.
     """
 
     domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
@@ -111,6 +113,7 @@ class Task(BaseEstimator, ABC):
     target_form: ClassVar[str]
     multi_output: ClassVar[bool] = False
     random_input: ClassVar[bool] = False
+    frames_per_step: ClassVar[int] = 1
 
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.
