@@ -67,6 +67,12 @@ def edits(found: Sequence[Any], true: Sequence[Any]) -> int:
     >>> edits("a cat sat".split(), "the cat sat down".split())
     2
     """
+    begin, after, least = 0, 0, min(len(found), len(true))
+    while begin < least and found[begin] == true[begin]:  # what agrees at both ends costs nothing
+        begin += 1
+    while after < least - begin and found[-1 - after] == true[-1 - after]:
+        after += 1
+    found, true = found[begin : len(found) - after], true[begin : len(true) - after]
     number: dict[Any, int] = {}
     a, b = (np.array([number.setdefault(x, len(number)) for x in s], dtype=np.int64) for s in (found, true))
     along = np.arange(len(b) + 1)
