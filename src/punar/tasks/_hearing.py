@@ -19,7 +19,8 @@ from punar.tasks._letters import Letters
 
 HEADS = ("ForConditionalGeneration", "ForCTC")
 _WINDOW = 30.0  # seconds: attention over more takes memory by the square
-_SILENCE = 1.0  # seconds after a recording that is heard as long as it is
+# Seconds after a recording that is heard as long as it is: with less the decoder may repeat itself without end.
+_SILENCE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Met:
     body: Body | None = None
 
     @classmethod
-    def of(cls, body: Body, vocabulary: str, where: str) -> Met:
+    def of(cls, body: Body, vocabulary: str, where: str, *, listen: bool) -> Met:
         """Return what a network brings.
 
         Parameters
@@ -56,11 +57,13 @@ class Met:
         vocabulary : {"auto", "transcripts"}
             Whether letters of its own are kept.
         where : str
+        listen : bool
+            Whether the network is asked for a language next.
         """
         facts = body.plan.preparation
         native = (body.about.get("native") or {}) if body.about.get("form") == "native" else {}
         if str(native.get("class", "")).endswith(HEADS[0]):
-            return cls(facts, Dictation(body, where), body=body)
+            return cls(facts, Dictation(body, where), body=body if listen else None)
         letters = None
         if native.get("vocabulary") and vocabulary == "auto":
             config: Any = getattr(body.module, "config", None)
@@ -68,6 +71,11 @@ class Met:
                 native["vocabulary"], int(config.pad_token_id), int(config.vocab_size), where
             )
         return cls(facts, None, letters, _strides(body))
+
+    @property
+    def writes(self) -> bool:
+        """Whether the network has a decoder or letters of its own."""
+        return self.dictation is not None or self.letters is not None
 
     def prepared(self, padding: str) -> Preparation:
         """Return how recordings are prepared: cut into windows, and as long as they are where that is wanted."""

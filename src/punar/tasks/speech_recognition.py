@@ -9,19 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from punar.backbones import Body, View
+from punar.backbones import Body, Plan, View
 from punar.core.draws import seeded
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
-from punar.errors import DataError, DataTypeError, NotSupportedError, shown
+from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
 from punar.tasks._dictation import Segment
 from punar.tasks._hearing import HEADS, Met
 from punar.tasks._letters import LetterHead, Letters, Passed
-from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
-from punar.tasks._task import Column, Meter, Net, Table, Task, Term
+from punar.tasks._task import Meter, Net, Table, Task, Term
 from punar.texts import predictions as texts
 
 _MOST_LETTERS = 20_000  # of a stored vocabulary
@@ -135,7 +134,7 @@ class SpeechRecognition(Task):
     # -- the network's own letters, or its decoder ------------------------------------------------------------------
 
     @property
-    def heads(self) -> tuple[str, ...]:
+    def heads(self) -> tuple[str, ...]:  # type: ignore[override]
         """Which of the library's classes have a head that is kept."""
         return ("ForConditionalGeneration",) if self.vocabulary == "transcripts" else HEADS
 
@@ -152,12 +151,18 @@ class SpeechRecognition(Task):
         NotSupportedError, ParameterError
             A decoder without a tokenizer, or a language that it does not know.
         """
-        self._met = Met.of(body, self.vocabulary, where)
+        # The language is heard once, before it is learned from.
+        unheard = self.language is None and not hasattr(self, "language_")
+        self._met = Met.of(body, self.vocabulary, where, listen=unheard)
         if self._met.dictation is not None:
             if self.language is not None:
                 self._met.dictation.language(self.language, where)
             self._met.dictation.check_task(self.task, where)
         return self._met.prepared(self.padding)
+
+    def form(self, plan: Plan) -> str:
+        """Return "native" where a decoder or a checkpoint's own letters are kept, else "tokens"."""
+        return "native" if self._known.writes else self.view
 
     # -- targets ----------------------------------------------------------------------------------------------------
 
@@ -269,10 +274,6 @@ class SpeechRecognition(Task):
         with seeded(seed):
             return LetterHead(view.width, self.outputs)
 
-    def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
-        """Raise: a head that says letters in order is trained by the loop."""
-        raise NotSupportedError("SpeechRecognition has no head in closed form; it is trained step by step.")
-
     def vary(
         self, batch: Mapping[str, Tensor], target: Mapping[str, Tensor], generator: torch.Generator
     ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
@@ -362,10 +363,6 @@ class SpeechRecognition(Task):
         said = [rates.text_of(codes) for codes in targets.columns["text"]]
         found = rates.best_constant([rates.plain(text) for text in said] if self.normalise else said)
         return [Transcript(found)] * len(targets)
-
-    def itself(self, raw: Any) -> dict[str, Tensor]:
-        """Raise: a gradient needs a transcript."""
-        raise NotSupportedError("SpeechRecognition needs transcripts here; give y.")
 
     def meter(self) -> Meter:
         """Return a meter of the word error rate."""
