@@ -12,7 +12,7 @@ import punar
 from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError
 from punar.preparations.frames import Frames
 from punar.preparations.sounds import Sounds, quiet_cuts
-from punar.tasks._dictation import Segment
+from punar.tasks._letters import Segment
 from punar.tasks.speech_recognition import SpeechRecognition
 
 RATE = 8000

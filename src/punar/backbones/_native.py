@@ -170,6 +170,9 @@ def _compute(encode: Encode) -> Any:
 
     def compute(module: Any, batch: Mapping[str, Tensor]) -> Any:
         taught = {name: batch[name] for name in _TEACHING if name in batch}
+        if encode.is_short(batch):
+            encoded = library().modeling_outputs.BaseModelOutput(encode.states(module, batch))
+            return module(encoder_outputs=encoded, **taught) if taught else encoded
         if module.config.is_encoder_decoder and not taught:
             return module.get_encoder()(**encode.inputs(batch))
         return module(**encode.inputs(batch), **taught)

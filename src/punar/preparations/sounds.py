@@ -139,7 +139,11 @@ class Sounds(Preparation):
 
     def cuts(self, item: Any) -> bool:
         """Return whether the recording is longer than ``seconds``, and what follows is not heard."""
-        return not self.windows and self.seconds is not None and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+        return (
+            not self.windows
+            and self.seconds is not None
+            and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+        )
 
     def duration(self, item: Any) -> float:
         """Return the seconds of a recording.

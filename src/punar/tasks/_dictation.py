@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,17 +11,10 @@ from torch.nn import functional as F
 
 from punar.backbones import Body
 from punar.errors import MissingExtraError, NotSupportedError, ParameterError, shown, suggest
+from punar.tasks._letters import Segment
 
 _IGNORED = -100
 _PER_SECOND = 50  # marks of time
-
-
-class Segment(NamedTuple):
-    """A piece of a transcript and when it was said, in seconds from the recording's beginning."""
-
-    begin: float
-    end: float
-    text: str
 
 
 class Dictation:
@@ -43,8 +36,8 @@ class Dictation:
         native: Mapping[str, Any] = body.about["native"]
         if not native.get("tokenizer"):
             raise NotSupportedError(
-                f"{where}: the checkpoint has no tokenizer.json, so that nobody knows which tokens are which words. Put "
-                "it beside config.json: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
+                f"{where}: the checkpoint has no tokenizer.json, so that nobody knows which tokens are which words. "
+                "Put it beside config.json: AutoTokenizer.from_pretrained(...).save_pretrained(folder)."
             )
         try:
             from tokenizers import Tokenizer
@@ -83,7 +76,9 @@ class Dictation:
     def check_task(self, task: str, where: str) -> None:
         """Raise where the checkpoint does not translate."""
         if task == "translate" and "translate" not in self._tasks:
-            raise ParameterError(f"{where}: task='translate' is for checkpoints of many languages; this one writes one.")
+            raise ParameterError(
+                f"{where}: task='translate' is for checkpoints of many languages; this one writes one."
+            )
 
     def heard(self, module: Any, encoded: Any) -> str:
         """Return the token of the language that the checkpoint hears in most recordings."""

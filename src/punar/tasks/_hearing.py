@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,6 +108,26 @@ class Met:
                 "recordings without a transcript may be of any length."
             )
 
+    def alike(self, net: Any, batch: Mapping[str, Tensor]) -> list[tuple[Tensor, Mapping[str, Tensor]]]:
+        """Return a batch in parts whose rows are equally long, with their numbers, where padding would be heard.
+
+        Where it is not, and where the frozen part's outputs are known, the batch is one part.
+        """
+        facts, mask = self.preparation, batch.get("attention_mask")
+        every = [(torch.arange(len(next(iter(batch.values())))), batch)]
+        if not isinstance(facts, Sounds) or mask is None or getattr(net, "remembered", False):
+            return every
+        own = mask.sum(1).cpu()
+        if facts.kind == "log_mel" and facts.silence is not None:
+            own = torch.tensor([facts.bucket(torch.empty(int(n) * facts.hop)) // facts.hop for n in own])
+        elif facts.kind != "samples" or facts.multiple > 1:
+            return every
+        parts = []
+        for length in own.unique().tolist():
+            rows = torch.nonzero(own == length).flatten()
+            parts.append((rows, {k: v[rows.to(v.device)][..., :length] for k, v in batch.items()}))
+        return parts
+
     def steps(self, samples: int) -> int:
         """Return how many steps the network makes of a prepared recording."""
         if self.preparation is not None and isinstance(self.preparation, Sounds):
@@ -126,7 +146,8 @@ class Met:
     @torch.no_grad()
     def heard(self, items: Sequence[Any]) -> str:
         """Return the token of the language that the network hears in most of some recordings, and let go of it."""
-        assert self.dictation is not None and self.body is not None
+        assert self.dictation is not None
+        assert self.body is not None
         facts, body = self.prepared("full"), self.body
         samples = [facts.prepare(item) for item in items]
         batch = facts.collate(samples, max(map(facts.bucket, samples)))

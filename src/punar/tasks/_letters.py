@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,18 @@ from torch.nn import functional as F
 
 from punar.errors import DataError, NotSupportedError, shown
 
+
+class Segment(NamedTuple):
+    """A piece of a transcript and when it was said, in seconds from the recording's beginning."""
+
+    begin: float
+    end: float
+    text: str
+
+
 _SPECIAL = ("<pad>", "<s>", "</s>", "[PAD]")
 _SPACES = ("|", "▁")
+_MOST = 20_000  # letters of a stored vocabulary
 _PAUSE, _LONG = 1.0, 7.0  # seconds: a pause, or so much text, ends a piece
 _SHARE = (0.08, 0.2)  # of steps and of bands, at most, each time
 
@@ -58,6 +68,21 @@ class Letters:
             found[number] = "" if token in _SPECIAL or number == blank else " " if token in _SPACES else token
         return cls(tuple(found), blank)
 
+    @classmethod
+    def of_facts(cls, letters: object, blank: object) -> Letters:
+        """Return the letters of untrusted facts.
+
+        Raises
+        ------
+        ValueError
+            They are no texts, or the blank is none of their numbers.
+        """
+        if not isinstance(letters, list) or len(letters) > _MOST or not all(isinstance(x, str) for x in letters):
+            raise ValueError(f"letters must be a list of at most {_MOST} texts, found {shown(letters)}")
+        if type(blank) is not int or not 0 <= blank < max(len(letters), 1):
+            raise ValueError(f"blank must be the number of a letter, found {shown(blank)}")
+        return cls(tuple(letters), blank)
+
     def fitting(self, text: str, where: str) -> list[int]:
         """Return the unit of each letter of a text; a letter that is there in one case only stands for both.
 
@@ -71,7 +96,7 @@ class Letters:
         for letter in text:
             unit = next((number[c] for c in (letter, letter.upper(), letter.lower()) if c in number), None)
             if unit is None:
-                known = "".join(sorted(number))
+                known = "".join(sorted(letter for letter in number if len(letter) == 1))
                 raise DataError(
                     f"{where}, {shown(text)}, has the letter {shown(letter)}, which the model does not know: its "
                     f"letters are {shown(known, 200)}. Write it with these, or fit a new head on transcripts that "
@@ -83,6 +108,19 @@ class Letters:
     def spelled(self, units: Sequence[int]) -> str:
         """Return the text of units, one for each letter."""
         return " ".join("".join(self.letters[k] for k in units).split())
+
+    def said(self, sure: np.ndarray, begin: float, step: float, beams: int) -> list[Segment]:
+        """Return what log-probabilities (t, outputs) of a sample say, in pieces.
+
+        Parameters
+        ----------
+        sure : ndarray of shape (t, outputs)
+        begin, step : float
+            Seconds where the sample begins, and of a step.
+        beams : int
+        """
+        units = greedy(sure, self.blank) if beams == 1 else beam(sure, self.blank, beams)
+        return [Segment(begin + a * step, begin + b * step, text) for a, b, text in self.pieces(units, step)]
 
     def pieces(self, found: Sequence[tuple[int, int]], step: float) -> list[tuple[int, int, str]]:
         """Return (first step, one past the last, text) of what is said between pauses, or within some seconds.

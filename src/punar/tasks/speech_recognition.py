@@ -16,14 +16,12 @@ from punar.errors import DataError, DataTypeError, shown
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
-from punar.tasks._dictation import Segment
 from punar.tasks._hearing import HEADS, Met
-from punar.tasks._letters import LetterHead, Letters, Passed
+from punar.tasks._letters import LetterHead, Letters, Passed, Segment
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
 from punar.texts import predictions as texts
 
-_MOST_LETTERS = 20_000  # of a stored vocabulary
 _IGNORED = -100
 _LISTENED = 5  # recordings of which the language is heard
 
@@ -66,7 +64,7 @@ class SpeechRecognition(Task):
         "auto" keeps a checkpoint's own letters where it has some; "transcripts" makes a new head with the letters of
         the transcripts, for a language or a script that the checkpoint was not made for.
     padding : {"full", "own"}, default="full"
-        For Whisper: every recording is heard as 30 s, as in pretraining, or only as long as it is with a second of
+        For Whisper: every recording is heard as 30 s, as in pretraining, or only as long as it is with two seconds of
         silence after it, which takes a fraction of the time (measured: benchmarks/speech.md).
     beams : int, default=1
         How many texts are followed while decoding; 1 takes the likeliest at each step.
@@ -138,6 +136,11 @@ class SpeechRecognition(Task):
         """Which of the library's classes have a head that is kept."""
         return ("ForConditionalGeneration",) if self.vocabulary == "transcripts" else HEADS
 
+    @property
+    def random_input(self) -> bool:  # type: ignore[override]
+        """Whether nothing may be remembered: what is known of recordings of several lengths cannot share a batch."""
+        return self.padding == "own"
+
     def meet(self, body: Body, where: str) -> Preparation:
         """Take what a network brings for writing, and return how its recordings are prepared.
 
@@ -178,9 +181,7 @@ class SpeechRecognition(Task):
         self.language_ = None
         if met.dictation is not None and met.dictation.languages:
             self.language_ = (
-                met.heard(items[:_LISTENED])
-                if self.language is None
-                else met.dictation.language(self.language, where)
+                met.heard(items[:_LISTENED]) if self.language is None else met.dictation.language(self.language, where)
             )
         return self._encoded(said, where, items)
 
@@ -209,17 +210,14 @@ class SpeechRecognition(Task):
         """Take untrusted facts; see :class:`Task`."""
         letters, blank, language = state["letters"], state["blank"], state["language"]
         writes, kept = state["writes"], state["kept"]
-        good = isinstance(letters, list) and len(letters) <= _MOST_LETTERS and all(isinstance(x, str) for x in letters)
-        if not good or not (type(blank) is int and 0 <= blank < max(len(letters), 1)):
-            raise ValueError(f"letters must be texts, and blank the number of one, found {shown(letters)}, {blank!r}")
+        self.letters_ = Letters.of_facts(letters, blank)
         if type(writes) is not bool or type(kept) is not bool or (writes and (kept or letters)):
             raise ValueError("writes and kept must be true or false, and a network that writes has no letters")
         if not writes and not any(letters):
-            raise ValueError(f"letters must have at least one letter, found {shown(letters)}")
+            raise ValueError("letters must have at least one letter")
         if language is not None and not (writes and isinstance(language, str) and len(language) < 64):
             raise ValueError(f"language must be a token of a network that writes, or null, found {shown(language)}")
-        self.letters_, self.language_ = Letters(tuple(letters), blank), language
-        self.writes_, self.kept_ = writes, kept
+        self.writes_, self.kept_, self.language_ = writes, kept, language
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
         """Return the units of a transcript's letters, or the tokens that a decoder is taught.
@@ -321,7 +319,16 @@ class SpeechRecognition(Task):
 
     def answer(self, net: Net, batch: Mapping[str, Tensor], traces: Sequence[Tensor | None]) -> list[Any]:
         """Return what was said in each sample, in segments."""
-        spans = [self._known.span(trace) for trace in traces]
+        found: list[Any] = [None] * len(traces)
+        for rows, part in self._known.alike(net, batch):
+            spans = [self._known.span(traces[row]) for row in rows.tolist()]
+            for row, said in zip(rows.tolist(), self._said(net, part, spans), strict=True):
+                found[row] = said
+        return found
+
+    def _said(
+        self, net: Net, batch: Mapping[str, Tensor], spans: Sequence[tuple[float, float, float]]
+    ) -> list[list[Segment]]:
         dictation = self._known.dictation
         if dictation is not None:
             said = self.language_ if self.language is None else dictation.language(self.language, "predict")
@@ -329,14 +336,10 @@ class SpeechRecognition(Task):
             return [dictation.segments(row, begin, end) for row, (begin, _, end) in zip(rows, spans, strict=True)]
         raw, lengths = self._scores(net, batch)
         sure = torch.log_softmax(raw.float(), 2).cpu().numpy()
-        found: list[Any] = []
-        for row, length, (begin, step, _) in zip(sure, lengths.tolist(), spans, strict=True):
-            own = row[: int(length)]
-            blank = self.letters_.blank
-            units = ctc.greedy(own, blank) if self.beams == 1 else ctc.beam(own, blank, self.beams)
-            pieces = self.letters_.pieces(units, step)
-            found.append([Segment(begin + a * step, begin + b * step, text) for a, b, text in pieces])
-        return found
+        return [
+            self.letters_.said(row[: int(length)], begin, step, self.beams)
+            for row, length, (begin, step, _) in zip(sure, lengths.tolist(), spans, strict=True)
+        ]
 
     def merge(self, parts: Sequence[Any], item: Any) -> Transcript:
         """Return the transcript of a recording from those of its windows, in order."""
