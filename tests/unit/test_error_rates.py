@@ -19,7 +19,7 @@ def drawn(rng, least=0):
 
 
 def targets_of(said):
-    return Targets({"text": [torch.tensor(list(map(ord, text)), dtype=torch.int64) for text in said]})
+    return Targets({"said": [torch.tensor(list(map(ord, text)), dtype=torch.int64) for text in said]})
 
 
 def test_both_rates_equal_jiwer_on_two_hundred_random_cases():

@@ -134,8 +134,11 @@ def test_segments_have_seconds(fitted):
     answers = [task.merge(parts, X[0]), task.merge([[]], X[1])]
     assert [answer.text for answer in answers] == ["a b c", ""]
     table = task.segments(answers, X[:2])
-    assert table.item.tolist() == [0, 0]
-    assert table.columns == {"start": [0.0, 1.5], "end": [1.0, 2.0], "text": ["a b", "c"]}
+    assert table.item.tolist() == [0, 0, 1]
+    assert table.columns == {"start": [0.0, 1.5, 0.0], "end": [1.0, 2.0, 0.0], "text": ["a b", "c", ""]}
+    assert task.table(answers, X[:2]).columns == {"prediction": ["a b c", ""]}
+    asked = SpeechRecognition(timestamps=True)
+    assert asked.table(answers, X[:2]).columns == table.columns
 
 
 def test_what_was_learned_travels_as_json_and_is_checked():

@@ -105,7 +105,7 @@ class ErrorRates:
 
     def add(self, answers: Sequence[Any], targets: Targets) -> None:
         """Count encoded answers beside what was said, item by item."""
-        for found, true in zip(answers, targets.columns["text"], strict=True):
+        for found, true in zip(answers, targets.columns["said"], strict=True):
             self.count(found.text, text_of(true))
 
     def count(self, found: str, true: str) -> None:

@@ -114,7 +114,7 @@ class Met:
         Where it is not, and where the frozen part's outputs are known, the batch is one part.
         """
         facts, mask = self.preparation, batch.get("attention_mask")
-        every = [(torch.arange(len(next(iter(batch.values())))), batch)]
+        every: list[tuple[Tensor, Mapping[str, Tensor]]] = [(torch.arange(len(next(iter(batch.values())))), batch)]
         if not isinstance(facts, Sounds) or mask is None or getattr(net, "remembered", False):
             return every
         own = mask.sum(1).cpu()
@@ -122,7 +122,7 @@ class Met:
             own = torch.tensor([facts.bucket(torch.empty(int(n) * facts.hop)) // facts.hop for n in own])
         elif facts.kind != "samples" or facts.multiple > 1:
             return every
-        parts = []
+        parts: list[tuple[Tensor, Mapping[str, Tensor]]] = []
         for length in own.unique().tolist():
             rows = torch.nonzero(own == length).flatten()
             parts.append((rows, {k: v[rows.to(v.device)][..., :length] for k, v in batch.items()}))

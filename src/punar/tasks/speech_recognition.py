@@ -69,7 +69,8 @@ class SpeechRecognition(Task):
     beams : int, default=1
         How many texts are followed while decoding; 1 takes the likeliest at each step.
     timestamps : bool, default=False
-        For Whisper: write marks of time, which cut long answers into segments for subtitles.
+        Give answers in segments with seconds, for subtitles, as a table of predictions; Whisper writes marks of time
+        for it, others are cut at pauses.
     normalise : bool, default=False
         Compare in lower case and without punctuation, as most tables of error rates do.
 
@@ -194,7 +195,7 @@ class SpeechRecognition(Task):
         if not self.writes_:
             for i, text in enumerate(said):
                 self.letters_.fitting(text, f"{where}: y[{i}]")
-        return Targets({"text": [torch.tensor(list(map(ord, text)), dtype=torch.int64) for text in said]})
+        return Targets({"said": [torch.tensor(list(map(ord, text)), dtype=torch.int64) for text in said]})
 
     def state(self) -> dict[str, Any]:
         """Return the letters, whether they are the checkpoint's, and the language that was learned from."""
@@ -227,7 +228,7 @@ class SpeechRecognition(Task):
         DataError
             The recording is too short for its transcript, or the transcript longer than the decoder writes.
         """
-        text = rates.text_of(target["text"])
+        text = rates.text_of(target["said"])
         dictation = self._known.dictation
         if dictation is not None:
             tokens = torch.tensor(dictation.numbers(text, self.language_, self.task), dtype=torch.int64)
@@ -350,10 +351,18 @@ class SpeechRecognition(Task):
         """Return the transcripts, a list of texts."""
         return [answer.text for answer in answers]
 
+    def table(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
+        """Return a row for each transcript; with ``timestamps`` a row for each of its segments."""
+        return self.segments(answers, items) if self.timestamps else super().table(answers, items)
+
     def segments(self, answers: Sequence[Any], items: Sequence[Any]) -> Table:
-        """Return a row for each segment of each transcript: where it begins and ends, in seconds, and its text."""
-        rows = [segment for answer in answers for segment in answer.segments]
-        which = np.repeat(np.arange(len(items)), [len(answer.segments) for answer in answers])
+        """Return a row for each segment of each transcript: where it begins and ends, in seconds, and its text.
+
+        Where nothing was said one row says so, with an empty text.
+        """
+        each = [answer.segments or (Segment(0.0, 0.0, answer.text),) for answer in answers]
+        rows = [segment for own in each for segment in own]
+        which = np.repeat(np.arange(len(items)), [len(own) for own in each])
         columns = {
             texts.START: [row.begin for row in rows],
             texts.END: [row.end for row in rows],
@@ -363,7 +372,7 @@ class SpeechRecognition(Task):
 
     def constant(self, targets: Targets) -> list[Any]:
         """Return the transcript that makes the fewest errors alone: the commonest, the commonest word, or none."""
-        said = [rates.text_of(codes) for codes in targets.columns["text"]]
+        said = [rates.text_of(codes) for codes in targets.columns["said"]]
         found = rates.best_constant([rates.plain(text) for text in said] if self.normalise else said)
         return [Transcript(found)] * len(targets)
 
@@ -388,7 +397,7 @@ class SpeechRecognition(Task):
 
     def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> dict[str, Any]:
         """Return what a report shows of one recording: what was said and what was found."""
-        true = rates.text_of(target["text"])
+        true = rates.text_of(target["said"])
         meter = rates.ErrorRates(self.normalise)
         meter.count(answer.text, true)
         return {"form": "texts", "given": None, "truth": [true], "found": answer.text, "score": meter.value()}
