@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from punar.backbones import Body
-from punar.errors import MissingExtraError, NotSupportedError, ParameterError, shown, suggest
+from punar.errors import DataError, MissingExtraError, NotSupportedError, ParameterError, shown, suggest
 from punar.tasks._letters import Segment
 
 _IGNORED = -100
@@ -95,14 +95,37 @@ class Dictation:
         words = self._tokenizer.encode(f" {text}" if text else "", add_special_tokens=False).ids
         return [*begin, *words, self._end]
 
-    def losses(self, net: Any, batch: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return each token's cross-entropy (n, t), and which tokens count."""
+    def taught(self, text: str, language: str | None, task: str) -> Tensor:
+        """Return :meth:`numbers` as a tensor.
+
+        Raises
+        ------
+        DataError
+            There are more than the decoder writes.
+        """
+        found = self.numbers(text, language, task)
+        if len(found) > self.longest:
+            raise DataError(
+                f"fit: the transcript {shown(text)} has {len(found)} tokens, and the network writes at most "
+                f"{self.longest}. Cut recording and transcript at a sentence."
+            )
+        return torch.tensor(found, dtype=torch.int64)
+
+    def losses(
+        self, net: Any, batch: Mapping[str, Tensor], target: Mapping[str, Tensor], weight: Tensor | None
+    ) -> tuple[Tensor, float]:
+        """Return the mean cross-entropy of a token, and how many there are."""
         labels = target["tokens"]
         begin = labels.new_full((len(labels), 1), self._start)
         given = torch.cat([begin, labels[:, :-1]], 1)
         raw = net({**batch, "decoder_input_ids": given.masked_fill(given == _IGNORED, self._end)}).logits.float()
         each = F.cross_entropy(raw.flatten(0, 1), labels.flatten(), ignore_index=_IGNORED, reduction="none")
-        return each.view(labels.shape), labels != _IGNORED
+        share = (labels != _IGNORED).to(each.dtype)
+        if weight is not None:
+            share = share * weight.unsqueeze(1)
+        total = share.sum()
+        mean = (each * share.flatten()).sum() / total.clamp(min=torch.finfo(each.dtype).tiny)
+        return mean, float(total)
 
     def written(
         self, net: Any, batch: Mapping[str, Tensor], language: str | None, task: str, timestamps: bool, beams: int

@@ -105,6 +105,24 @@ class Letters:
             found.append(unit)
         return found
 
+    def taught(self, text: str, steps: int) -> Tensor:
+        """Return the units of a transcript.
+
+        Raises
+        ------
+        DataError
+            Its recording has too few steps.
+        """
+        units = torch.tensor(self.fitting(text, "fit: a transcript"), dtype=torch.int64)
+        needed = steps_needed(units)
+        if needed > steps:
+            raise DataError(
+                f"fit: the transcript {shown(text)} needs at least {needed} steps, one for each letter and one between "
+                f"two that are equal, and its recording has {steps}. Is it the transcript of another recording? Leave "
+                "the pair out, or cut the recording where its words end."
+            )
+        return units
+
     def spelled(self, units: Sequence[int]) -> str:
         """Return the text of units, one for each letter."""
         return " ".join("".join(self.letters[k] for k in units).split())

@@ -228,25 +228,10 @@ class SpeechRecognition(Task):
         DataError
             The recording is too short for its transcript, or the transcript longer than the decoder writes.
         """
-        text = rates.text_of(target["said"])
-        dictation = self._known.dictation
+        text, dictation = rates.text_of(target["said"]), self._known.dictation
         if dictation is not None:
-            tokens = torch.tensor(dictation.numbers(text, self.language_, self.task), dtype=torch.int64)
-            if len(tokens) > dictation.longest:
-                raise DataError(
-                    f"fit: the transcript {shown(text)} has {len(tokens)} tokens, and the network writes at most "
-                    f"{dictation.longest}. Cut recording and transcript at a sentence."
-                )
-            return {"tokens": tokens}
-        units = torch.tensor(self.letters_.fitting(text, "fit: a transcript"), dtype=torch.int64)
-        steps, needed = self._known.steps(len(sample.tensor)), ctc.steps_needed(units)
-        if needed > steps:
-            raise DataError(
-                f"fit: the transcript {shown(text)} needs at least {needed} steps, one for each letter and one between "
-                f"two that are equal, and its recording has {steps}. Is it the transcript of another recording? Leave "
-                "the pair out, or cut the recording where its words end."
-            )
-        return {"units": units}
+            return {"tokens": dictation.taught(text, self.language_, self.task)}
+        return {"units": self.letters_.taught(text, self._known.steps(len(sample.tensor)))}
 
     def collate(self, placed: Sequence[Mapping[str, Tensor]], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return {"tokens": (n, t)}, padded with -100, or {"units": (n, letters), "length": (n,)}."""
@@ -294,16 +279,11 @@ class SpeechRecognition(Task):
         """Return the loss of a letter (CTC), or of a token that the decoder writes, weighed by their number."""
         dictation = self._known.dictation
         if dictation is not None:
-            each, own = dictation.losses(net, batch, target)
-            share = own.to(each.dtype) if weight is None else own * weight.unsqueeze(1)
-            total = share.sum()
-            mean = (each * share).sum() / total.clamp(min=torch.finfo(each.dtype).tiny)
-            return {"cross_entropy": Term(mean, float(total))}
+            return {"cross_entropy": Term(*dictation.losses(net, batch, target, weight))}
         if getattr(net, "training", False):
             batch, target = self.vary(batch, target, generator)
         raw, lengths = self._scores(net, batch)
-        mean, count = ctc.losses(raw, lengths, target, weight, self.letters_.blank)
-        return {"ctc": Term(mean, count)}
+        return {"ctc": Term(*ctc.losses(raw, lengths, target, weight, self.letters_.blank))}
 
     def _scores(self, net: Net, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return scores (n, t, outputs) and how many steps are each row's own."""
