@@ -13,6 +13,7 @@ import torch
 
 import punar
 from punar.errors import DataError, NotSupportedError, ParameterError
+from punar.estimators.transfer_learner import STRATEGIES
 from punar.tasks.speech_recognition import SpeechRecognition
 
 transformers = pytest.importorskip("transformers")
@@ -261,3 +262,34 @@ def test_marks_of_time_become_segments(whisper):
     assert dictation.segments(tokens, 10.0, 12.0) == [(10.0, 10.5, "one"), (10.6, 11.0, "two")]
     assert dictation.segments(words[0], 10.0, 12.0) == [(10.0, 12.0, "one")]
     assert dictation.segments([], 0.0, 1.0) == []
+
+
+# -- as it is -------------------------------------------------------------------------------------------------------
+
+as_it_is = pytest.mark.skipif("zero_shot" not in STRATEGIES, reason="no strategy that trains nothing")
+
+
+@as_it_is
+@pytest.mark.parametrize("which", ["whisper", "wav2vec2"])
+def test_a_checkpoint_that_writes_is_used_as_it_is(which, tmp_path, request):
+    folder = request.getfixturevalue(which)
+    model = punar.TransferLearner(str(folder), task=SpeechRecognition(), strategy="zero_shot", random_state=0)
+    model.fit(None)
+    found = model.predict(X)
+    assert any(found)
+    assert not moved(model, folder)
+    assert model.fit_report_["learned"] is None
+    assert "nothing was trained" in str(model.fit_report_)
+    back = punar.load(punar.save(model, tmp_path / "m"))
+    assert back.predict(X) == found
+    measured = punar.TransferLearner(str(folder), task=SpeechRecognition(), strategy="zero_shot").fit(X, SAID)
+    assert measured.fit_report_["model"] == model.score(X, SAID)
+
+
+@as_it_is
+def test_a_network_that_has_not_learned_to_write_needs_examples(wav2vec2):
+    task = SpeechRecognition(vocabulary="transcripts")
+    with pytest.raises(NotSupportedError, match=r"fit\(recordings, transcripts\)"):
+        punar.TransferLearner(str(wav2vec2), task=task, strategy="zero_shot").fit(None)
+    with pytest.raises(ParameterError, match=r"fit\(None\)"):
+        punar.TransferLearner(str(wav2vec2), task="speech_recognition", strategy="zero_shot").fit(X)

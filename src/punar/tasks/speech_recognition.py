@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from punar.backbones import Body, Plan, View
 from punar.core.draws import seeded
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
-from punar.errors import DataError, DataTypeError, shown
+from punar.errors import DataError, DataTypeError, NotSupportedError, shown
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
@@ -185,6 +185,23 @@ class SpeechRecognition(Task):
                 met.heard(items[:_LISTENED]) if self.language is None else met.dictation.language(self.language, where)
             )
         return self._encoded(said, where, items)
+
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take a checkpoint that writes as it is; ``labels`` are none.
+
+        Raises
+        ------
+        NotSupportedError
+            It has neither a decoder nor letters of its own.
+        """
+        met = self._known
+        if labels or not met.writes:
+            raise NotSupportedError(
+                "SpeechRecognition without examples needs a checkpoint that has learned to write, such as Whisper or "
+                "Wav2Vec2 with a head for CTC and its vocab.json. Teach this one: fit(recordings, transcripts)."
+            )
+        self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
+        self.letters_, self.language_ = met.letters or Letters(()), None
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return transcripts encoded as those of the fit; see :class:`Task`."""

@@ -79,6 +79,11 @@ TRANSFER_LOSES_TO_FROZEN = (
 )
 TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference."
 TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
+AS_IT_IS = " Nothing was trained: the checkpoint answers as it is."
+AS_IT_IS_UNMEASURED = (
+    "Cannot tell how good it is: nothing was trained, and no examples were given. Give some to fit or to score: they "
+    "only measure."
+)
 BEATS_WORDS = " The most frequent label of each word gives {without_context:.3f}: the words around it say more."
 LOSES_TO_WORDS = " The most frequent label of each word gives {without_context:.3f}: the network is not better here."
 EQUALS_WORDS = " The most frequent label of each word gives {without_context:.3f}: no clear difference."
