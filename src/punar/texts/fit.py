@@ -20,6 +20,12 @@ MAY_HAVE_SEEN = (
 SAYS_LEARNED, SAYS_CANNOT_TELL = "Learned:", "Cannot tell whether it learned:"
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
+AS_IT_IS = " Nothing was trained: the checkpoint answers as it is."
+AS_IT_IS_UNMEASURED = (
+    "Cannot tell how good it is: nothing was trained, and no examples were given. Give some to fit or to score: they "
+    "only measure."
+)
+
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
 VERDICT_DID_NOT_LEARN = (
     "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%{note}."
@@ -79,11 +85,6 @@ TRANSFER_LOSES_TO_FROZEN = (
 )
 TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference."
 TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
-AS_IT_IS = " Nothing was trained: the checkpoint answers as it is."
-AS_IT_IS_UNMEASURED = (
-    "Cannot tell how good it is: nothing was trained, and no examples were given. Give some to fit or to score: they "
-    "only measure."
-)
 BEATS_WORDS = " The most frequent label of each word gives {without_context:.3f}: the words around it say more."
 LOSES_TO_WORDS = " The most frequent label of each word gives {without_context:.3f}: the network is not better here."
 EQUALS_WORDS = " The most frequent label of each word gives {without_context:.3f}: no clear difference."
