@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -82,6 +82,22 @@ class Encode:
     def is_short(self, batch: Mapping[str, Tensor]) -> bool:
         """Return whether a batch of spectra is shorter than the library's own forward takes it."""
         return self.kind == "whisper" and batch["input_features"].shape[2] < 2 * self.config["max_source_positions"]
+
+    def short_output(self, module: Any, batch: Mapping[str, Tensor], teaching: Sequence[str]) -> Any:
+        """Return the library's output of a model with a decoder for short spectra; see :meth:`is_short`.
+
+        Parameters
+        ----------
+        module : nn.Module
+        batch : mapping of str to Tensor
+        teaching : sequence of str
+            Names of what the decoder reads; without any in the batch it is the encoder's output.
+        """
+        from transformers.modeling_outputs import BaseModelOutput
+
+        encoded = BaseModelOutput(self.states(module, batch))
+        taught = {name: batch[name] for name in teaching if name in batch}
+        return module(encoder_outputs=encoded, **taught) if taught else encoded
 
     def tokens(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tokens:
         """Return the last hidden states, and which of them are an item's own; its special tokens are."""

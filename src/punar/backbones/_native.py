@@ -170,20 +170,13 @@ def _compute(encode: Encode) -> Any:
 
     def compute(module: Any, batch: Mapping[str, Tensor]) -> Any:
         if encode.is_short(batch):
-            return _of_short(encode, module, batch)
+            return encode.short_output(module, batch, _TEACHING)
         taught = {name: batch[name] for name in _TEACHING if name in batch}
         if module.config.is_encoder_decoder and not taught:
             return module.get_encoder()(**encode.inputs(batch))
         return module(**encode.inputs(batch), **taught)
 
     return compute
-
-
-def _of_short(encode: Encode, module: Any, batch: Mapping[str, Tensor]) -> Any:
-    """Return the library's output for spectra that are shorter than its own forward takes."""
-    taught = {name: batch[name] for name in _TEACHING if name in batch}
-    encoded = library().modeling_outputs.BaseModelOutput(encode.states(module, batch))
-    return module(encoder_outputs=encoded, **taught) if taught else encoded
 
 
 def _head(module: nn.Module, part: str) -> Iterator[str]:
