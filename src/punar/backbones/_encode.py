@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from punar.backbones._backbone import Forward, mean_of_tokens
 from punar.backbones._families import frames
@@ -15,6 +17,20 @@ from punar.preparations import Preparation
 from punar.preparations.sounds import Sounds
 
 POOLINGS = ("mean", "cls", "last")
+
+
+def short_states(encoder: Any, features: Tensor) -> Tensor:
+    """Return what Whisper's encoder makes of spectra (n, bands, t) of any length: (n, t / 2, width).
+
+    The library's own forward takes spectra of 30 s only; on these the two give the same numbers.
+    """
+    seen = F.gelu(encoder.conv2(F.gelu(encoder.conv1(features)))).transpose(1, 2)
+    places = torch.arange(seen.shape[1], device=seen.device)
+    found = F.dropout(seen + encoder.embed_positions(places), encoder.dropout, encoder.training)
+    for layer in encoder.layers:
+        found = layer(found, None)
+    states: Tensor = encoder.layer_norm(found)
+    return states
 
 
 class Encode:
@@ -58,8 +74,31 @@ class Encode:
 
     def states(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """Return the last hidden states, (n, t, width)."""
-        found: Tensor = module.get_submodule(self.part)(**self.inputs(batch)).last_hidden_state
+        encoder = module.get_submodule(self.part)
+        if self.is_short(batch):
+            return short_states(encoder, batch["input_features"])
+        found: Tensor = encoder(**self.inputs(batch)).last_hidden_state
         return found
+
+    def is_short(self, batch: Mapping[str, Tensor]) -> bool:
+        """Return whether a batch of spectra is shorter than the library's own forward takes it."""
+        return self.kind == "whisper" and batch["input_features"].shape[2] < 2 * self.config["max_source_positions"]
+
+    def short_output(self, module: Any, batch: Mapping[str, Tensor], teaching: Sequence[str]) -> Any:
+        """Return the library's output of a model with a decoder for short spectra; see :meth:`is_short`.
+
+        Parameters
+        ----------
+        module : nn.Module
+        batch : mapping of str to Tensor
+        teaching : sequence of str
+            Names of what the decoder reads; without any in the batch it is the encoder's output.
+        """
+        from transformers.modeling_outputs import BaseModelOutput
+
+        encoded = BaseModelOutput(self.states(module, batch))
+        taught = {name: batch[name] for name in teaching if name in batch}
+        return module(encoder_outputs=encoded, **taught) if taught else encoded
 
     def tokens(self, module: nn.Module, batch: Mapping[str, Tensor]) -> Tokens:
         """Return the last hidden states, and which of them are an item's own; its special tokens are."""

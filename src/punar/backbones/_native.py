@@ -169,6 +169,8 @@ def _compute(encode: Encode) -> Any:
     """
 
     def compute(module: Any, batch: Mapping[str, Tensor]) -> Any:
+        if encode.is_short(batch):
+            return encode.short_output(module, batch, _TEACHING)
         taught = {name: batch[name] for name in _TEACHING if name in batch}
         if module.config.is_encoder_decoder and not taught:
             return module.get_encoder()(**encode.inputs(batch))

@@ -49,6 +49,9 @@ class Frames(Preparation):
         Frames of the longest recording that was trained on.
     max_length : int or None
         Most frames of a recording; what follows is cut off.
+    stack : int
+        Frames that make one step together, each band's beside each other: so many times fewer steps. The last step is
+        filled up with its last frame.
     """
 
     rate: Annotated[int, Meta(ge=_LOWEST_RATE, le=_HIGHEST_RATE)] = _HIGHEST_RATE
@@ -57,6 +60,7 @@ class Frames(Preparation):
     scale: tuple[Positive, ...] = ()
     longest: Count = 0
     max_length: Size | None = None
+    stack: Annotated[int, Meta(ge=1, le=64)] = 1
 
     domain: ClassVar[str] = "audio"
 
@@ -109,8 +113,8 @@ class Frames(Preparation):
 
     @property
     def width(self) -> int:
-        """Numbers per frame."""
-        return self.n_mels
+        """Numbers per step."""
+        return self.n_mels * self.stack
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
@@ -125,9 +129,9 @@ class Frames(Preparation):
         return self._sounds.content(item)
 
     def prepare(self, item: Any) -> Tensor:
-        """Return float32 frames (t, ``n_mels``), t >= 1."""
+        """Return float32 steps (t, ``width``), t >= 1."""
         level = _spectrum.decibels(self._sounds.prepare(item), self.rate, self.n_mels).T
-        return self.scaled((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
+        return self.stepped((level - level.max()).clamp(min=_QUIETEST)[: self.max_length].contiguous())
 
     def cuts(self, item: Any) -> bool:
         """Return whether the recording has more than ``max_length`` frames."""
@@ -136,24 +140,33 @@ class Frames(Preparation):
         return self._sounds.duration(item) * self.rate / _spectrum.step_of(self.rate) >= self.max_length
 
     def samples(self, item: Any) -> list[Sample]:
-        """Return the recording with its seconds per frame."""
-        step = _spectrum.step_of(self.rate) / self.rate
+        """Return the recording with its seconds per step."""
+        step = self.stack * _spectrum.step_of(self.rate) / self.rate
         return [Sample(self.prepare(item), torch.tensor([step], dtype=torch.float64))]
 
     def scaled(self, frames: Tensor) -> Tensor:
         """Return frames (t, ``n_mels``) in decibels by the learned scaling."""
         return (frames - torch.tensor(self.shift)) / torch.tensor(self.scale) if self.shift else frames
 
+    def stepped(self, frames: Tensor) -> Tensor:
+        """Return frames (t, ``n_mels``) in decibels as steps (t / ``stack``, ``width``) by the learned scaling."""
+        frames = self.scaled(frames)
+        if self.stack == 1:
+            return frames
+        short = -len(frames) % self.stack
+        frames = torch.cat([frames, frames[-1:].expand(short, -1)])
+        return frames.view(-1, self.stack, self.n_mels).transpose(1, 2).reshape(-1, self.width)
+
     def bucket(self, prepared: Tensor) -> int:
-        """Return the number of frames rounded up to a multiple of 8."""
+        """Return the number of steps rounded up to a multiple of 8."""
         return -(-len(prepared) // _STEP) * _STEP
 
     def blank(self, bucket: int) -> Tensor:
         """Return zeros."""
-        return torch.zeros(max(bucket, 1), self.n_mels)
+        return torch.zeros(max(bucket, 1), self.width)
 
     def collate(self, prepared: Sequence[Tensor], bucket: int) -> Batch:
-        """Return {"values": float32 (n, t, ``n_mels``), "lengths": int64 (n,)}."""
+        """Return {"values": float32 (n, t, ``width``), "lengths": int64 (n,)}."""
         return collate_steps(prepared, bucket)
 
     @property

@@ -23,6 +23,7 @@ from punar.preparations._sample import Sample
 
 _RATES = (1_000, 768_000)
 _Samples = Annotated[int, Meta(ge=1, le=MOST_SECONDS * _RATES[1])]
+_BATCHED = 50  # frames: recordings that are as long as they are share batches by half seconds
 _LOUDEST = 100.0  # float samples are in [-1, 1]; some files overshoot a little, unscaled 16-bit numbers a lot
 _FULL_SCALE = {"int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31), "uint8": (128.0, 128.0), "int8": (0.0, 128.0)}
 
@@ -52,6 +53,11 @@ class Sounds(Preparation):
         the whole recording, padding included: recordings then share a batch only if they are equally long.
     shortest : int
         Samples that the network needs at least; shorter recordings get silence after them, and it is heard.
+    windows : bool
+        Whether longer recordings give several samples of at most ``seconds``, cut where they are quiet, in place of
+        being cut off.
+    silence : float or None
+        Seconds of silence after a recording that "log_mel" does not pad to ``seconds``; None pads it.
     """
 
     rate: Annotated[int, Meta(ge=_RATES[0], le=_RATES[1])] = 16_000
@@ -63,8 +69,15 @@ class Sounds(Preparation):
     normalise: bool = False
     multiple: _Samples = 1_600
     shortest: _Samples = 1
+    windows: bool = False
+    silence: Annotated[float, Meta(ge=0, le=MOST_SECONDS)] | None = None
 
     domain: ClassVar[str] = "audio"
+
+    @property
+    def several(self) -> bool:  # type: ignore[override]
+        """Whether a recording may give several samples."""
+        return self.windows
 
     def check(self, X: Any, where: str) -> Sequence[Any]:
         """Return paths, arrays or pairs as a list; see :class:`Preparation`."""
@@ -105,20 +118,32 @@ class Sounds(Preparation):
 
     def prepare(self, item: Any) -> Tensor:
         """Return float32 samples (t,) at ``rate``, t >= 1."""
+        wave = self._wave(item)
+        if self.windows and self.seconds is not None:
+            wave = wave[: quiet_cuts(wave, self.rate, self.seconds)[0]]
+        elif self.seconds is not None:
+            wave = wave[: round(self.seconds * self.rate)]
+        return self._finished(wave)
+
+    def _wave(self, item: Any) -> np.ndarray:
         if isinstance(item, (str, os.PathLike, LoadedFile)):
             samples, rate = read_audio(item if isinstance(item, LoadedFile) else Path(item))
         else:
             samples, rate = self._parts(item)
-        wave = mono(samples, rate, self.rate)
-        if self.seconds is not None:
-            wave = wave[: round(self.seconds * self.rate)]
+        return mono(samples, rate, self.rate)
+
+    def _finished(self, wave: np.ndarray) -> Tensor:
         if self.normalise:
             wave = (wave - wave.mean()) / np.sqrt(wave.var() + 1e-7)
         return torch.from_numpy(np.array(wave, dtype=np.float32))
 
     def cuts(self, item: Any) -> bool:
-        """Return whether the recording is longer than ``seconds``."""
-        return self.seconds is not None and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+        """Return whether the recording is longer than ``seconds``, and what follows is not heard."""
+        return (
+            not self.windows
+            and self.seconds is not None
+            and round(self.seconds * self.rate) < round(self.duration(item) * self.rate)
+        )
 
     def duration(self, item: Any) -> float:
         """Return the seconds of a recording.
@@ -134,8 +159,16 @@ class Sounds(Preparation):
         return len(samples) / rate
 
     def samples(self, item: Any) -> list[Sample]:
-        """Return the recording with its seconds per sample."""
-        return [Sample(self.prepare(item), torch.tensor([1.0 / self.rate], dtype=torch.float64))]
+        """Return the recording with its seconds per sample; a window also with the seconds where it begins and ends."""
+        each = 1.0 / self.rate
+        if not self.windows or self.seconds is None:
+            return [Sample(self.prepare(item), torch.tensor([each], dtype=torch.float64))]
+        wave, begin, found = self._wave(item), 0, []
+        for end in quiet_cuts(wave, self.rate, self.seconds):
+            trace = torch.tensor([each, begin * each, end * each], dtype=torch.float64)
+            found.append(Sample(self._finished(wave[begin:end]), trace))
+            begin = end
+        return found
 
     def blank(self, bucket: int) -> Tensor:
         """Return silence."""
@@ -144,7 +177,11 @@ class Sounds(Preparation):
     def bucket(self, prepared: Tensor) -> int:
         """Return the padded length in samples."""
         if self.kind == "log_mel" and self.seconds is not None:
-            return round(self.seconds * self.rate)
+            whole = round(self.seconds * self.rate)
+            if self.silence is None:
+                return whole
+            heard = len(prepared) + round(self.silence * self.rate)
+            return min(-(-heard // (_BATCHED * self.hop)) * _BATCHED * self.hop, whole)
         step = self.hop if self.kind == "log_mel" else self.multiple
         return -(-max(len(prepared), self.shortest) // step) * step
 
@@ -227,6 +264,27 @@ def mono(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
         common = gcd(rate, wanted)
         wave = resample_poly(wave, wanted // common, rate // common).astype(np.float32)
     return wave
+
+
+def quiet_cuts(wave: np.ndarray, rate: int, seconds: float) -> list[int]:
+    """Return the ends of windows of at most ``seconds``, each where the last quarter of a window is quietest.
+
+    >>> quiet_cuts(np.concatenate([np.ones(90), np.zeros(10), np.ones(60)]), 100, 1.0)
+    [95, 160]
+    """
+    most, short = max(round(seconds * rate), 1), max(round(0.1 * rate), 1)
+    ends: list[int] = []
+    begin = 0
+    while len(wave) - begin > most:
+        first = begin + most - most // 4
+        loud = np.concatenate([[0.0], np.cumsum(wave[first : begin + most].astype(np.float64) ** 2)])
+        if len(loud) > short:
+            at = int(np.argmin(loud[short:] - loud[:-short])) + short // 2
+        else:
+            at = len(loud) - 1
+        begin = max(first + at, begin + 1)
+        ends.append(begin)
+    return [*ends, len(wave)]
 
 
 def log_mel_picture(

@@ -110,6 +110,8 @@ class Task(BaseEstimator, ABC):
         What "auto" is in training, where it is another than follows from the number of samples.
     learning_rates : mapping of str to float
         What "auto" is, by strategy, where it is another than the domain's.
+    frames_per_step : int
+        Frames of a recording that a recurrent network reads at once.
     """
 
     domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
@@ -123,6 +125,7 @@ class Task(BaseEstimator, ABC):
     heads: ClassVar[tuple[str, ...]] = ()
     batch_size: ClassVar[int | None] = None
     learning_rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
+    frames_per_step: ClassVar[int] = 1
 
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.

@@ -20,6 +20,12 @@ MAY_HAVE_SEEN = (
 SAYS_LEARNED, SAYS_CANNOT_TELL = "Learned:", "Cannot tell whether it learned:"
 STOPPED_EARLY = "stopped early after epoch {epoch}: no better validation loss for {patience} epochs"
 
+AS_IT_IS = " Nothing was trained: the checkpoint answers as it is."
+AS_IT_IS_UNMEASURED = (
+    "Cannot tell how good it is: nothing was trained, and no examples were given. Give some to fit or to score: they "
+    "only measure."
+)
+
 VERDICT_CONSTANT_DATA = "The rows do not vary: there is nothing to learn."
 VERDICT_DID_NOT_LEARN = (
     "Did not learn: it explains {model:.1%} of the variance of {rows} {which} rows; the mean alone explains 0.0%{note}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,7 +49,10 @@ _AUTO: dict[str, dict[str, Any]] = {
     "history": {"dropout": 0.0, "pooling": "last", "learning_rate": 2e-3},
 }
 # What is read with a label for each step, where that asks for something else.
-_AUTO_STEPS: dict[str, dict[str, Any]] = {"text": {"dropout": 0.4, "learning_rate": 8e-3}}
+_AUTO_STEPS: dict[str, dict[str, Any]] = {
+    "text": {"dropout": 0.4, "learning_rate": 8e-3},
+    "audio": {"dropout": 0.2, "learning_rate": 4e-3},
+}
 # Most words of Chinese have two letters: as many are whole then as of words at 0.6. At 0.6 one of four fits on 200
 # texts whose class hangs on a negation did not begin to learn.
 _AUTO_LETTERS = {"dropout": 0.35}
@@ -226,7 +229,8 @@ def prepare(
         frames = prepare_all(plain, found.items, where)
         say_unread(plain, found.items, where)
         facts = plain.learned([frames[i] for i in train.tolist()], estimator.scaling)
-        return facts, Samples.of(task, facts, found.items, where), [facts.scaled(f) for f in frames]
+        facts = replace(facts, stack=task.frames_per_step)
+        return facts, Samples.of(task, facts, found.items, where), [facts.stepped(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
         size = _sized(estimator.vocabulary_size, _SIZES[task.view])

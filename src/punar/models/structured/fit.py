@@ -19,6 +19,7 @@ from punar.core.runtime import mix
 from punar.errors import ParameterError
 from punar.models import evidence
 from punar.models.division import Wanted
+from punar.models.structured import untrained
 from punar.models.structured.memory import Unpacked, compute_of, worth_it
 from punar.models.structured.module import Net, Structured
 from punar.models.structured.passes import SAMPLES_PER_PASS, answers_of
@@ -44,6 +45,8 @@ _PASSES, _EPOCHS = 10_000, (20, 100)  # of a head or a whole network that begins
 def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Fit by the estimator's strategy; see :func:`punar.models.transfer.fit.fit`."""
     _refuse(estimator, task)
+    if estimator.strategy == "zero_shot":
+        return untrained.fit(estimator, task, X, y, wanted)
     job = Job(estimator, task, X, y, sample_weight, checkpoint, wanted)
     trained = job.stages
     settings = _settings(job)

@@ -123,6 +123,11 @@ class Net:
         self.module = module
         self._value = value
 
+    @property
+    def remembered(self) -> bool:
+        """Whether the frozen part's outputs are known, so that the batch is asked for as it is."""
+        return bool(self._value)
+
     def __call__(self, batch: Mapping[str, Tensor]) -> Any:
         """Return raw outputs of a batch; what is remembered stands for its frozen part."""
         return self.module(batch, self._value)
