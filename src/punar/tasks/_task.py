@@ -26,8 +26,9 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from punar.backbones import View
+from punar.cells import Cell
 from punar.errors import NotSupportedError, ParameterError
-from punar.preparations import Sample
+from punar.preparations import Preparation, Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
 from punar.texts import predictions as texts
@@ -101,6 +102,8 @@ class Task(BaseEstimator, ABC):
         Whether y may have several columns.
     random_input : bool
         Whether :meth:`place` changes the input at random, so that nothing computed from it may be remembered.
+    writes : bool
+        Whether the head writes texts token by token.
     """
 
     domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
@@ -111,6 +114,7 @@ class Task(BaseEstimator, ABC):
     target_form: ClassVar[str]
     multi_output: ClassVar[bool] = False
     random_input: ClassVar[bool] = False
+    writes: ClassVar[bool] = False
 
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.
@@ -208,6 +212,24 @@ class Task(BaseEstimator, ABC):
     @abstractmethod
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return the head: what ``view`` shows -> raw outputs. First weights follow ``seed``; None takes any."""
+
+    def build_with(self, cell: Cell, view: View, seed: int | None) -> nn.Module:
+        """Return the head on a recurrent network of this cell; by default it is :meth:`build`'s."""
+        return self.build(view, seed)
+
+    def reader(self, items: Sequence[Any], size: int | None, where: str) -> Preparation | None:
+        """Return how a recurrent network reads texts for this task; None, the default: as words.
+
+        Parameters
+        ----------
+        items : sequence of str, or of list of str
+            Those to learn from.
+        size : int or None
+            Tokens at most, where the user says so.
+        where : str
+            The caller, for messages.
+        """
+        return None
 
     @abstractmethod
     def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:

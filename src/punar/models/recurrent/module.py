@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from punar.backbones import View
+from punar.backbones import Tokens, View
 from punar.cells import POOLINGS, Branch, Cell, Pool, Stack, build_encoder, lengths_of, pooled, steps_of
 from punar.core.draws import Dropout, seeded
 from punar.core.runtime import mix
@@ -113,6 +113,10 @@ class SequenceModule(nn.Module):
         seen = self.seen(batch)
         if self.branch is None:
             found = self.dropout(seen)
+            if getattr(self.head, "reads_batch", False):
+                lengths = lengths_of(batch).unsqueeze(1)
+                shown = Tokens(found, torch.arange(found.shape[1], device=found.device) < lengths)
+                return self.head(shown, batch)
             # What is known of the steps to come, for a head that reads it.
             return self.head(found, batch["ahead"]) if "ahead" in batch else self.head(found)
         # Of a series' few facts none is dropped: nothing else would say what they do.
