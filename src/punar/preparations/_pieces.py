@@ -55,7 +55,12 @@ def learn_pieces(texts: Sequence[str], size: int | None) -> Sentences:
     if size is None or size <= len(numbers):
         return Sentences(built(models.BPE(numbers, [], unk_token=UNKNOWN)).to_str(), _NO_CUT, pad_id=0)
     trained = built(models.BPE(unk_token=UNKNOWN))
-    settings = {"vocab_size": size, "min_frequency": _FEWEST, "limit_alphabet": len(numbers), "show_progress": False}
+    settings: dict[str, Any] = {
+        "vocab_size": size,
+        "min_frequency": _FEWEST,
+        "limit_alphabet": len(numbers),
+        "show_progress": False,
+    }
     trained.train_from_iterator(known, trainers.BpeTrainer(special_tokens=[PAD, UNKNOWN], **settings))
     # The trainer numbers its special tokens first, and would find them in texts: a text may hold "[PAD]".
     facts = json.loads(trained.to_str()) | {"added_tokens": []}

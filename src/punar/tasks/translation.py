@@ -112,7 +112,7 @@ class Translation(Task):
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule."""
         text = either(none(), instance(str, text="a text"))
-        rules = {name: text for name in ("source_language", "target_language", "prefix")}
+        rules = dict.fromkeys(("source_language", "target_language", "prefix"), text)
         rules |= {"pieces": either(none(), integer(16, 2**20)), "max_length": either(none(), integer(1, _MOST))}
         check_params(self, rules | {"num_beams": either(none(), integer(1, 64))}, where)
 
@@ -262,7 +262,7 @@ class Translation(Task):
             The text is longer than the network reads at once.
         """
         if len(parts) != 1:
-            raise DataError(f"the text {shown(item)} is longer than the network reads at once: translate its sentences.")
+            raise DataError(f"{shown(item)} is longer than the network reads at once: translate its sentences.")
         return parts[0]
 
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -128,8 +127,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)
-    head = functools.partial(task.build_with, cell)
-    check_memory(lambda: design.build(cell, None, head), where, SIZES)
+    check_memory(lambda: design.build(cell, None, task.build_with), where, SIZES)
     store = None
     if checkpoint is not None:
         data = {"content": jobs.content(preparation, found.items, targets, division.weight), "rows": len(found)}
@@ -143,7 +141,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         parts: tuple[Tensor, Tensor] | None = None,
         store: Checkpoint | None = None,
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
-        module = design.build(cell, seed, head).to(device)
+        module = design.build(cell, seed, task.build_with).to(device)
         index = samples.index(train), samples.index(valid)
         if before is not None:
             warm.take(estimator, module, before.module)

@@ -16,7 +16,7 @@ from punar.core.runtime import mix
 
 __all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
 _BUILD = 200  # stream of the seed
-BuildHead = Callable[[View, int | None], nn.Module]
+BuildHead = Callable[[Cell, View, int | None], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Design:
         cell : Cell
         seed : int, optional
         head : callable, optional
-            A task's :meth:`punar.tasks.Task.build`; by default a linear map.
+            A task's :meth:`punar.tasks.Task.build_with`; by default a linear map.
         """
         if seed is not None:
             with seeded(mix(seed, _BUILD)):
@@ -73,7 +73,7 @@ class Design:
         branch = Branch(self.width, self.branch) if self.branch else None
         width = encoder.stack.output_width + (0 if branch is None else branch.output_width)
         view = View("tokens" if self.pooling == "steps" else "vector", (width,), _seen)
-        layer = nn.Linear(width, self.outputs) if head is None else head(view, None)
+        layer = nn.Linear(width, self.outputs) if head is None else head(cell, view, None)
         return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, layer, branch)
 
 
