@@ -10,19 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from punar.backbones import View
+from punar.backbones import Body, View
 from punar.cells import Cell
 from punar.core.draws import seeded
 from punar.core.params import check_params, either, instance, integer, none
-from punar.errors import DataError, DataTypeError, NotSupportedError, shown
+from punar.errors import DataError, DataTypeError, ParameterError, shown
 from punar.preparations import Preparation, Sample, learn_pieces, vocabulary_size
 from punar.preparations.sentences import Sentences
 from punar.tasks import _chrf as metric
+from punar.tasks import _languages as languages
 from punar.tasks import _writing as writing
 from punar.tasks._attention_decoder import END, IGNORED, UNKNOWN, AttentionDecoder, Written
-from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
-from punar.tasks._task import Column, Meter, Net, Task, Term
+from punar.tasks._task import Meter, Net, Task, Term
+from punar.tasks._whole_texts import WholeTexts
 
 _MOST = 2**20  # tokens of a text
 _MOST_SHOWN = 4096  # places of an attention map that is kept
@@ -44,6 +45,14 @@ class Answer(NamedTuple):
     text: str
     attention: np.ndarray | None = None
     tokens: tuple[str, ...] = ()
+
+
+class _Kept(nn.Module):
+    """The head of a network that writes by itself: it hands on what that gives."""
+
+    def forward(self, shown: Any, batch: Mapping[str, Tensor]) -> Any:
+        """Return ``shown``."""
+        return shown
 
 
 class Translation(Task):
@@ -87,7 +96,8 @@ class Translation(Task):
 
     domains: ClassVar[tuple[str, ...]] = ("text",)
     view: ClassVar[str] = "tokens"
-    models: ClassVar[tuple[str, ...]] = ("recurrent",)
+    models: ClassVar[tuple[str, ...]] = ("structured", "recurrent")
+    heads: ClassVar[tuple[str, ...]] = ("ForConditionalGeneration", "MTModel", "EncoderDecoderModel")
     estimator_type: ClassVar[str | None] = None
     metric: ClassVar[str] = "chrf"
     target_form: ClassVar[str] = "texts"
@@ -116,12 +126,59 @@ class Translation(Task):
         rules |= {"pieces": either(none(), integer(16, 2**20)), "max_length": either(none(), integer(1, _MOST))}
         check_params(self, rules | {"num_beams": either(none(), integer(1, 64))}, where)
 
+    # -- the network's side ---------------------------------------------------------------------------------------
+
+    def meet(self, body: Body, where: str) -> Preparation:
+        """Take the tokenizer of a network that writes, and its languages; see :class:`Task`."""
+        given = body.plan.preparation
+        if isinstance(given, WholeTexts):
+            return given  # asked again
+        assert isinstance(given, Sentences)
+        source = given.tokenizer
+        if "native" in body.plan.forms:
+            self._refuse("pieces", f"{where}: this network writes pieces of its own")
+            self.vocabulary_: str | None = None
+            self.kept_ = str(body.about["native"].get("tokenizer") or source)
+            source = self._speak(source, where)
+        else:
+            self._refuse("source_language", f"{where}: this network has no tokens for languages")
+            self._refuse("target_language", f"{where}: this network has no tokens for languages")
+        if self.prefix:
+            source = languages.with_prefix(source, self.prefix)
+        return WholeTexts(source, given.max_length, given.pad_id)
+
+    def _refuse(self, name: str, why: str) -> None:
+        if getattr(self, name) is not None:
+            raise ParameterError(f"{why}: {name} must be None, got {shown(getattr(self, name))}.")
+
+    def _speak(self, source: str, where: str) -> str:
+        """Return a tokenizer of the source language; note what begins a text of the other one."""
+        self.spoken_: dict[str, int] = {}
+        begins = languages.begins(source)
+        if begins is None:
+            self._refuse("source_language", f"{where}: this network's tokenizer marks no languages")
+            self._refuse("target_language", f"{where}: this network's tokenizer marks no languages")
+            return source
+        if self.target_language is None:
+            raise ParameterError(
+                f"{where}: target_language must say which of {len(languages.codes(source))} languages is written, such "
+                f"as {', '.join(languages.codes(source)[:3])}, got None."
+            )
+        code = languages.code_of(self.kept_, self.target_language, "target_language", where)
+        number = languages.number_of(self.kept_, code)
+        self.spoken_ = {"forced_bos_token_id" if begins else "decoder_start_token_id": number}
+        self.kept_ = languages.in_language(self.kept_, code)
+        if self.source_language is None:
+            return source
+        return languages.in_language(source, languages.code_of(source, self.source_language, "source_language", where))
+
     # -- targets --------------------------------------------------------------------------------------------------
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return the tokens of each text, and its bytes; see :class:`Task`."""
         texts = writing.one_text_each(y, where)
-        self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
+        if not self._keeps:
+            self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
         targets = self._encoded(texts)
         self.longest_ = max(map(len, targets.columns["ids"]))
         return targets
@@ -130,8 +187,18 @@ class Translation(Task):
         """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new."""
         return self._encoded(writing.one_text_each(y, where))
 
+    @property
+    def _keeps(self) -> bool:
+        """Whether the network's own decoder writes."""
+        return hasattr(self, "kept_")
+
+    @property
+    def _tokenizer(self) -> str:
+        return self.kept_ if self._keeps else str(self.vocabulary_)
+
     def _encoded(self, texts: Sequence[str]) -> Targets:
-        ids = [[*writing.ids_of(self.vocabulary_, text), END] for text in texts]
+        end = [] if self._keeps else [END]  # other tokenizers put theirs
+        ids = [[*writing.ids_of(self._tokenizer, text), *end] for text in texts]
         return Targets(
             {
                 "ids": [torch.tensor(own, dtype=torch.int64) for own in ids],
@@ -148,11 +215,13 @@ class Translation(Task):
         vocabulary, longest = state["vocabulary"], state["longest"]
         if type(longest) is not int or not 1 <= longest <= _MOST:
             raise ValueError(f"longest must be a number of tokens, found {shown(longest)}")
+        self.longest_, self.vocabulary_ = longest, vocabulary
+        if vocabulary is None:
+            return  # the network's own: it is met afterwards
         if not isinstance(vocabulary, str):
-            raise ValueError(f"vocabulary must be the text of a tokenizer, found {shown(vocabulary)}")
+            raise ValueError(f"vocabulary must be the text of a tokenizer, or null, found {shown(vocabulary)}")
         writing.built(vocabulary)
         vocabulary_size(Sentences(vocabulary, 1))
-        self.vocabulary_, self.longest_ = vocabulary, longest
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
         """Return the target's tokens."""
@@ -168,8 +237,8 @@ class Translation(Task):
 
     @property
     def outputs(self) -> int:
-        """Tokens that can be written."""
-        return vocabulary_size(Sentences(self.vocabulary_, 1))
+        """Tokens that can be written; 0 where the network's own decoder writes."""
+        return 0 if self.vocabulary_ is None else vocabulary_size(Sentences(self.vocabulary_, 1))
 
     @property
     def most(self) -> int:
@@ -177,13 +246,17 @@ class Translation(Task):
         return int(self.max_length) if self.max_length is not None else min(2 * self.longest_ + 20, _MOST)
 
     def build(self, view: View, seed: int | None) -> nn.Module:
-        """Return a decoder of gated recurrent units with attention."""
+        """Return a decoder of gated recurrent units with attention; nothing where the network has its own."""
+        if view.form == "native":
+            return _Kept()
         from punar.cells.gru import Gru
 
         return self.build_with(Gru(), view, seed)
 
     def reader(self, items: Sequence[Any], size: int | None, where: str) -> Preparation:
         """Return texts as letters, or as pieces of words; see :class:`Task`."""
+        for name in ("source_language", "target_language", "prefix"):
+            self._refuse(name, f"{where}: it is for pretrained networks")
         for i, item in enumerate(items):
             if not isinstance(item, str):
                 raise DataTypeError(f"{where}: X must be texts for task='translation', got {shown(item)} in row {i}.")
@@ -195,24 +268,6 @@ class Translation(Task):
             with seeded(seed):
                 return self.build_with(cell, view, None)
         return AttentionDecoder(cell, view.width, self.outputs, beams=self.num_beams or 1, longest=self.most)
-
-    def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
-        """There is no head in closed form.
-
-        Raises
-        ------
-        NotSupportedError
-        """
-        raise NotSupportedError("Translation has no head in closed form.")
-
-    def itself(self, raw: Any) -> dict[str, Tensor]:
-        """There is nothing to say.
-
-        Raises
-        ------
-        NotSupportedError
-        """
-        raise NotSupportedError("Translation has no gradients without targets: pass y.")
 
     def losses(
         self,
@@ -240,17 +295,28 @@ class Translation(Task):
 
     def answer(self, net: Net, batch: Mapping[str, Tensor], traces: Sequence[Tensor | None]) -> list[Any]:
         """Return the text that is written for each item."""
-        found: Written = net(batch)
+        found = net(batch)
+        if not isinstance(found, Written):
+            module: Any = net.module.backbone  # type: ignore[attr-defined]
+            ids = module.generate(
+                encoder_outputs=found,
+                attention_mask=batch["attention_mask"],
+                max_new_tokens=self.most,
+                do_sample=False,
+                **self.spoken_,
+                **({} if self.num_beams is None else {"num_beams": self.num_beams}),
+            )
+            return [Answer(writing.text_from(self.kept_, own)) for own in ids.tolist()]
         lengths = batch["attention_mask"].sum(1).tolist()
         pairs = zip(found.ids.cpu(), found.attention.float().cpu(), lengths, strict=True)
         return [self._answer(ids.tolist(), attention[:, :length]) for ids, attention, length in pairs]
 
     def _answer(self, ids: list[int], attention: Tensor) -> Answer:
         count = ids.index(END) + 1 if END in ids else len(ids)
-        text = writing.text_from(self.vocabulary_, [i for i in ids[:count] if i > UNKNOWN])
+        text = writing.text_from(self._tokenizer, [i for i in ids[:count] if i > UNKNOWN])
         if attention[:count].numel() > _MOST_SHOWN:
             return Answer(text)
-        tokens = tuple(writing.tokens_of(self.vocabulary_, ids[:count]))
+        tokens = tuple(writing.tokens_of(self._tokenizer, ids[:count]))
         return Answer(text, attention[:count].numpy().astype(np.float16), tokens)
 
     def merge(self, parts: Sequence[Any], item: Any) -> Any:
