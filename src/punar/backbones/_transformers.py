@@ -50,7 +50,7 @@ _DROPPED = (
 _FIXED: dict[str, dict[str, Any]] = {
     "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
     "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
-    **dict.fromkeys(SPEAKERS, {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0}),
+    **{kind: {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0} for kind in SPEAKERS},
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from punar.tasks._meter import bootstrap, exchanged_counts
 from punar.tasks._targets import Targets
@@ -92,9 +93,10 @@ class ChrfMeter:
         self._counts: list[list[int]] = []
 
     def add(self, answers: Sequence[Any], targets: Targets) -> None:
-        """Count encoded answers beside what was right, item by item."""
+        """Count encoded answers, or bytes as targets have them, beside what was right, item by item."""
         for answer, true in zip(answers, targets.columns[self._column], strict=True):
-            self._counts.append(statistics(grams(answer.text), grams(text_of(true))))
+            found = text_of(answer) if isinstance(answer, Tensor) else str(answer.text)
+            self._counts.append(statistics(grams(found), grams(text_of(true))))
 
     def value(self) -> float:
         """Return chrF in [0, 1]."""

@@ -26,7 +26,7 @@ from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
 
 _MOST = 2**20  # tokens of a text
-_MOST_SHOWN = 4096  # places of an attention map that is kept
+_MOST_SHOWN = 16_384  # places of an attention map that is kept
 
 
 class Answer(NamedTuple):
@@ -90,8 +90,8 @@ class Translation(Task):
     --------
     >>> task = Translation()
     >>> targets = task.learn(["दो", "तीन"], "fit", ["two", "three"])
-    >>> targets.item(0)["ids"].tolist(), task.score(["दो", "तीन"], ["दो", "दो"])
-    ([2, 4, 3, 0], 0.5)
+    >>> len(targets.item(0)["ids"]), task.score([["दो", "दो ही"], ["तीन"]], ["दो", "तीन"])
+    (4, 1.0)
     """
 
     domains: ClassVar[tuple[str, ...]] = ("text",)
