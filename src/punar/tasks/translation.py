@@ -335,6 +335,19 @@ class Translation(Task):
         """Return a list of texts."""
         return [answer.text for answer in answers]
 
+    def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> Mapping[str, Any]:
+        """Return what was read, what is right and what was written, and where the decoder looked; see :class:`Task`.
+
+        ``attention``, where there is one, has a row for each of the ``tokens`` that were written.
+        """
+        true = metric.text_of(target["text"])
+        score = metric.chrf(np.asarray(metric.best_statistics(answer.text, [true])))
+        shown = {"form": "texts", "given": item, "truth": [true], "found": answer.text, "score": score}
+        if answer.attention is None:
+            return shown
+        weights = answer.attention.astype(np.float64).round(3).tolist()
+        return shown | {"attention": weights, "tokens": list(answer.tokens)}
+
     def constant(self, targets: Targets) -> list[Any]:
         """Return the target that scores best as the answer to everything."""
         texts = [metric.text_of(text) for text in targets.columns["text"]]
