@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from punar.estimators.feature_extractor import FeatureExtractor
     from punar.estimators.sequence_model import SequenceModel
     from punar.estimators.transfer_learner import TransferLearner
+    from punar.inspection.attention import attention
     from punar.inspection.catalogue import list_backbones
     from punar.inspection.gates import gates
     from punar.inspection.gradient_flow import gradient_flow
@@ -30,6 +31,7 @@ __all__ = [
     "FeatureExtractor",
     "SequenceModel",
     "TransferLearner",
+    "attention",
     "backbone",
     "compare",
     "errors",
@@ -49,6 +51,7 @@ _HOME = {
     "FeatureExtractor": "punar.estimators.feature_extractor",
     "SequenceModel": "punar.estimators.sequence_model",
     "TransferLearner": "punar.estimators.transfer_learner",
+    "attention": "punar.inspection.attention",
     "backbone": "punar.backbones",
     "compare": "punar.comparison.ask",
     "gates": "punar.inspection.gates",

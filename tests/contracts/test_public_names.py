@@ -13,6 +13,7 @@ NAMES = [
     "FeatureExtractor",
     "SequenceModel",
     "TransferLearner",
+    "attention",
     "backbone",
     "compare",
     "errors",

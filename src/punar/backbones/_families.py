@@ -56,6 +56,9 @@ class Family:
 
 
 _HEADS = ("cls.", "classifier.", "qa_outputs.", "lm_head.", "pooler.", "embeddings.position_ids")
+_DECODED = ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared.")
+SPEAKERS = ("marian", "mbart", "m2m_100")  # of one making: encoder and decoder with a table of tokens in common
+T5 = ("t5", "mt5")
 _TOPS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 
@@ -63,6 +66,15 @@ def _bert(part: str, name: str) -> Family:
     return Family(
         "text", ("embeddings",), "encoder.layer", "num_hidden_layers", "hidden_size", (f"{part}.",), _HEADS,
         part=part, heads=tuple(name + top for top in _TOPS),
+    )  # fmt: skip
+
+
+def _t5(name: str) -> Family:
+    return Family(
+        "text", ("encoder.embed_tokens",), "encoder.block", "num_layers", "d_model", (),
+        ("decoder.", "lm_head.", "classification_head."), tail=("encoder.final_layer_norm",),
+        inner=("layer.0.layer_norm", *(f"layer.0.SelfAttention.{part}" for part in "qkvo"), "layer.1"),
+        part="encoder", heads=(f"{name}ForConditionalGeneration",),
     )  # fmt: skip
 
 
@@ -79,12 +91,8 @@ FAMILIES: dict[str, Family] = {
         "text", ("wte", "wpe", "drop"), "h", "n_layer", "n_embd", ("transformer.",), ("lm_head.", "score."),
         tail=("ln_f",), pooling="last", part="transformer", heads=("GPT2LMHeadModel",),
     ),
-    "t5": Family(
-        "text", ("encoder.embed_tokens",), "encoder.block", "num_layers", "d_model", (),
-        ("decoder.", "lm_head.", "classification_head."), tail=("encoder.final_layer_norm",),
-        inner=("layer.0.layer_norm", *(f"layer.0.SelfAttention.{part}" for part in "qkvo"), "layer.1"),
-        part="encoder", heads=("T5ForConditionalGeneration",),
-    ),
+    "t5": _t5("T5"),
+    "mt5": _t5("MT5"),
     "wav2vec2": Family(
         "audio",
         # Without its projection: in a replay that makes the tensor that the encoder then masks in place. Its
@@ -104,9 +112,17 @@ FAMILIES: dict[str, Family] = {
     ),
     "marian": Family(
         "text", ("embed_tokens", "embed_positions"), "layers", "encoder_layers", "d_model",
-        ("model.encoder.", "encoder."),
-        ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared."),
-        part="model.encoder", heads=("MarianMTModel",),
+        ("model.encoder.", "encoder."), _DECODED, part="model.encoder", heads=("MarianMTModel",),
+    ),
+    "mbart": Family(
+        "text", ("embed_tokens", "embed_positions", "layernorm_embedding"), "layers", "encoder_layers", "d_model",
+        ("model.encoder.", "encoder."), _DECODED, tail=("layer_norm",),
+        part="model.encoder", heads=("MBartForConditionalGeneration",),
+    ),
+    "m2m_100": Family(
+        "text", ("embed_tokens", "embed_positions"), "layers", "encoder_layers", "d_model",
+        ("model.encoder.", "encoder."), _DECODED, tail=("layer_norm",),
+        part="model.encoder", heads=("M2M100ForConditionalGeneration",),
     ),
 }  # fmt: skip
 # Names of older versions of the library and of torch's weight norm.
@@ -129,10 +145,10 @@ def clean(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if kind == "gpt2" and name.endswith((".attn.bias", ".attn.masked_bias")):
             continue  # the causal mask, which older versions stored
         found[_renamed(name)] = value
-    if kind == "t5" and "shared.weight" in found:
+    if kind in T5 and "shared.weight" in found:
         found.setdefault("encoder.embed_tokens.weight", found["shared.weight"])
     shared = next((tensors[n] for n in ("model.shared.weight", "shared.weight") if n in tensors), None)
-    if kind == "marian" and shared is not None:
+    if kind in SPEAKERS and shared is not None:
         found.setdefault("embed_tokens.weight", shared)
     return found
 
@@ -169,7 +185,7 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
         return {"dim": 4 * config["n_heads"], "hidden_dim": 8}
     if kind == "gpt2":
         return {"n_embd": 4 * config["n_head"], "n_inner": 8}
-    if kind == "t5":
+    if kind in T5:
         return {"d_model": 8, "d_kv": 4, "d_ff": 8}
     if kind == "whisper":
         heads = config["encoder_attention_heads"]
@@ -179,7 +195,7 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
             "decoder_ffn_dim": 8,
             "max_source_positions": 8,
         }
-    if kind == "marian":
+    if kind in SPEAKERS:
         heads = config["encoder_attention_heads"] * config["decoder_attention_heads"]
         return {"d_model": 4 * heads, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
     if kind == "wav2vec2":

@@ -24,7 +24,7 @@ from punar.backbones._configuration import (
     small_batch,
 )
 from punar.backbones._encode import POOLINGS, Encode
-from punar.backbones._families import FAMILIES, clean, stages
+from punar.backbones._families import FAMILIES, SPEAKERS, T5, clean, stages
 from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
 from punar.backbones._weights import put_weights, read_state_dict, stored_names
@@ -50,7 +50,7 @@ _DROPPED = (
 _FIXED: dict[str, dict[str, Any]] = {
     "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
     "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
-    "marian": {"encoder_layerdrop": 0.0},
+    **{kind: {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0} for kind in SPEAKERS},
 }
 
 
@@ -255,7 +255,15 @@ def _build(config: Any) -> nn.Module:
         from transformers.models.marian.modeling_marian import MarianEncoder
 
         module = MarianEncoder(config)
-    elif kind == "t5":
+    elif kind == "mbart":
+        from transformers.models.mbart.modeling_mbart import MBartEncoder
+
+        module = MBartEncoder(config)
+    elif kind == "m2m_100":
+        from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
+
+        module = M2M100Encoder(config)
+    elif kind in T5:
         module = transformers.AutoModelForTextEncoding.from_config(config)
     elif kind == "distilbert":
         module = transformers.AutoModel.from_config(config)
@@ -305,7 +313,7 @@ def _sounds(config: Any, settings: Mapping[str, Any]) -> Sounds:
 def _longest(config: Any) -> int:
     """Return how many tokens the architecture takes."""
     positions = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-    if config.model_type == "t5" or not positions:
+    if config.model_type in T5 or not positions:
         return _LONGEST  # relative positions have no end
     # RoBERTa's positions begin after that of the padding.
     return int(positions) - (config.pad_token_id + 1 if "roberta" in config.model_type else 0)

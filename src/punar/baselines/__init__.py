@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from punar.baselines.summary import statistics as statistics
     from punar.baselines.tags import linear_per_step as linear_per_step
     from punar.baselines.tags import most_frequent_tag as most_frequent_tag
+    from punar.baselines.texts import nearest_text as nearest_text
     from punar.baselines.words import bag_of_words as bag_of_words
 
 _HOME = {
@@ -55,6 +56,7 @@ _HOME = {
     "linear_per_step": "tags",
     "mase_scale": "forecasts",
     "most_frequent_tag": "tags",
+    "nearest_text": "texts",
     "pca_reconstruction": "pca",
     "random_codes": "constant",
     "random_kernels": "kernels",

@@ -15,6 +15,8 @@ from typing import ClassVar
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
+from punar.errors import NotSupportedError
+
 
 class Cell(BaseEstimator, ABC):
     """Builds one recurrent layer of one direction, and opens it to view.
@@ -67,3 +69,31 @@ class Cell(BaseEstimator, ABC):
             ``"hidden"``, which equals the module's output, and the cell's gates and candidates by name.
             Differentiable.
         """
+
+    def begin(self, module: nn.Module, hidden: Tensor) -> tuple[Tensor, ...]:
+        """Return what :meth:`step` takes as the state before the first step, from a hidden state (B, H)."""
+        return (hidden,)
+
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the state after one step, its hidden state first: for decoders, whose next input hangs on it.
+
+        From :meth:`begin` of zeros, the hidden states of all steps are those of the module's own pass. Cells that only
+        encode need none.
+
+        Parameters
+        ----------
+        module : nn.Module
+            From :meth:`build`.
+        x : Tensor of shape (B, D)
+        state : tuple of Tensor
+            Each (B, ...), from :meth:`begin` or :meth:`step`.
+
+        Raises
+        ------
+        NotSupportedError
+            The cell does not say what a single step is.
+        """
+        raise NotSupportedError(
+            f"{type(self).__name__} has no step of its own, which a decoder needs: write its method step, or use "
+            "cell='gru'."
+        )

@@ -58,6 +58,11 @@ def initialise(fused: Any, *, identity: bool = False) -> None:
         fused.bias_hh_l0.zero_()
 
 
+def parameters(fused: Any) -> tuple[Tensor, ...]:
+    """Return a layer's matrices and biases, as torch's functions of one step take them."""
+    return fused.weight_ih_l0, fused.weight_hh_l0, fused.bias_ih_l0, fused.bias_hh_l0
+
+
 def inputs(fused: Any, x: Tensor) -> Iterator[Tensor]:
     """Yield each step's ``W_ih x + b_ih``, (B, gates * H)."""
     yield from F.linear(x, fused.weight_ih_l0, fused.bias_ih_l0).unbind(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from punar.cells import _fused
@@ -73,3 +74,8 @@ class Gru(Cell):
             hidden = (1 - z) * n + z * hidden + more
             steps.append({"reset": r, "update": z, "candidate": n, "hidden": hidden})
         return _fused.gathered(steps)
+
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the hidden state after one step; see :class:`Cell`."""
+        fused: Any = module.fused
+        return (torch.gru_cell(x, state[0], *_fused.parameters(fused)),)

@@ -79,3 +79,13 @@ class Lstm(Cell):
             hidden = o * cell.tanh() + more
             steps.append({"input": i, "forget": f, "output": o, "candidate": g, "cell": cell, "hidden": hidden})
         return _fused.gathered(steps)
+
+    def begin(self, module: nn.Module, hidden: Tensor) -> tuple[Tensor, ...]:
+        """Return hidden and cell state, which begins as the hidden one."""
+        return hidden, hidden
+
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return hidden and cell state after one step; see :class:`Cell`."""
+        fused: Any = module.fused
+        hidden, cell = torch.lstm_cell(x, list(state), *_fused.parameters(fused))
+        return hidden, cell

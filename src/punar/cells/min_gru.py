@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from punar.cells import _minimal, _scan
@@ -66,6 +67,12 @@ class MinGru(Cell):
         layer: Any = module
         update, candidate = layer.gates(x)
         return {"update": update, "candidate": candidate, "hidden": _minimal.walked(update, candidate, nudge)}
+
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the hidden state after one step; see :class:`Cell`."""
+        layer: Any = module
+        update, candidate = layer.gates(x)
+        return (torch.lerp(state[0].to(candidate.dtype), candidate, update),)
 
 
 class _Layer(nn.Module):

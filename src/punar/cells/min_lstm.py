@@ -70,6 +70,12 @@ class MinLstm(Cell):
         hidden = _minimal.walked(share, candidate, nudge)
         return {"forget": 1 - share, "input": share, "candidate": candidate, "hidden": hidden}
 
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the hidden state after one step; see :class:`Cell`."""
+        layer: Any = module
+        share, candidate = layer.gates(x)
+        return (torch.lerp(state[0].to(candidate.dtype), candidate, share),)
+
 
 class _Layer(nn.Module):
     def __init__(self, input_width: int, hidden_size: int, forget_bias: float) -> None:

@@ -71,3 +71,9 @@ class Rnn(Cell):
             hidden = squash(step + _fused.recurrent(fused, hidden)) + more
             steps.append({"hidden": hidden})
         return _fused.gathered(steps)
+
+    def step(self, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return the hidden state after one step; see :class:`Cell`."""
+        fused: Any = module.fused
+        run = torch.rnn_tanh_cell if fused.nonlinearity == "tanh" else torch.rnn_relu_cell
+        return (run(x, state[0], *_fused.parameters(fused)),)

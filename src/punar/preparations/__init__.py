@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from punar.preparations._augment import Variant as Variant
     from punar.preparations._augment import augment as augment
     from punar.preparations._facts import of_facts as of_facts
+    from punar.preparations._pieces import learn_pieces as learn_pieces
     from punar.preparations._preparation import Batch as Batch
     from punar.preparations._preparation import Preparation as Preparation
     from punar.preparations._preparation import naming as naming
@@ -35,6 +36,7 @@ _HOME = {
     "as_texts": "_vocabulary",
     "augment": "_augment",
     "decibels": "_spectrum",
+    "learn_pieces": "_pieces",
     "learn_vocabulary": "_vocabulary",
     "naming": "_preparation",
     "of_facts": "_facts",

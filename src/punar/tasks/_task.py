@@ -27,6 +27,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 from punar.backbones import Body, Plan, View
+from punar.cells import Cell
 from punar.errors import NotSupportedError, ParameterError
 from punar.preparations import Preparation, Sample
 from punar.tasks._linear_head import LinearHead
@@ -112,6 +113,8 @@ class Task(BaseEstimator, ABC):
         What "auto" is, by strategy, where it is another than the domain's.
     frames_per_step : int
         Frames of a recording that a recurrent network reads at once.
+    writes : bool
+        Whether the head writes texts token by token.
     """
 
     domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
@@ -126,6 +129,7 @@ class Task(BaseEstimator, ABC):
     batch_size: ClassVar[int | None] = None
     learning_rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
     frames_per_step: ClassVar[int] = 1
+    writes: ClassVar[bool] = False
 
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.
@@ -249,6 +253,24 @@ class Task(BaseEstimator, ABC):
     @abstractmethod
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return the head: what ``view`` shows -> raw outputs. First weights follow ``seed``; None takes any."""
+
+    def build_with(self, cell: Cell, view: View, seed: int | None) -> nn.Module:
+        """Return the head on a recurrent network of this cell; by default it is :meth:`build`'s."""
+        return self.build(view, seed)
+
+    def reader(self, items: Sequence[Any], size: int | None, where: str) -> Preparation | None:
+        """Return how a recurrent network reads texts for this task; None, the default: as words.
+
+        Parameters
+        ----------
+        items : sequence of str, or of list of str
+            Those to learn from.
+        size : int or None
+            Tokens at most, where the user says so.
+        where : str
+            The caller, for messages.
+        """
+        return None
 
     def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
         """Fit a head on remembered features, its penalty chosen by validation: what fine-tuning starts from.

@@ -91,3 +91,8 @@ EQUALS_WORDS = " The most frequent label of each word gives {without_context:.3f
 BEATS_STEPS = " A linear model of one step at a time gives {without_context:.3f}: the steps around it say more."
 LOSES_TO_STEPS = " A linear model of one step at a time gives {without_context:.3f}: the network is not better here."
 EQUALS_STEPS = " A linear model of one step at a time gives {without_context:.3f}: no clear difference."
+BEATS_NEAREST_TEXT = " The answer of the nearest training text gives {nearest_text:.3f}: the network is better."
+LOSES_TO_NEAREST_TEXT = (
+    " The answer of the nearest training text gives {nearest_text:.3f}: the network is not better here."
+)
+EQUALS_NEAREST_TEXT = " The answer of the nearest training text gives {nearest_text:.3f}: no clear difference."

@@ -54,7 +54,7 @@ def build(design: Design, cell: Cell, seed: int | None, histories: Histories, ta
     if not histories.known_ahead:
         return design.build(cell, seed)
 
-    def head(view: View, seed: int | None) -> nn.Module:
+    def head(cell: Cell, view: View, seed: int | None) -> nn.Module:
         horizon = int(task.horizon or 0)
         return AheadHead(view.widths[0], len(histories.known_ahead), horizon, design.outputs // horizon)
 

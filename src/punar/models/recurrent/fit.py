@@ -53,6 +53,8 @@ _AUTO_STEPS: dict[str, dict[str, Any]] = {
     "text": {"dropout": 0.4, "learning_rate": 8e-3},
     "audio": {"dropout": 0.2, "learning_rate": 4e-3},
 }
+# What is written hangs on each letter of what is read: little of it may be dropped.
+_AUTO_WRITING = {"dropout": 0.1, "learning_rate": 4e-3}
 # Most words of Chinese have two letters: as many are whole then as of words at 0.6. At 0.6 one of four fits on 200
 # texts whose class hangs on a negation did not begin to learn.
 _AUTO_LETTERS = {"dropout": 0.35}
@@ -128,7 +130,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
     design = kept_design(estimator, design_of(estimator, task, chosen, preparation), before)
-    check_memory(lambda: design.build(cell, None, task.build), where, SIZES)
+    check_memory(lambda: design.build(cell, None, task.build_with), where, SIZES)
     store = None
     if checkpoint is not None:
         data = {"content": jobs.content(preparation, found.items, targets, division.weight), "rows": len(found)}
@@ -142,7 +144,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         parts: tuple[Tensor, Tensor] | None = None,
         store: Checkpoint | None = None,
     ) -> tuple[Loop, Callable[[Tensor], list[Any]]]:
-        module = design.build(cell, seed, task.build).to(device)
+        module = design.build(cell, seed, task.build_with).to(device)
         index = samples.index(train), samples.index(valid)
         if before is not None:
             warm.take(estimator, module, before.module)
@@ -233,9 +235,7 @@ def prepare(
         return facts, Samples.of(task, facts, found.items, where), [facts.stepped(f) for f in frames]
     preparation: Preparation
     if found.kind == "texts":
-        size = _sized(estimator.vocabulary_size, _SIZES[task.view])
-        # Where each word has an answer, its spelling tells what a word that was never seen may be.
-        preparation = read_texts(some, size, cut) if task.view == "vector" else Words(size)
+        preparation = _reader(estimator, task, some, cut, where)
     else:
         preparation = Series.learn(
             some,
@@ -248,6 +248,17 @@ def prepare(
             time_format=estimator.time_format,
         )
     return preparation, *_prepared(task, preparation, found, where)
+
+
+def _reader(estimator: Any, task: Task, some: Sequence[Any], cut: int | None, where: str) -> Preparation:
+    """Return how texts are read, learned from ``some``."""
+    given = estimator.vocabulary_size
+    asked = task.reader(some, None if isinstance(given, str) else int(given), where)
+    if asked is not None:
+        return asked
+    size = _sized(given, _SIZES[task.view])
+    # Where each word has an answer, its spelling tells what a word that was never seen may be.
+    return read_texts(some, size, cut) if task.view == "vector" else Words(size)
 
 
 def _prepared(
@@ -359,6 +370,7 @@ def settings(
     """
     steps = task.view != "vector"
     auto = _AUTO[domain] | (_AUTO_STEPS.get(domain, {}) if steps else _AUTO_LETTERS if letters else {})
+    auto |= _AUTO_WRITING if task.writes else {}
     rate = auto["learning_rate"] if cell.gates else _AUTO_UNGATED.get(domain, auto["learning_rate"])
     # Wider states move more for the same change of each weight.
     auto["learning_rate"] = rate * min(1.0, (_AUTO_WIDTH / int(estimator.hidden_size)) ** 0.5)

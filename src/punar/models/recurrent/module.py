@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from punar.backbones import View
+from punar.backbones import Tokens, View
 from punar.cells import POOLINGS, Branch, Cell, Pool, Stack, build_encoder, lengths_of, pooled, steps_of
 from punar.core.draws import Dropout, seeded
 from punar.core.runtime import mix
 
 __all__ = ["POOLINGS", "Design", "SequenceModule", "lengths_of"]
 _BUILD = 200  # stream of the seed
-BuildHead = Callable[[View, int | None], nn.Module]
+BuildHead = Callable[[Cell, View, int | None], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Design:
         cell : Cell
         seed : int, optional
         head : callable, optional
-            A task's :meth:`punar.tasks.Task.build`; by default a linear map.
+            A task's :meth:`punar.tasks.Task.build_with`; by default a linear map.
         """
         if seed is not None:
             with seeded(mix(seed, _BUILD)):
@@ -73,7 +73,7 @@ class Design:
         branch = Branch(self.width, self.branch) if self.branch else None
         width = encoder.stack.output_width + (0 if branch is None else branch.output_width)
         view = View("tokens" if self.pooling == "steps" else "vector", (width,), _seen)
-        layer = nn.Linear(width, self.outputs) if head is None else head(view, None)
+        layer = nn.Linear(width, self.outputs) if head is None else head(cell, view, None)
         return SequenceModule(encoder.embed, encoder.stack, encoder.pool, self.dropout, layer, branch)
 
 
@@ -113,6 +113,10 @@ class SequenceModule(nn.Module):
         seen = self.seen(batch)
         if self.branch is None:
             found = self.dropout(seen)
+            if getattr(self.head, "reads_batch", False):
+                lengths = lengths_of(batch).unsqueeze(1)
+                shown = Tokens(found, torch.arange(found.shape[1], device=found.device) < lengths)
+                return self.head(shown, batch)
             # What is known of the steps to come, for a head that reads it.
             return self.head(found, batch["ahead"]) if "ahead" in batch else self.head(found)
         # Of a series' few facts none is dropped: nothing else would say what they do.

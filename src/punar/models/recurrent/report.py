@@ -13,7 +13,7 @@ from punar.baselines import NearestNeighbour, bag_of_words, head_answers, raw_an
 from punar.core.scripts import mostly_unspaced
 from punar.models.measure import Measured
 from punar.models.recurrent.rows import SequenceRows
-from punar.models.rivals import add_tags
+from punar.models.rivals import add_nearest_text, add_tags
 from punar.preparations import Preparation
 from punar.tasks import Targets, Task, VectorTask
 from punar.texts import sequences as texts
@@ -49,6 +49,7 @@ def of_training(
     """
     report = measured.report(task, targets)
     add_tags(report, task, measured, items, targets)
+    add_nearest_text(report, task, measured, items, targets)
     if not isinstance(task, VectorTask):
         return report
     target = targets.columns["y"]

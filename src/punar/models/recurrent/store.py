@@ -69,6 +69,6 @@ def stored_network(facts: Mapping[str, Any], parts: tuple[type, ...], where: str
 
 def stored_module(cell: Cell, design: Design, tensors: Mapping[str, Tensor], where: str, task: Task) -> SequenceModule:
     """Return the network with its stored weights."""
-    module = load_weights(lambda: design.build(cell, None, task.build), stored.own_tensors(tensors), where)
+    module = load_weights(lambda: design.build(cell, None, task.build_with), stored.own_tensors(tensors), where)
     assert isinstance(module, SequenceModule)
     return module.eval()

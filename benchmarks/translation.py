@@ -1,0 +1,149 @@
+"""Numbers in words and short sentences, translated by a recurrent encoder and decoder with attention.
+
+    pip install ".[text]" sacrebleu
+    python benchmarks/translation.py --only english --write benchmarks/translation.md
+
+Numbers from 0 to 999,999 in words and in digits, English and Hindi, both ways: the share of held-out numbers that are
+written without a mistake. Then English and Hindi sentences of Tatoeba, both ways: chrF and BLEU of sacrebleu against
+all known translations, beside the sentence itself, the best constant answer, and the translation of the nearest
+training sentence. ``--map`` writes the attention of one number as a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import _number_words
+import _sections
+import numpy as np
+from _transfer_data import DATA, need
+
+import punar
+from punar.baselines import nearest_text
+from punar.tasks.translation import Translation
+
+TATOEBA = DATA / "tatoeba_hin_eng"
+TRAIN, TEST = 5000, 1000
+
+
+def fitted(X: list[str], Y: list[str], options: argparse.Namespace, **settings: Any) -> tuple[Any, str]:
+    pieces, beams = settings.pop("pieces", None), settings.pop("beams", None)
+    task = Translation(pieces=pieces, num_beams=beams)
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_utime, time.perf_counter()
+    model = punar.SequenceModel(options.cell, task=task, random_state=0, verbose=1, **settings).fit(X, Y)
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
+    print(model.fit_report_["verdict"], flush=True)
+    return model, f"{used:.0f} ({time.perf_counter() - started:.0f})"
+
+
+def chrf_and_bleu(found: list[str], true: list[list[str]]) -> tuple[float, float]:
+    import sacrebleu
+
+    most = max(map(len, true))
+    columns = [[own[min(k, len(own) - 1)] for own in true] for k in range(most)]
+    return sacrebleu.corpus_chrf(found, columns).score, sacrebleu.corpus_bleu(found, columns).score
+
+
+def numbers(words: Callable[[int], str], options: argparse.Namespace) -> list[str]:
+    drawn = np.random.default_rng(0).permutation(1_000_000)
+    train, test = drawn[:TRAIN].tolist(), drawn[TRAIN : TRAIN + TEST].tolist()
+    lines = ["| | exact | chrF | nearest number, exact | its chrF | processor (wall) seconds |", "|" + " --- |" * 6]
+    for way in options.ways:
+        pairs = [([words(n) for n in some], [str(n) for n in some]) for some in (train, test)]
+        (X, Y), (T, U) = pairs if way == "to digits" else [(digits, said) for said, digits in pairs]
+        model, seconds = fitted(X, Y, options, epochs=options.epochs or 8)
+        found = model.predict(T)
+        exact = np.mean([a == b for a, b in zip(found, U, strict=True)])
+        near = [Y[i] for i in nearest_text(X, T).tolist()]
+        same = np.mean([a == b for a, b in zip(near, U, strict=True)])
+        chrf, other = chrf_and_bleu(found, [[u] for u in U])[0], chrf_and_bleu(near, [[u] for u in U])[0]
+        lines.append(f"| {way} | {exact:.3f} | {chrf:.1f} | {same:.3f} | {other:.1f} | {seconds} |")
+        print(lines[-1], flush=True)
+        wrong = [(t, a, u) for t, a, u in zip(T, found, U, strict=True) if a != u]
+        print("wrong:", *wrong[:3], sep="\n  ", flush=True)
+        if options.map:
+            draw(model, T[0], options.map.with_stem(f"{options.map.stem}_{way.replace(' ', '_')}"))
+    return [f"{TRAIN:,} numbers to train on, {TEST:,} others to be judged by.", "", *lines]
+
+
+def draw(model: Any, text: str, path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    (seen,) = punar.attention(model, [text])
+    print(text, "->", seen.text, flush=True)
+    figure, axes = plt.subplots(figsize=(0.25 * len(seen.read) + 1, 0.3 * len(seen.written) + 1))
+    axes.imshow(seen.weights, cmap="Greys", vmin=0, vmax=1)
+    axes.set_xticks(range(len(seen.read)), seen.read)
+    axes.set_yticks(range(len(seen.written)), seen.written)
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+
+
+def read(path: Path) -> list[tuple[str, str]]:
+    need(path)
+    with open(path, encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [(english, hindi) for english, hindi in rows[1:]]
+
+
+def sentences(options: argparse.Namespace) -> list[str]:
+    lines = ["| | model | chrF | BLEU | processor (wall) seconds |", "|" + " --- |" * 5]
+    for name, a, b in (("English to Hindi", 0, 1), ("Hindi to English", 1, 0)):
+        if options.direction is not None and not name.startswith(options.direction):
+            continue
+        X, Y = ([pair[side] for pair in read(TATOEBA / "train.tsv")] for side in (a, b))
+        known: dict[str, list[str]] = {}
+        for pair in read(TATOEBA / "test.tsv"):
+            known.setdefault(pair[a], []).append(pair[b])
+        T, U = list(known), list(known.values())
+        task = Translation()
+        constant = task.constant(task.learn(Y, "benchmark"))[0].text
+        rows = {
+            "the sentence itself": T,
+            "best constant answer": [constant] * len(T),
+            "nearest training sentence": [Y[i] for i in nearest_text(X, T).tolist()],
+        }
+        for model, found in rows.items():
+            chrf, bleu = chrf_and_bleu(found, U)
+            lines.append(f"| {name} | {model} | {chrf:.1f} | {bleu:.1f} | |")
+            print(lines[-1], flush=True)
+        pieces, size = options.pieces or None, options.hidden_size
+        model, seconds = fitted(
+            X, Y, options, pieces=pieces, beams=options.beams, epochs=options.epochs or 30, hidden_size=size
+        )
+        found = model.predict(T)
+        chrf, bleu = chrf_and_bleu(found, U)
+        said = f"{pieces} pieces" if pieces else "letters"
+        lines.append(f"| {name} | {options.cell}, {said} | {chrf:.1f} | {bleu:.1f} | {seconds} |")
+        print(lines[-1], flush=True)
+        for at in range(0, len(T), max(1, len(T) // 8)):
+            print(" ", T[at], "->", found[at], "|", U[at][0], flush=True)
+    count = f"{len(read(TATOEBA / 'train.tsv')):,} pairs to train on, 286 English sentences to be judged by."
+    return [count, "", *lines]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cell", default="gru")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--ways", nargs="*", default=["to digits", "to words"])
+    parser.add_argument("--direction", choices=["English", "Hindi"], help="from which language; both by default")
+    parser.add_argument("--pieces", type=int, default=0, help="of words, for sentences; 0 takes letters")
+    parser.add_argument("--beams", type=int, default=None)
+    parser.add_argument("--hidden-size", type=int, default=64)
+    parser.add_argument("--map", type=Path, help="where the attention of one number is drawn")
+    _sections.main(
+        "Translation by a recurrent network with attention",
+        {
+            "english": ("Numbers, English", lambda o: numbers(_number_words.english, o)),
+            "hindi": ("Numbers, Hindi", lambda o: numbers(_number_words.hindi, o)),
+            "sentences": ("Sentences of Tatoeba", sentences),
+        },
+        parser,
+    )
