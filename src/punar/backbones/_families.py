@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -70,6 +70,14 @@ FAMILIES: dict[str, Family] = {
     "bert": _bert("bert", "Bert"),
     "roberta": _bert("roberta", "Roberta"),
     "xlm-roberta": _bert("roberta", "XLMRoberta"),
+    "deberta-v2": replace(
+        _bert("deberta", "DebertaV2"),
+        others=(*_HEADS, "lm_predictions.", "mask_predictions."),
+        inner=(
+            *(f"attention.self.{part}_proj" for part in ("query", "key", "value")),
+            "attention.output", "intermediate", "output",
+        ),
+    ),
     "gpt2": Family(
         "text", ("wte", "wpe", "drop"), "h", "n_layer", "n_embd", ("transformer.",), ("lm_head.", "score."),
         tail=("ln_f",), pooling="last", part="transformer", heads=("GPT2LMHeadModel",),
@@ -103,6 +111,15 @@ FAMILIES: dict[str, Family] = {
         ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared."),
         part="model.encoder", heads=("MarianMTModel",),
     ),
+    "bart": Family(
+        "text", ("embed_tokens", "embed_positions", "layernorm_embedding"), "layers", "encoder_layers", "d_model",
+        ("model.encoder.", "encoder."),
+        (
+            "model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared.",
+            "classification_head.", "qa_outputs.",
+        ),
+        part="model.encoder", heads=("BartForConditionalGeneration", "BartForSequenceClassification"),
+    ),
 }  # fmt: skip
 # Names of older versions of the library and of torch's weight norm.
 _RENAMED = {
@@ -127,7 +144,7 @@ def clean(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if kind == "t5" and "shared.weight" in found:
         found.setdefault("encoder.embed_tokens.weight", found["shared.weight"])
     shared = next((tensors[n] for n in ("model.shared.weight", "shared.weight") if n in tensors), None)
-    if kind == "marian" and shared is not None:
+    if kind in ("marian", "bart") and shared is not None:
         found.setdefault("embed_tokens.weight", shared)
     return found
 
@@ -172,13 +189,15 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
             "decoder_ffn_dim": 8,
             "max_source_positions": 8,
         }
-    if kind == "marian":
+    if kind in ("marian", "bart"):
         heads = config["encoder_attention_heads"] * config["decoder_attention_heads"]
         return {"d_model": 4 * heads, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
     if kind == "wav2vec2":
         width = math.lcm(4 * config["num_attention_heads"], config["num_conv_pos_embedding_groups"])
         return {"hidden_size": width, "intermediate_size": 8, "conv_dim": [8] * len(config["conv_dim"])}
-    return {"hidden_size": 4 * config["num_attention_heads"], "intermediate_size": 8}
+    width = 4 * config["num_attention_heads"]
+    pooler = {"pooler_hidden_size": width} if kind == "deberta-v2" else {}
+    return {"hidden_size": width, "intermediate_size": 8} | pooler
 
 
 def frames(kind: str, config: Mapping[str, Any], mask: Tensor, steps: int) -> Tensor:

@@ -51,6 +51,7 @@ _FIXED: dict[str, dict[str, Any]] = {
     "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
     "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
     "marian": {"encoder_layerdrop": 0.0},
+    "bart": {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0},
 }
 
 
@@ -255,9 +256,13 @@ def _build(config: Any) -> nn.Module:
         from transformers.models.marian.modeling_marian import MarianEncoder
 
         module = MarianEncoder(config)
+    elif kind == "bart":
+        from transformers.models.bart.modeling_bart import BartEncoder
+
+        module = BartEncoder(config)
     elif kind == "t5":
         module = transformers.AutoModelForTextEncoding.from_config(config)
-    elif "bert" in kind:
+    elif "bert" in kind and "deberta" not in kind:  # which pools in its heads
         module = transformers.AutoModel.from_config(config, add_pooling_layer=False)
     else:
         module = transformers.AutoModel.from_config(config)

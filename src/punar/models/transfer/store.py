@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 from torch import Tensor, nn
 
 from punar import stored
-from punar.backbones import Backbone, Body, OwnModule
+from punar.backbones import Backbone, Body, OwnModule, View
 from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
@@ -20,6 +20,7 @@ from punar.models.transfer.module import Transfer
 from punar.tasks import Task
 from punar.training.report import FitReport
 
+HeadOf = Callable[[Task, View, nn.Module], nn.Module]
 _OWN = "own"  # the fact that holds a module of a person's own
 
 
@@ -59,9 +60,17 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def from_stored(
-    facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...], *, batch_norm: bool
+    facts: dict[str, Any],
+    tensors: dict[str, Tensor],
+    where: str,
+    parts: tuple[type, ...],
+    *,
+    batch_norm: bool,
+    head: HeadOf | None = None,
 ) -> Fitted:
     """Return what a fit left behind, from untrusted facts; trained stages can be trained on, and are shown as such.
+
+    ``head`` makes another head than the task's own, of task, view and network.
 
     Raises
     ------
@@ -90,7 +99,7 @@ def from_stored(
                     raise DamagedModelError(
                         f"{where}: the backbone gives {view.width} features, the head takes {found.width}."
                     )
-                self.head = task.build(view, None)
+                self.head = task.build(view, None) if head is None else head(task, view, self.backbone)
 
         shell: Any = load_weights(Shell, stored.own_tensors(tensors), where)
         plan = recipe.plan(shell.backbone, about)
