@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from punar.errors import ParameterError
+from punar.errors import NotSupportedError, ParameterError
+from punar.tasks import Task
 
 # By setting: the values that ask for nothing.
 _BELOW_HEAD: dict[str, tuple[Any, ...]] = {"augment": ("auto", None), "views": (0,), "lora": (None,)}
 
 
-def refuse_unused(estimator: Any, sample_weight: Any, checkpoint: Any) -> None:
+def refuse_unused(estimator: Any, task: Task, sample_weight: Any, checkpoint: Any) -> None:
     """Raise where a setting or an argument of ``fit`` was given that the strategy has no use for.
 
     Raises
     ------
     ParameterError
+    NotSupportedError
+        The task cannot be done from the names of labels.
     """
     owner, strategy = type(estimator).__name__, estimator.strategy
     zero = strategy == "zero_shot"
@@ -32,6 +35,11 @@ def refuse_unused(estimator: Any, sample_weight: Any, checkpoint: Any) -> None:
             )
     if not zero:
         return
+    if "transfer" not in task.models:
+        raise NotSupportedError(
+            f"{owner}: strategy='zero_shot' is for labels that have names, as in task='classification' and "
+            f"'multilabel'; task={estimator.task!r} needs examples or a network that was trained for it."
+        )
     given = {"sample_weight": sample_weight, "checkpoint": checkpoint, "class_weight": estimator.class_weight}
     for name, value in given.items():
         if value is not None:

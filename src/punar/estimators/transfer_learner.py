@@ -15,19 +15,16 @@ from torch import Tensor
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
-from punar.errors import ParameterError
+from punar.estimators._networks import carrier_of
 from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.estimators._unused import refuse_unused
 from punar.models import assemble
 from punar.models.division import Wanted
 from punar.models.measure import check_length
-from punar.models.transfer import store
-from punar.models.transfer.answer import features
-from punar.models.transfer.fit import Fitted, fit
+from punar.models.transfer.fit import Fitted
 from punar.models.transfer.freezing import norms_learn
-from punar.models.zero_shot import fit as zero_shot
-from punar.models.zero_shot import store as zero_shot_store
-from punar.models.zero_shot.answer import answers
+from punar.models.transfer.job import met
+from punar.models.zero_shot import store
 from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
@@ -231,7 +228,7 @@ class TransferLearner(BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         checkpoint: str | Path | None = None,
@@ -248,8 +245,9 @@ class TransferLearner(BaseEstimator):
             is a saved :class:`punar.SequenceModel`, what that takes.
             With strategy="zero_shot" None, or labelled rows that the report is measured on.
         y : array-like of shape (n,) or (n, outputs)
-            For a long table of series, also a Series or a mapping by id. With strategy="zero_shot" and X=None the
-            labels: a list of names, or a dict with the wordings of each: {"sports": ["sport", "football"], ...}.
+            For a long table of series, also a Series or a mapping by id. Masks, boxes, answers and texts as the task
+            says; None where what is predicted lies in the items, as with masked words. With strategy="zero_shot" and
+            X=None the labels: a list of names, or a dict of wordings, {"sports": ["sport", "football"], ...}.
         sample_weight : array-like of shape (n,), optional
         checkpoint : path, optional
             Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
@@ -274,19 +272,13 @@ class TransferLearner(BaseEstimator):
         punar.errors.TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
-        refuse_unused(self, sample_weight, checkpoint)
         task = assemble.part(self, "task", "tasks", Task)
+        refuse_unused(self, task, sample_weight, checkpoint)
         task.check()
-        if "transfer" not in task.models:
-            raise ParameterError(
-                f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
-            )
+        carried = carrier_of(self, task)
         wanted = Wanted.of(self, validation_data, groups)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            if self.strategy == "zero_shot":
-                self._take(zero_shot.fit(self, task, X, y, wanted))
-            else:
-                self._take(fit(self, task, X, y, sample_weight, checkpoint, wanted))
+            self._take(carried.fit(self, task, X, y, sample_weight, checkpoint, wanted))
         advice = texts.ZERO_SHOT_ADVICE if self.strategy == "zero_shot" else texts.TRANSFER_ADVICE
         self.fit_report_.answer(strict=self.strict, advice=advice)
         return self
@@ -303,7 +295,7 @@ class TransferLearner(BaseEstimator):
     def predict(self, X: Any) -> Any:
         """Return classes, numbers, the indicator matrix of labels, or a label for each token."""
         fitted = self._known()
-        found, items = answers(self, fitted, X, "predict")
+        found, items = carrier_of(self, fitted.task).answers(self, fitted, X, "predict")
         return fitted.task.predictions(found, items)
 
     @available_if(gives_probabilities)
@@ -311,6 +303,7 @@ class TransferLearner(BaseEstimator):
         """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
         fitted = self._known()
         task: Any = fitted.task
+        answers = carrier_of(self, task).answers
         found: np.ndarray = task.proba(torch.stack(answers(self, fitted, X, "predict_proba")[0]))
         return found
 
@@ -327,7 +320,8 @@ class TransferLearner(BaseEstimator):
 
         Where each token has a label: a list of (tokens, width).
         """
-        found = features(self, self._known(), X, "transform")
+        fitted = self._known()
+        found = carrier_of(self, fitted.task).features(self, fitted, X, "transform")
         return found.numpy() if isinstance(found, torch.Tensor) else [each.numpy() for each in found]
 
     def _known(self) -> Fitted:
@@ -343,25 +337,27 @@ class TransferLearner(BaseEstimator):
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Return facts and tensors for :func:`punar.save`."""
-        kept = zero_shot_store if self.strategy == "zero_shot" else store
-        return kept.to_stored(self._known())
+        return store.to_stored(self._known())
 
     def from_stored(
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
         """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        if self.strategy == "zero_shot":
-            self._take(zero_shot_store.from_stored(facts, tensors, where, parts))
-            return
-        batch_norm = norms_learn(self.strategy, self.batch_norm)
-        self._take(store.from_stored(facts, tensors, where, parts, batch_norm=batch_norm))
+        self._take(store.from_stored(facts, tensors, where, parts, wrap=self._wrap))
+
+    def _wrap(self, task: Task, *parts: Any) -> Any:
+        """Return backbone, head, plan, view and trained stages as one module."""
+        made = carrier_of(self, task).module
+        return made(*parts, batch_norm=norms_learn(self.strategy, self.batch_norm))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self.__sklearn_is_fitted__():
-            self.module_.planned(self.fitted_.body.plan, self.fitted_.task.view)
+            fitted = self.fitted_
+            fitted.body = met(fitted.task, fitted.body, type(self).__name__)
+            self.module_.planned(fitted.body.plan, fitted.task.form(fitted.body.plan))
 
     def set_params(self, **params: Any) -> TransferLearner:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""

@@ -38,7 +38,7 @@ TEMPLATES = {
 }
 
 
-def fit(estimator: Any, task: Task, X: Any, y: Any, wanted: Wanted) -> Fitted:
+def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoint: Any, wanted: Wanted) -> Fitted:
     """Return a model of the labels that ``y`` names; with ``X`` the rows that it is measured on.
 
     Parameters
@@ -49,6 +49,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, wanted: Wanted) -> Fitted:
         A clone.
     X : sequence or None
     y : labels, or with ``X`` a label for each item
+    sample_weight, checkpoint : None
+        Nothing is trained.
     wanted : Wanted
         Rows to measure on where ``X`` is None.
 
@@ -79,7 +81,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, wanted: Wanted) -> Fitted:
         head = Cosine.of(prompts, _embedded(body, prompts, device, where), SENTENCE_SCALE)
     else:
         head = _towers(build(recipe, seed=seed, form="native"), prompts, task, where)
-    module = Transfer(body.module, head, body.plan, body.plan.view(task.view), frozenset(), batch_norm=False).eval()
+    view = body.plan.view(task.form(body.plan))
+    module = Transfer(body.module, head, body.plan, view, frozenset(), batch_norm=False).eval()
     module.requires_grad_(False)
     fitted = Fitted(body, module, task, [], _without_rows(task), seed, {}, {})
     rows = (X, y) if X is not None else (wanted.X, wanted.y) if wanted.given else None

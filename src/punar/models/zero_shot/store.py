@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from punar.models.zero_shot.heads import Cosine, Entailment
 from punar.models.zero_shot.prompts import Prompts
 from punar.tasks import Task
 
+_PROMPTS = "prompts"  # the fact that only such models have
+
 
 class _Facts(msgspec.Struct):
     names: list[str]
@@ -25,29 +28,35 @@ class _Facts(msgspec.Struct):
 
 
 def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return a fitted model's facts and tensors."""
+    """Return a fitted model's facts and tensors, of whatever strategy."""
     facts, tensors = transfer.to_stored(fitted)
     head: Any = fitted.module.head
+    if not isinstance(head, (Cosine, Entailment)):
+        return facts, tensors
     found = _Facts(list(head.prompts.names), [list(own) for own in head.prompts.sentences])
     if isinstance(head, Entailment):
         found.entails, found.contradicts = head.entails, head.contradicts
-    return facts | {"prompts": msgspec.to_builtins(found)}, tensors
+    return facts | {_PROMPTS: msgspec.to_builtins(found)}, tensors
 
 
-def from_stored(facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]) -> Fitted:
-    """Return what a fit left behind, from untrusted facts; raises as :func:`punar.models.transfer.store.from_stored`.
+def from_stored(
+    facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...], *, wrap: Callable[..., Any]
+) -> Fitted:
+    """Return what a fit left behind, from untrusted facts; see :func:`punar.models.transfer.store.from_stored`.
 
     Raises
     ------
     DamagedModelError
-        The labels' sentences are missing, or not those of the task's labels.
+        The labels' sentences are not those of the task's labels, or as there.
     """
-    found = stored.convert(facts.get("prompts"), _Facts, where, "prompts")
+    if _PROMPTS not in facts:
+        return transfer.from_stored(facts, tensors, where, parts, wrap=wrap)
+    found = stored.convert(facts[_PROMPTS], _Facts, where, _PROMPTS)
 
     def head(task: Task, view: View, backbone: nn.Module) -> nn.Module:
         return _head(found, task, view, backbone, where)
 
-    fitted = transfer.from_stored(facts, tensors, where, parts, batch_norm=False, head=head)
+    fitted = transfer.from_stored(facts, tensors, where, parts, wrap=wrap, head=head)
     fitted.module.requires_grad_(False)
     return fitted
 
@@ -60,7 +69,7 @@ def _head(found: _Facts, task: Task, view: View, backbone: Any, where: str) -> n
             f"{shown(found.names)}."
         )
     prompts = Prompts(tuple(found.names), tuple(map(tuple, found.sentences)))
-    if found.entails is None and found.contradicts is None:
+    if found.entails is None and found.contradicts is None and view.form == "vector":
         return Cosine(prompts, view.width)
     classes = getattr(getattr(backbone, "config", None), "num_labels", 0)
     pair = (found.entails, found.contradicts)
