@@ -145,8 +145,8 @@ def _towers(both: Body, prompts: Prompts, task: Task, where: str) -> Cosine:
     compute = both.plan.view("native").compute
     with as_usual(), torch.no_grad():
         embedded = torch.cat([compute(module, words.collate(each, 0)) for each in some])
-        scale = float(module.logit_scale.exp())
-    return Cosine.of(prompts, embedded, scale, 0.0 if bias is None else float(bias))
+        scale = module.logit_scale.exp().item()
+    return Cosine.of(prompts, embedded, scale, 0.0 if bias is None else bias.item())
 
 
 def _refuse_several(task: Task, where: str) -> None:
