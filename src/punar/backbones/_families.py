@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -57,7 +57,8 @@ class Family:
 
 _HEADS = ("cls.", "classifier.", "qa_outputs.", "lm_head.", "pooler.", "embeddings.position_ids")
 _DECODED = ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared.")
-SPEAKERS = ("marian", "mbart", "m2m_100")  # of one making: encoder and decoder with a table of tokens in common
+# Of one making: encoder and decoder with a table of tokens in common.
+SPEAKERS = ("marian", "mbart", "m2m_100", "bart")
 T5 = ("t5", "mt5")
 _TOPS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
@@ -86,6 +87,14 @@ FAMILIES: dict[str, Family] = {
         "text", ("embeddings",), "transformer.layer", "n_layers", "dim", ("distilbert.",),
         ("vocab_transform.", "vocab_layer_norm.", "vocab_projector.", "pre_classifier.", "classifier.", "qa_outputs."),
         part="distilbert", heads=tuple("DistilBert" + top for top in _TOPS),
+    ),
+    "deberta-v2": replace(
+        _bert("deberta", "DebertaV2"),
+        others=(*_HEADS, "lm_predictions.", "mask_predictions."),
+        inner=(
+            *(f"attention.self.{part}_proj" for part in ("query", "key", "value")),
+            "attention.output", "intermediate", "output",
+        ),
     ),
     "gpt2": Family(
         "text", ("wte", "wpe", "drop"), "h", "n_layer", "n_embd", ("transformer.",), ("lm_head.", "score."),
@@ -123,6 +132,15 @@ FAMILIES: dict[str, Family] = {
         "text", ("embed_tokens", "embed_positions"), "layers", "encoder_layers", "d_model",
         ("model.encoder.", "encoder."), _DECODED, tail=("layer_norm",),
         part="model.encoder", heads=("M2M100ForConditionalGeneration",),
+    ),
+    "bart": Family(
+        "text", ("embed_tokens", "embed_positions", "layernorm_embedding"), "layers", "encoder_layers", "d_model",
+        ("model.encoder.", "encoder."),
+        (
+            "model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "model.shared.", "shared.",
+            "classification_head.", "qa_outputs.",
+        ),
+        part="model.encoder", heads=("BartForConditionalGeneration", "BartForSequenceClassification"),
     ),
 }  # fmt: skip
 # Names of older versions of the library and of torch's weight norm.
@@ -201,7 +219,9 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if kind == "wav2vec2":
         width = math.lcm(4 * config["num_attention_heads"], config["num_conv_pos_embedding_groups"])
         return {"hidden_size": width, "intermediate_size": 8, "conv_dim": [8] * len(config["conv_dim"])}
-    return {"hidden_size": 4 * config["num_attention_heads"], "intermediate_size": 8}
+    width = 4 * config["num_attention_heads"]
+    pooler = {"pooler_hidden_size": width} if kind == "deberta-v2" else {}
+    return {"hidden_size": width, "intermediate_size": 8} | pooler
 
 
 def frames(kind: str, config: Mapping[str, Any], mask: Tensor, steps: int) -> Tensor:

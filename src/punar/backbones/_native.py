@@ -165,18 +165,22 @@ def _compute(encode: Encode) -> Any:
     """Return a function from module and batch to the library's output.
 
     A model with a decoder gives its encoder's output, for ``module.generate(encoder_outputs=...)``, unless the batch
-    says what the decoder reads: ``decoder_input_ids`` or ``labels``.
+    says what the decoder reads: ``decoder_input_ids`` or ``labels``. A classifier makes that of the text itself.
     """
 
     def compute(module: Any, batch: Mapping[str, Tensor]) -> Any:
         if encode.is_short(batch):
             return encode.short_output(module, batch, _TEACHING)
         taught = {name: batch[name] for name in _TEACHING if name in batch}
-        if module.config.is_encoder_decoder and not taught:
+        if module.config.is_encoder_decoder and not taught and not _classifies(module):
             return module.get_encoder()(**encode.inputs(batch))
         return module(**encode.inputs(batch), **taught)
 
     return compute
+
+
+def _classifies(module: nn.Module) -> bool:
+    return type(module).__name__.endswith("ForSequenceClassification")
 
 
 def _head(module: nn.Module, part: str) -> Iterator[str]:
@@ -246,7 +250,7 @@ def _proven(text: str, head: str) -> tuple[Stage, ...]:
     begin = "" if all(m.startswith(f"{part}.") for s in stages(kind, small) for m in s.modules) else f"{part}."
     proposed = [Stage(s.name, tuple(begin + m for m in s.modules)) for s in stages(kind, small)]
     batch = small_batch(small)
-    if getattr(module.config, "is_encoder_decoder", False):
+    if getattr(module.config, "is_encoder_decoder", False) and not _classifies(module):
         batch["decoder_input_ids"] = torch.arange(2).repeat(2, 1)
     compute = _compute(Encode(kind, small, part))
     return prove_stages(module, proposed, lambda: _first(compute(module, batch)))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones import _native as with_head
+from punar.backbones import _towers as towers
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._configuration import (
     ATTENTION,
@@ -96,6 +97,8 @@ def describe_folder(folder: Path, options: Mapping[str, Any] | None) -> dict[str
     config = read_json(folder / "config.json")
     if not config:
         raise BackboneError(f"{folder} has no config.json: it is not a model folder in Hugging Face layout.")
+    if config.get("model_type") in towers.TOWERS:
+        return towers.describe(config, folder, dict(options or {})) | {"licence": _licence(folder)}
     prepare = functools.partial(_preparation, folder, options=options)
     about = describe_config(config, options, str(folder), prepare, _names(folder))
     given = options or {}
@@ -124,8 +127,8 @@ def describe_config(
     kind = config.get("model_type")
     if kind not in FAMILIES:
         raise BackboneError(
-            f"{where}: model_type must be one of {', '.join(map(repr, FAMILIES))}, found {shown(kind)}."
-            f"{suggest(kind, FAMILIES)}"
+            f"{where}: model_type must be one of {', '.join(map(repr, [*FAMILIES, *towers.TOWERS]))}, found "
+            f"{shown(kind)}.{suggest(kind, FAMILIES)}"
         )
     family = FAMILIES[kind]
     stored = {k: v for k, v in config.items() if k not in _DROPPED} | given.get("config", {}) | _FIXED.get(kind, {})
@@ -154,11 +157,15 @@ def describe_config(
 
 def native(about: Mapping[str, Any], folder: Path | None, where: str) -> dict[str, Any]:
     """Return ``about`` of the library's model with its head or decoder; see :meth:`Backbone.native`."""
+    if about["architecture"] in towers.TOWERS:
+        return towers.native(about, folder, where)
     return with_head.describe(about, folder, where)
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
     """Return the encoder, or the native model, with random weights."""
+    if about["architecture"] in towers.TOWERS:
+        return towers.build(about)
     if _is_native(about):
         return with_head.build(about)
     return _build(configuration(about["config"], "config.json"))
@@ -166,6 +173,8 @@ def build(about: Mapping[str, Any]) -> nn.Module:
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
     """Return stages, width and calls of what :func:`build` made."""
+    if about["architecture"] in towers.TOWERS:
+        return towers.plan(module, about)
     family, config, facts = FAMILIES[about["architecture"]], about["config"], about["input"]
     preparation = Sentences.from_facts(facts) if family.domain == "text" else Sounds.from_facts(facts)
     if _is_native(about):
@@ -195,6 +204,9 @@ def fill(module: nn.Module, about: Mapping[str, Any], source: Path, where: str) 
         They are not those of this architecture.
     """
     tensors = read_tensors(source)
+    if about["architecture"] in towers.TOWERS:
+        towers.fill(module, about, tensors, where)
+        return
     if _is_native(about):
         with_head.fill(module, tensors, where)
         return
@@ -263,11 +275,15 @@ def _build(config: Any) -> nn.Module:
         from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 
         module = M2M100Encoder(config)
+    elif kind == "bart":
+        from transformers.models.bart.modeling_bart import BartEncoder
+
+        module = BartEncoder(config)
     elif kind in T5:
         module = transformers.AutoModelForTextEncoding.from_config(config)
     elif kind == "distilbert":
         module = transformers.AutoModel.from_config(config)
-    elif "bert" in kind:
+    elif "bert" in kind and "deberta" not in kind:  # which pools in its heads
         module = transformers.AutoModel.from_config(config, add_pooling_layer=False)
     else:
         module = transformers.AutoModel.from_config(config)

@@ -83,7 +83,7 @@ def _answers(fitted: Any, X: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return an encoded answer for each item, and the items: from one pass, whatever the table shows of them."""
     import punar
     from punar.models.recurrent import answer as recurrent
-    from punar.models.transfer import answer as transfer
+    from punar.models.zero_shot import answer as transfer  # of every strategy
 
     model = recurrent if isinstance(fitted, punar.SequenceModel) else transfer
     found: tuple[Sequence[Any], Sequence[Any]] = model.answers(fitted, fitted.fitted_, X, "predict")

@@ -12,6 +12,7 @@ from punar.texts import layouts
 from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
+MaybeData = Annotated[str | None, typer.Argument(metavar="[DATA]", help=texts.DATA, show_default=False)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help=texts.MODEL, show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help=texts.FORCE)]
 Parts = Annotated[list[Path] | None, typer.Option("--parts", metavar="FILE", help=texts.PARTS, show_default=False)]
@@ -39,6 +40,8 @@ TRANSFER = Panel(
     backbone=Option("--backbone", texts.BACKBONE, "NAME"),
     weights=Option("--weights", texts.WEIGHTS, "WHAT"),
     strategy=Option("--strategy", texts.STRATEGY, "NAME"),
+    labels=Option("--labels", texts.LABELS, "NAMES", list[str]),
+    templates=Option("--template", texts.TEMPLATE, "TEXT", list[str]),
     unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
     augment=Option("--augment", texts.AUGMENT, "NAME"),
     interpolation=Option("--interpolation", texts.INTERPOLATION, "SHARE", float),

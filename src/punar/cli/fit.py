@@ -7,35 +7,46 @@ from typing import Annotated
 
 import typer
 
+from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
 from punar.cli._panels import Given, takes
 from punar.cli._parts import load_parts
 from punar.cli._splits import to_learn_from
 from punar.cli._writing import check_model_folder
+from punar.errors import ParameterError
 from punar.texts import cli as texts
+from punar.texts.fit import ZERO_SHOT_STRATEGY
 
 
 @takes(reading=o.DATA, transfer=o.TRANSFER, sequences=o.SEQUENCES, autoencoder=o.AUTOENCODER, training=o.TRAINING)
 def fit(
-    data: o.Data,
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help=texts.FIT_OUT, show_default=False)],
     reading: Given,
     transfer: Given,
     sequences: Given,
     autoencoder: Given,
     training: Given,
+    data: o.MaybeData = None,
     task: Annotated[str | None, typer.Option("--task", metavar="NAME", help=texts.TASK, show_default=False)] = None,
     parts: o.Parts = None,
     force: o.Force = False,
 ) -> None:
     """Fit, report, save."""
     check_model_folder(out, may_replace=force)
-    data, validation = to_learn_from(data, training["validation"])
-    training = training | {"validation": validation}
-    asked = Asked(data, out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
+    # Whoever names labels and no strategy means this one.
+    strategy = transfer["strategy"] or (ZERO_SHOT_STRATEGY if transfer["labels"] else None)
+    if strategy != ZERO_SHOT_STRATEGY:
+        if data is None:
+            raise ParameterError(texts.FIT_NEEDS_DATA)
+        _items.refuse(o.TRANSFER.given(transfer, "labels", "templates"), texts.FIT_ONLY_ZERO_SHOT)
+        data, validation = to_learn_from(data, training["validation"])
+        training = training | {"validation": validation}
+    asked = Asked(data or "", out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
     # Only the kind of model is chosen here; each says which options are not for it.
-    if sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):
+    if strategy == ZERO_SHOT_STRATEGY:
+        from punar.cli._fit_zero_shot import fit_zero_shot as chosen
+    elif sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):
         from punar.cli._fit_sequence import fit_sequence as chosen
     elif transfer["backbone"] is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer as chosen

@@ -12,6 +12,8 @@ from punar.models.structured.module import Structured
 from punar.models.transfer import answer as transfer_answer
 from punar.models.transfer import fit as transfer_fit
 from punar.models.transfer.module import Transfer
+from punar.models.zero_shot import answer as zero_shot_answer
+from punar.models.zero_shot import fit as zero_shot_fit
 
 
 class Carrier(NamedTuple):
@@ -31,8 +33,14 @@ class Carrier(NamedTuple):
     module: type
 
 
+def _fit_transfer(estimator: Any, *given: Any) -> Any:
+    chosen = zero_shot_fit.fit if estimator.strategy == "zero_shot" else transfer_fit.fit
+    return chosen(estimator, *given)
+
+
 _CARRIERS = {
-    "transfer": Carrier(transfer_fit.fit, transfer_answer.answers, transfer_answer.features, Transfer),
+    # The answers are those of every strategy: what was fitted says how.
+    "transfer": Carrier(_fit_transfer, zero_shot_answer.answers, transfer_answer.features, Transfer),
     "structured": Carrier(structured_fit.fit, structured_answer.answers, structured_answer.features, Structured),
 }
 

@@ -15,23 +15,23 @@ from torch import Tensor
 from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
-from punar.errors import ParameterError
 from punar.estimators._networks import carrier_of
 from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
+from punar.estimators._unused import refuse_unused
 from punar.models import assemble
 from punar.models.division import Wanted
 from punar.models.measure import check_length
-from punar.models.transfer import store
 from punar.models.transfer.fit import Fitted
 from punar.models.transfer.freezing import norms_learn
 from punar.models.transfer.job import met
+from punar.models.zero_shot import store
 from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
 from punar.training.report import meter_of
 
-STRATEGIES = ("feature_extraction", "fine_tuning", "scratch")
+STRATEGIES = ("feature_extraction", "fine_tuning", "scratch", "zero_shot")
 
 
 class TransferLearner(BaseEstimator):
@@ -43,10 +43,15 @@ class TransferLearner(BaseEstimator):
         See :func:`punar.list_backbones` and :func:`punar.backbone`. A torch module of one's own that takes pictures
         (n, 3, h, w) is copied; its children are the stages, and a linear layer at its end is left out.
     task : {"classification", "regression", "multilabel"} or Task, default="classification"
-    strategy : {"feature_extraction", "fine_tuning", "scratch"}, default="feature_extraction"
+    strategy : {"feature_extraction", "fine_tuning", "scratch", "zero_shot"}, default="feature_extraction"
         "feature_extraction" freezes the whole network (parameters, buffers, mode) and fits a linear head to
         convergence, its regularisation chosen by cross-validation. "fine_tuning" fits that head first, then trains
-        what ``unfreeze`` names together with it. "scratch" trains the same network from random weights.
+        what ``unfreeze`` names together with it. "scratch" trains the same network from random weights. "zero_shot"
+        trains nothing: ``fit(None, ["sports", "politics"])`` takes the labels' names, which a sentence encoder, an
+        entailment model or a network of CLIP's kind compares with each item.
+    templates : str, list of str or None, default=None
+        For "zero_shot": sentences in which ``{}`` stands for the label; of several the mean. None is "This text is
+        about {}.", of entailment models "This example is {}.", of pictures "This is a photo of {}."
     weights : "default", None or path, default="default"
     unfreeze : "all", "last", int or list of str, default="last"
         Which stages fine-tuning trains: all, the last one, the last k, or by name (``["layer4"]``).
@@ -122,6 +127,8 @@ class TransferLearner(BaseEstimator):
     Yosinski et al. (2014). How transferable are features in deep neural networks? NIPS.
     Howard and Ruder (2018). Universal language model fine-tuning for text classification. ACL. (rates, gradual)
     Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR. (interpolation)
+    Radford et al. (2021). Learning transferable visual models from natural language supervision. ICML. (zero_shot)
+    Yin et al. (2019). Benchmarking zero-shot text classification. EMNLP. (zero_shot by entailment)
     Kumar et al. (2022). Fine-tuning can distort pretrained features and underperform out-of-distribution. ICLR.
 
     Examples
@@ -159,6 +166,7 @@ class TransferLearner(BaseEstimator):
         strategy: str = "feature_extraction",
         *,
         weights: Any = "default",
+        templates: Any = None,
         unfreeze: Any = "last",
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
@@ -190,6 +198,7 @@ class TransferLearner(BaseEstimator):
         self.task = task
         self.strategy = strategy
         self.weights = weights
+        self.templates = templates
         self.unfreeze = unfreeze
         self.epochs = epochs
         self.batch_size = batch_size
@@ -235,9 +244,11 @@ class TransferLearner(BaseEstimator):
         X : sequence of n items
             Paths, PIL images or arrays of pictures; sentences; wav and flac paths or sample arrays; for a backbone that
             is a saved :class:`punar.SequenceModel`, what that takes.
+            With strategy="zero_shot" None, or labelled rows that the report is measured on.
         y : array-like of shape (n,) or (n, outputs)
             For a long table of series, also a Series or a mapping by id. Masks, boxes, answers and texts as the task
-            says; None where what is predicted lies in the items, as with masked words.
+            says; None where what is predicted lies in the items, as with masked words. With strategy="zero_shot" and
+            X=None the labels: a list of names, or a dict of wordings, {"sports": ["sport", "football"], ...}.
         sample_weight : array-like of shape (n,), optional
         checkpoint : path, optional
             Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
@@ -262,26 +273,16 @@ class TransferLearner(BaseEstimator):
         punar.errors.TrainingDivergedError, DidNotLearnError
         """
         check_params(self, self._RULES)
-        self._refuse_what_is_not_used()
         task = assemble.part(self, "task", "tasks", Task)
+        refuse_unused(self, task, sample_weight, checkpoint)
         task.check()
         carried = carrier_of(self, task)
         wanted = Wanted.of(self, validation_data, groups)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
             self._take(carried.fit(self, task, X, y, sample_weight, checkpoint, wanted))
-        self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
+        advice = texts.ZERO_SHOT_ADVICE if self.strategy == "zero_shot" else texts.TRANSFER_ADVICE
+        self.fit_report_.answer(strict=self.strict, advice=advice)
         return self
-
-    def _refuse_what_is_not_used(self) -> None:
-        if self.strategy != "feature_extraction":
-            return
-        for name, unset in (("augment", ("auto", None)), ("views", (0,)), ("lora", (None,))):
-            if getattr(self, name) not in unset:
-                raise ParameterError(
-                    f"{type(self).__name__}: {name}={getattr(self, name)!r} changes what is trained below the head, "
-                    f"and strategy='feature_extraction' trains nothing there. Leave {name} out, or set "
-                    "strategy='fine_tuning'."
-                )
 
     def _take(self, fitted: Fitted) -> None:
         self.fitted_, self.module_ = fitted, fitted.module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -62,6 +63,10 @@ class Classification(VectorTask):
         order = np.argsort(self.classes_)
         label = order[np.searchsorted(self.classes_, values.astype(self.classes_.dtype), sorter=order)]
         return torch.from_numpy(label.astype(np.int64))
+
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take the names as classes; see :class:`Task`."""
+        self.classes_ = np.asarray(labels, dtype=str)
 
     def state(self) -> dict[str, Any]:
         """Return the classes and their type."""

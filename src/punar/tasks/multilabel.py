@@ -77,6 +77,11 @@ class Multilabel(VectorTask):
         """Return a table with its columns as in the fit, and anything else as it is."""
         return y if self.classes_.dtype.kind != "U" else in_order(y, self.classes_.tolist(), where)
 
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take the names as labels; answers are lists of them. See :class:`Task`."""
+        self.names_, self.labels_ = list(labels), len(labels)
+        self.classes_ = np.array(self.names_)
+
     def state(self) -> dict[str, Any]:
         """Return the number of labels, and their names where they have some."""
         named = {"names": self.classes_.tolist()} if self.classes_.dtype.kind == "U" else {}

@@ -84,6 +84,9 @@ PCA, the majority class or the mean.
 Series are tables with a row for each step (--id says which series a row belongs to, --time when it was), or npy and npz
 arrays (n, time, channels). Labels of tokens stand in conll files: a token and its label on each line, a blank line
 between sentences.
+
+With --strategy zero_shot nothing is trained: --labels names what to tell apart, and DATA with labels, where it is
+given, is what the names are measured on.
 """
 FIT_EXAMPLES = """\b
 Examples:
@@ -101,8 +104,13 @@ Examples:
   punar fit words.conll --task tagging --out names-model
   punar fit words.conll --task tagging --cell lstm --out names-model
   punar fit machines.csv --network lstm --id machine --time hour --out machines-model
+  punar fit --labels sports,politics --strategy zero_shot --backbone minilm --out topics-model
   punar fit data.jsonl --parts mine.py --task weigh_words --backbone letters --out m
 """
+FIT_NEEDS_DATA = "DATA is missing: what to learn from. Only --strategy zero_shot needs none: --labels sports,politics."
+FIT_NEEDS_LABELS = "--strategy zero_shot needs the names of the labels: --labels sports,politics, or DATA with labels."
+FIT_ONLY_ZERO_SHOT = "{option} is for --strategy zero_shot, where labels are told by their names; leave it out."
+FIT_NOT_ZERO_SHOT = "{option} is not for --strategy zero_shot, which trains nothing; leave it out."
 FIT_OUT = "The model folder to write."
 TASK = (
     "classification, regression, multilabel (several labels in a field, as red; round), tagging (a label per token or "

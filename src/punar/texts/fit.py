@@ -85,6 +85,17 @@ TRANSFER_LOSES_TO_FROZEN = (
 )
 TRANSFER_EQUALS_FROZEN = " A linear head on frozen features gives {frozen:.3f}: no clear difference."
 TRANSFER_ADVICE = " Try another backbone, strategy or learning_rate, or more items per class."
+ENTAILMENT = "texts beside the labels"
+ZERO_SHOT_STRATEGY = "zero_shot"
+ZERO_SHOT = " Nothing was trained: the labels were told apart by their names."
+ZERO_SHOT_UNMEASURED = (
+    "Cannot tell how good it is: nothing was trained, and no labelled rows were given. Give some to fit or to score: "
+    "they only measure."
+)
+ZERO_SHOT_ADVICE = (
+    " Try other templates, or wordings of the labels; or learn from a few labelled items of each class with "
+    "strategy='feature_extraction'."
+)
 BEATS_WORDS = " The most frequent label of each word gives {without_context:.3f}: the words around it say more."
 LOSES_TO_WORDS = " The most frequent label of each word gives {without_context:.3f}: the network is not better here."
 EQUALS_WORDS = " The most frequent label of each word gives {without_context:.3f}: no clear difference."

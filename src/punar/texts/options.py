@@ -38,7 +38,9 @@ SKIP_BAD = "Leave out rows with missing values and items that cannot be read, an
 PANEL_TRANSFER = "Transfer learning"
 BACKBONE = "A pretrained network (see: punar models), or a folder. Default with --task: starter, minilm for texts."
 WEIGHTS = "Pretrained weights: default, none (random ones), or a file or folder of your own."
-STRATEGY = "feature_extraction (the default), fine_tuning or scratch."
+STRATEGY = "feature_extraction (the default), fine_tuning, scratch or zero_shot (labels by their names; see --labels)."
+LABELS = "zero_shot: names of labels with commas between; nothing is trained, and DATA may be left out."
+TEMPLATE = "zero_shot: a sentence in which {} stands for a label, as 'This text is about {}.' (several: their mean)."
 UNFREEZE = "fine_tuning: what to train: all, last (the default), a number of last blocks, or a block's name (several)."
 AUGMENT = (
     "Random changes of training pictures: auto (the default: light_no_mirror where fine-tuning classifies), light, "

@@ -58,7 +58,7 @@ def _items(fitted: Fitted, X: Any, where: str) -> Sequence[Any]:
 
 
 def _run(head: nn.Module, shown: Tensor) -> Tensor:
-    device = next(head.parameters()).device
+    device = next(iter(head.state_dict().values())).device
     found: Tensor = head(shown.to(device)).cpu()
     return found
 

@@ -20,6 +20,7 @@ from punar.models.transfer.job import met
 from punar.tasks import Task
 from punar.training.report import FitReport
 
+HeadOf = Callable[[Task, View, nn.Module], nn.Module]
 _OWN = "own"  # the fact that holds a module of a person's own
 
 
@@ -65,6 +66,7 @@ def from_stored(
     parts: tuple[type, ...],
     *,
     wrap: Callable[..., Any],
+    head: HeadOf | None = None,
 ) -> Fitted:
     """Return what a fit left behind, from untrusted facts; trained stages can be trained on, and are shown as such.
 
@@ -74,6 +76,8 @@ def from_stored(
         See :func:`punar.load`.
     wrap : callable
         ``wrap(task, backbone, head, plan, view, trained)`` -> the module.
+    head : callable, optional
+        ``head(task, view, backbone)`` -> another head than the task's own.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def from_stored(
                     raise DamagedModelError(
                         f"{where}: the backbone gives {_width(view)} features, the head takes {found.width}."
                     )
-                self.head = task.build(view, None)
+                self.head = task.build(view, None) if head is None else head(task, view, self.backbone)
 
         shell: Any = load_weights(Shell, stored.own_tensors(tensors), where)
         body, view = planned(shell.backbone)
