@@ -19,7 +19,7 @@ from punar.core import plugins
 from punar.core.draws import seeded
 from punar.core.runtime import as_usual
 from punar.core.synonyms import advice
-from punar.errors import ParameterError, ParameterTypeError, shown, suggest
+from punar.errors import NotSupportedError, ParameterError, ParameterTypeError, shown, suggest
 
 _PACKAGES = {"torchvision": "vision", "timm": "vision", "transformers": "text"}
 # A name that several sources know is taken from the first of these; the others follow in the order of their files.
@@ -150,7 +150,7 @@ def refuse_nested(owner: Any, params: Mapping[str, Any]) -> None:
             )
 
 
-def build(recipe: Backbone, *, seed: int = 0, form: str = "vector") -> Body:
+def build(recipe: Backbone, *, seed: int = 0, form: str = "vector", heads: tuple[str, ...] = ()) -> Body:
     """Build a backbone and load its weights; random ones follow ``seed``.
 
     Parameters
@@ -159,21 +159,33 @@ def build(recipe: Backbone, *, seed: int = 0, form: str = "vector") -> Body:
     seed : int, default=0
     form : str, default="vector"
         The form of view that is wanted: "native" keeps the library's head or decoder, all others build without.
+    heads : tuple of str, default=()
+        Endings of class names whose head is kept whatever ``form`` is. "native" takes no others, where these are given.
 
     Raises
     ------
     NotSupportedError
-        It has no native form.
+        It has no native form, or one of another class.
     """
     with as_usual(), seeded(seed):
         about = recipe.describe()
-        if form == "native":
+        if form == "native" or _has_head(about, heads):
             about = recipe.native(about)
+            if heads and not _has_head(about, heads):
+                raise NotSupportedError(
+                    f"{shown(about.get('name', recipe.name))} has the head of {shown(about['native']['class'])}, and "
+                    f"one whose class ends in {' or '.join(heads)} is needed. Take another checkpoint or task."
+                )
         module = recipe.build(about)
         provenance = recipe.fill(module, about)
         plan = recipe.plan(module, about)
     module.eval()
     return Body(recipe, about, module, plan, provenance)
+
+
+def _has_head(about: Mapping[str, Any], heads: tuple[str, ...]) -> bool:
+    known = about.get("native") or {}
+    return bool(heads) and str(known.get("class", "")).endswith(heads)
 
 
 def rebuild(recipe: Backbone, about: Mapping[str, Any]) -> nn.Module:

@@ -16,14 +16,15 @@ from punar.backbones import Backbone, refuse_nested
 from punar.core.params import boolean, check_params, either, integer, none, number, one_of
 from punar.core.runtime import as_usual
 from punar.errors import ParameterError
+from punar.estimators._networks import carrier_of
 from punar.estimators._tasked import estimator_type, gives_probabilities, known, tagged
 from punar.models import assemble
 from punar.models.division import Wanted
 from punar.models.measure import check_length
 from punar.models.transfer import store
-from punar.models.transfer.answer import answers, features
-from punar.models.transfer.fit import Fitted, fit
+from punar.models.transfer.fit import Fitted
 from punar.models.transfer.freezing import norms_learn
+from punar.models.transfer.job import met
 from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
@@ -218,7 +219,7 @@ class TransferLearner(BaseEstimator):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         *,
         checkpoint: str | Path | None = None,
@@ -234,7 +235,8 @@ class TransferLearner(BaseEstimator):
             Paths, PIL images or arrays of pictures; sentences; wav and flac paths or sample arrays; for a backbone that
             is a saved :class:`punar.SequenceModel`, what that takes.
         y : array-like of shape (n,) or (n, outputs)
-            For a long table of series, also a Series or a mapping by id.
+            For a long table of series, also a Series or a mapping by id. Masks, boxes, answers and texts as the task
+            says; None where what is predicted lies in the items, as with masked words.
         sample_weight : array-like of shape (n,), optional
         checkpoint : path, optional
             Folder to save fine-tuning in: killed and called again, fit continues and ends with the same weights, bit
@@ -262,13 +264,10 @@ class TransferLearner(BaseEstimator):
         self._refuse_what_is_not_used()
         task = assemble.part(self, "task", "tasks", Task)
         task.check()
-        if "transfer" not in task.models:
-            raise ParameterError(
-                f"{type(self).__name__}: task={self.task!r} is not for pretrained networks. Use punar.SequenceModel."
-            )
+        carried = carrier_of(self, task)
         wanted = Wanted.of(self, validation_data, groups)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
-            self._take(fit(self, task, X, y, sample_weight, checkpoint, wanted))
+            self._take(carried.fit(self, task, X, y, sample_weight, checkpoint, wanted))
         self.fit_report_.answer(strict=self.strict, advice=texts.TRANSFER_ADVICE)
         return self
 
@@ -295,7 +294,7 @@ class TransferLearner(BaseEstimator):
     def predict(self, X: Any) -> Any:
         """Return classes, numbers, the indicator matrix of labels, or a label for each token."""
         fitted = self._known()
-        found, items = answers(self, fitted, X, "predict")
+        found, items = carrier_of(self, fitted.task).answers(self, fitted, X, "predict")
         return fitted.task.predictions(found, items)
 
     @available_if(gives_probabilities)
@@ -303,6 +302,7 @@ class TransferLearner(BaseEstimator):
         """Return probabilities, (n, classes), in the order of ``classes_``; there is none for regression."""
         fitted = self._known()
         task: Any = fitted.task
+        answers = carrier_of(self, task).answers
         found: np.ndarray = task.proba(torch.stack(answers(self, fitted, X, "predict_proba")[0]))
         return found
 
@@ -319,7 +319,8 @@ class TransferLearner(BaseEstimator):
 
         Where each token has a label: a list of (tokens, width).
         """
-        found = features(self, self._known(), X, "transform")
+        fitted = self._known()
+        found = carrier_of(self, fitted.task).features(self, fitted, X, "transform")
         return found.numpy() if isinstance(found, torch.Tensor) else [each.numpy() for each in found]
 
     def _known(self) -> Fitted:
@@ -341,15 +342,21 @@ class TransferLearner(BaseEstimator):
         self, facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...]
     ) -> None:
         """Take untrusted facts and tensors that :meth:`to_stored` may have given."""
-        batch_norm = norms_learn(self.strategy, self.batch_norm)
-        self._take(store.from_stored(facts, tensors, where, parts, batch_norm=batch_norm))
+        self._take(store.from_stored(facts, tensors, where, parts, wrap=self._wrap))
+
+    def _wrap(self, task: Task, *parts: Any) -> Any:
+        """Return backbone, head, plan, view and trained stages as one module."""
+        made = carrier_of(self, task).module
+        return made(*parts, batch_norm=norms_learn(self.strategy, self.batch_norm))
 
     # -- scikit-learn -------------------------------------------------------------------------------------------
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if self.__sklearn_is_fitted__():
-            self.module_.planned(self.fitted_.body.plan, self.fitted_.task.view)
+            fitted = self.fitted_
+            fitted.body = met(fitted.task, fitted.body, type(self).__name__)
+            self.module_.planned(fitted.body.plan, fitted.task.form(fitted.body.plan))
 
     def set_params(self, **params: Any) -> TransferLearner:
         """Set parameters; one that is nested in a part which is still a name gets a kind error."""

@@ -19,15 +19,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
-from punar.backbones import View
+from punar.backbones import Body, Plan, View
 from punar.errors import NotSupportedError, ParameterError
-from punar.preparations import Sample
+from punar.preparations import Preparation, Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
 from punar.texts import predictions as texts
@@ -95,12 +96,20 @@ class Task(BaseEstimator, ABC):
         For scikit-learn's tags.
     metric : str
         The name of what :meth:`meter` measures.
-    target_form : {"classes", "amounts", "sets", "sequences", "none"}
+    heads : tuple of str
+        Endings of the source library's class names whose own head does this task, such as "ForQuestionAnswering".
+        Where the checkpoint's class is one, its head is kept; with ``view = "native"`` any other is refused.
+    target_form : {"classes", "amounts", "sets", "sequences", "masks", "boxes", "answers", "texts", "none"}
         How a file's labels are read for it.
     multi_output : bool
         Whether y may have several columns.
     random_input : bool
-        Whether :meth:`place` changes the input at random, so that nothing computed from it may be remembered.
+        Whether :meth:`place` or :meth:`losses` changes the input at random, so that nothing computed from it may be
+        remembered.
+    batch_size : int or None
+        What "auto" is in training, where it is another than follows from the number of samples.
+    learning_rates : mapping of str to float
+        What "auto" is, by strategy, where it is another than the domain's.
     """
 
     domains: ClassVar[tuple[str, ...]] = ("vision", "text", "audio", "series", "table")
@@ -111,6 +120,9 @@ class Task(BaseEstimator, ABC):
     target_form: ClassVar[str]
     multi_output: ClassVar[bool] = False
     random_input: ClassVar[bool] = False
+    heads: ClassVar[tuple[str, ...]] = ()
+    batch_size: ClassVar[int | None] = None
+    learning_rates: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     def check(self, where: str | None = None) -> None:
         """Raise where a setting breaks its rule; estimators ask before they read data. By default there is none.
@@ -119,6 +131,32 @@ class Task(BaseEstimator, ABC):
         ------
         punar.errors.ParameterError
         """
+
+    # -- the network's side ---------------------------------------------------------------------------------------
+
+    def form(self, plan: Plan) -> str:
+        """Return the form of the view that is read: the library's own where its head is kept, else :attr:`view`."""
+        return "native" if "native" in plan.forms else self.view
+
+    def meet(self, body: Body, where: str) -> Preparation:
+        """Take what is needed of a network, such as its tokenizer, and return how items are prepared for it.
+
+        Asked before :meth:`learn`, again after it, where what was learned may change the preparation, and after
+        loading. By default the network's own preparation is kept.
+
+        Parameters
+        ----------
+        body : Body
+            Its weights are not to be kept.
+        where : str
+            The caller, for messages.
+
+        Raises
+        ------
+        ParameterError, NotSupportedError
+            The network cannot do this task.
+        """
+        return body.plan.preparation
 
     # -- targets --------------------------------------------------------------------------------------------------
 
@@ -209,7 +247,6 @@ class Task(BaseEstimator, ABC):
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return the head: what ``view`` shows -> raw outputs. First weights follow ``seed``; None takes any."""
 
-    @abstractmethod
     def start(self, features: Column, placed: Mapping[str, Column], weight: np.ndarray | None, seed: int) -> LinearHead:
         """Fit a head on remembered features, its penalty chosen by validation: what fine-tuning starts from.
 
@@ -223,6 +260,23 @@ class Task(BaseEstimator, ABC):
         seed : int
             Of the validation folds.
         """
+        raise NotSupportedError(f"{type(self).__name__} has no head that is fitted without training.")
+
+    def vary(
+        self, batch: Mapping[str, Tensor], target: Mapping[str, Tensor], generator: Any
+    ) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """Return a training batch and its targets changed at random together, such as mirrored; by default unchanged.
+
+        Used only where nothing computed from the input is remembered.
+
+        Parameters
+        ----------
+        batch, target : mapping of str to Tensor
+            As :meth:`losses` takes them.
+        generator : torch.Generator
+            The only randomness.
+        """
+        return batch, target
 
     @abstractmethod
     def losses(
@@ -281,9 +335,31 @@ class Task(BaseEstimator, ABC):
     def constant(self, targets: Targets) -> list[Any]:
         """Return, for each item of ``targets``, the best answer that is the same whatever the input: chance."""
 
-    @abstractmethod
     def itself(self, raw: Any) -> dict[str, Tensor]:
         """Return targets that agree with raw outputs of a batch, where the user gives none (for gradients)."""
+        raise NotSupportedError(f"{type(self).__name__} needs targets: pass y.")
+
+    def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> Mapping[str, Any] | None:
+        """Return what a report shows of one item, as plain data; None where it shows nothing but predictions.
+
+        Parameters
+        ----------
+        answer : object
+            Encoded, from :meth:`merge`.
+        target : mapping of str to Tensor
+            Of the item, from :meth:`punar.tasks.Targets.item`.
+        item : object
+            As the preparation's ``check`` gives it.
+
+        Returns
+        -------
+        mapping or None
+            ``form`` says what it holds: "masks" (``truth``, ``found``, ``names``, ``ignore``), "boxes" (``truth`` and
+            ``found`` with ``boxes``, ``labels``, ``scores``), "span" (``question``, ``context``, ``truth``, ``found``),
+            "texts" (``given``, ``truth``, ``found``) or "blanks" (``text``, ``blanks``). ``score`` is the item's: the
+            worst are shown first.
+        """
+        return None
 
     @abstractmethod
     def meter(self) -> Meter:

@@ -48,7 +48,7 @@ class Fitted:
     Attributes
     ----------
     body : Body
-    module : Transfer
+    module : nn.Module
     task : Task
     history : list of dict
     report : FitReport
@@ -59,7 +59,7 @@ class Fitted:
     """
 
     body: Body
-    module: Transfer
+    module: Any
     task: Task
     history: list[dict[str, float]]
     report: FitReport

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from punar.backbones import View, build, freeze, resolve
+from punar.backbones import Body, View, build, freeze, resolve
 from punar.core.progress import counting
 from punar.core.runtime import available_cores, draw_seed, pick_device, threads
 from punar.errors import DataError, ParameterError
@@ -61,11 +62,11 @@ class Job:
         recipe = resolve(estimator.backbone, None if scratch else estimator.weights, type(estimator).__name__)
         seed, _ = jobs.resolve_seed(estimator.random_state, checkpoint)
         self.seed = draw_seed(seed)
-        self.body = build(recipe, seed=self.seed)
+        self.body = build(recipe, seed=self.seed, form=task.view, heads=task.heads)
         freeze(self.body.module)
         self.body.module.to(self.device)
-        self.preparation = self.body.plan.preparation
         self._check_together()
+        self._meet()
         self.items = self.preparation.check(X, self.where)
         if task.view == "vector":  # tokens are read in windows, to the end
             say_unread(self.preparation, self.items, self.where)
@@ -75,6 +76,7 @@ class Job:
                 f"{self.where}: Found input variables with inconsistent numbers of samples: X has {len(self.items)}, "
                 f"y {len(self.targets)}."
             )
+        self._meet()
         self.weight = item_weights(task, self.targets, estimator.class_weight, sample_weight, self.where)
         self.groups, self.given = wanted.numbered(len(self.items)), 0
         if wanted.given:
@@ -91,9 +93,14 @@ class Job:
         self.targets = self.targets.joined(theirs)
         self.weight = None if self.weight is None else torch.cat([self.weight, torch.ones(self.given)])
 
+    def _meet(self) -> None:
+        """Prepare items as the task asks for."""
+        self.body = met(self.task, self.body, self.where)
+        self.preparation = self.body.plan.preparation
+
     def _check_together(self) -> None:
         """Refuse a task, a backbone and settings that do not fit each other."""
-        domain, owner = self.preparation.domain, type(self.estimator).__name__
+        domain, owner = self.body.plan.preparation.domain, type(self.estimator).__name__
         if domain not in self.task.domains:
             raise ParameterError(
                 f"{owner}: this backbone reads {domain}, the task {type(self.task).__name__} is for "
@@ -105,7 +112,7 @@ class Job:
     @property
     def view(self) -> View:
         """What the head sees of the backbone."""
-        return self.body.plan.view(self.task.view)
+        return self.body.plan.view(self.task.form(self.body.plan))
 
     @property
     def stages(self) -> frozenset[int]:
@@ -165,6 +172,7 @@ class Job:
         if given != "auto":
             return float(given)
         few = self.estimator.strategy == "fine_tuning" and self.learned_from < evidence.MANY
+        few = few and "transfer" in self.task.models  # what a task of another model learns of few is soon too much
         return 0.0 if few else _HELD_OUT
 
     def read_as(self) -> tuple[Preparation, Sequence[Any]]:
@@ -178,10 +186,30 @@ class Job:
         """
         plan, tokens = self.body.plan, self.task.view != "vector"
         compute = frozen.boundary(plan, at) if at is not None else frozen.of_view(self.view)
-        preparation, items = self.read_as()
         what: dict[str, Any] = {"stage": None if at is None else plan.stages[at - 1].modules[-1]}
         if at is None and tokens:
             what["view"] = self.task.view
+        return self.computed(compute, what, texts.FEATURES if at is None else texts.FROZEN, change)
+
+    def computed(
+        self,
+        compute: frozen.Compute,
+        what: dict[str, Any],
+        said: str,
+        change: Callable[[Preparation], Preparation] | None = None,
+    ) -> Rows:
+        """Return a frozen computation's row for every sample.
+
+        Parameters
+        ----------
+        compute, what
+            See :func:`punar.features.frozen.engine`.
+        said : str
+            What progress says of it.
+        change : callable, optional
+            A preparation -> what samples are prepared by in its place.
+        """
+        preparation, items = self.read_as()
         engine = frozen.engine(
             self.body,
             compute,
@@ -191,7 +219,6 @@ class Job:
             cache=self.cache,
             preparation=preparation if change is None else change(preparation),
         )
-        said = texts.FEATURES if at is None else texts.FROZEN
         with threads(available_cores()), counting(said, int(self.estimator.verbose)) as progress:
             rows = engine.rows(items, where=self.where, on_error=self.estimator.on_error, progress=progress)
         self._keep(rows)
@@ -251,6 +278,14 @@ class Job:
             "weights": self.body.hash,
         } | self.division.facts()
         return Checkpoint(folder, jobs.fingerprint(self.estimator, data, self.seed))
+
+
+def met(task: Task, body: Body, where: str) -> Body:
+    """Return the body with items prepared as a task asks for; see :meth:`punar.tasks.Task.meet`."""
+    preparation = task.meet(body, where)
+    if preparation is body.plan.preparation:
+        return body
+    return replace(body, plan=replace(body.plan, preparation=preparation))
 
 
 def _classes(task: Task, targets: Targets) -> int:

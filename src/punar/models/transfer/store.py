@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,13 @@ import msgspec
 from torch import Tensor, nn
 
 from punar import stored
-from punar.backbones import Backbone, Body, OwnModule
+from punar.backbones import Backbone, Body, OwnModule, View
 from punar.core import plugins
 from punar.core.weights import load_weights
 from punar.errors import DamagedModelError
 from punar.models.transfer.fit import Fitted
 from punar.models.transfer.freezing import named_stages
-from punar.models.transfer.module import Transfer
+from punar.models.transfer.job import met
 from punar.tasks import Task
 from punar.training.report import FitReport
 
@@ -49,7 +49,7 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
         "input": given,
         "provenance": body.provenance,
         **stored.task_facts(fitted.task),
-        "width": body.plan.view(fitted.task.view).width,
+        "width": _width(body.plan.view(fitted.task.form(body.plan))),
         "outputs": fitted.task.outputs,
         **stored.record_facts(fitted.history, fitted.report, fitted.seed),
         "rates": fitted.rates,
@@ -59,9 +59,21 @@ def to_stored(fitted: Fitted) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def from_stored(
-    facts: dict[str, Any], tensors: dict[str, Tensor], where: str, parts: tuple[type, ...], *, batch_norm: bool
+    facts: dict[str, Any],
+    tensors: dict[str, Tensor],
+    where: str,
+    parts: tuple[type, ...],
+    *,
+    wrap: Callable[..., Any],
 ) -> Fitted:
     """Return what a fit left behind, from untrusted facts; trained stages can be trained on, and are shown as such.
+
+    Parameters
+    ----------
+    facts, tensors, where, parts
+        See :func:`punar.load`.
+    wrap : callable
+        ``wrap(task, backbone, head, plan, view, trained)`` -> the module.
 
     Raises
     ------
@@ -81,26 +93,34 @@ def from_stored(
         own = stored.read_preparation(given, where, parts) if stored.PART in given else None
         about = {"input": {k: v for k, v in given.items() if k != stored.PART}} | found.about
 
+        def planned(backbone: nn.Module) -> tuple[Body, View]:
+            plan = recipe.plan(backbone, about)
+            plan = plan if own is None else replace(plan, preparation=own)
+            body = met(task, Body(recipe, about, backbone, plan, found.provenance), where)
+            return body, body.plan.view(task.form(body.plan))
+
         class Shell(nn.Module):
             def __init__(self) -> None:
                 super().__init__()
                 self.backbone = recipe.build(about)
-                view = recipe.plan(self.backbone, about).view(task.view)
-                if view.width != found.width:
+                view = planned(self.backbone)[1]
+                if _width(view) != found.width:
                     raise DamagedModelError(
-                        f"{where}: the backbone gives {view.width} features, the head takes {found.width}."
+                        f"{where}: the backbone gives {_width(view)} features, the head takes {found.width}."
                     )
                 self.head = task.build(view, None)
 
         shell: Any = load_weights(Shell, stored.own_tensors(tensors), where)
-        plan = recipe.plan(shell.backbone, about)
-        plan = plan if own is None else replace(plan, preparation=own)
-        view = plan.view(task.view)
+        body, view = planned(shell.backbone)
         # What has a learning rate was trained.
-        trained = named_stages(plan.stages, found.rates)
-        module = Transfer(shell.backbone, shell.head, plan, view, trained, batch_norm=batch_norm).eval()
-        body = Body(recipe, about, shell.backbone, plan, found.provenance)
+        trained = named_stages(body.plan.stages, found.rates)
+        module = wrap(task, shell.backbone, shell.head, body.plan, view, trained).eval()
     return Fitted(body, module, task, record.history, FitReport(record.report), record.seed, skipped, found.rates)
+
+
+def _width(view: View) -> int:
+    """Return the channels of a view, all levels together; 0 of a native one."""
+    return sum(view.widths)
 
 
 def _described(recipe: Backbone, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""What a fitted model with a trained head answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from punar.core.runtime import as_usual, pick_device
+from punar.errors import NotSupportedError
+from punar.models.samples import Samples
+from punar.models.structured.passes import answers_of
+from punar.models.structured.rows import StructuredRows
+from punar.models.transfer.fit import Fitted
+
+_ITEMS_AT_ONCE = 256  # prepared items in memory
+
+
+def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
+    """Return an encoded answer for each item, and the items; see :func:`punar.models.transfer.answer.answers`."""
+    where, task, body = f"{type(estimator).__name__}.{method}", fitted.task, fitted.body
+    preparation = body.plan.preparation
+    items = preparation.check(X, where)
+    device = pick_device(estimator.device)
+    module: Any = fitted.module
+    module.to(device)
+    found: list[Any] = []
+    with as_usual():
+        for first in range(0, len(items), _ITEMS_AT_ONCE):
+            some = [items[i] for i in range(first, min(first + _ITEMS_AT_ONCE, len(items)))]
+            samples = Samples.of(task, preparation, some, where)
+            rows = StructuredRows([s.tensor for s in samples.known or ()], preparation, None, None, device)
+            found += answers_of(task, module, rows, samples, torch.arange(len(some)), some)
+    return found, items
+
+
+def features(estimator: Any, fitted: Fitted, X: Any, method: str) -> Tensor | list[Tensor]:
+    """Raise: what such a head reads is no row of numbers.
+
+    Raises
+    ------
+    NotSupportedError
+    """
+    raise NotSupportedError(
+        f"{type(estimator).__name__}.{method}: {type(fitted.task).__name__.lower()} reads no vector of features. Save "
+        "the model and use its folder as a backbone: punar.FeatureExtractor(folder).transform(X)."
+    )
