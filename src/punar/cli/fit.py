@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,20 @@ from punar.cli._writing import check_model_folder
 from punar.texts import cli as texts
 
 
-@takes(reading=o.DATA, transfer=o.TRANSFER, sequences=o.SEQUENCES, autoencoder=o.AUTOENCODER, training=o.TRAINING)
+@takes(
+    reading=o.DATA,
+    transfer=o.TRANSFER,
+    structured=o.STRUCTURED,
+    sequences=o.SEQUENCES,
+    autoencoder=o.AUTOENCODER,
+    training=o.TRAINING,
+)
 def fit(
     data: o.Data,
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help=texts.FIT_OUT, show_default=False)],
     reading: Given,
     transfer: Given,
+    structured: Given,
     sequences: Given,
     autoencoder: Given,
     training: Given,
@@ -31,11 +40,14 @@ def fit(
 ) -> None:
     """Fit, report, save."""
     check_model_folder(out, may_replace=force)
-    data, validation = to_learn_from(data, training["validation"])
-    training = training | {"validation": validation}
-    asked = Asked(data, out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
+    asked = Asked(data, out, task, load_parts(parts), reading | structured, transfer, sequences, autoencoder, training)
+    data, validation = to_learn_from(data, training["validation"], asked.form)
+    asked = replace(
+        asked, data=data, training=training | {"validation": validation}, task_settings=structured["task_settings"]
+    )
     # Only the kind of model is chosen here; each says which options are not for it.
-    if sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):
+    of_network = task is None or bool({"transfer", "structured"} & set(asked.task_class.models))
+    if sequences["cell"] is not None or not of_network:
         from punar.cli._fit_sequence import fit_sequence as chosen
     elif transfer["backbone"] is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer as chosen

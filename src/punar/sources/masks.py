@@ -27,6 +27,7 @@ _MASKS = (
     *("masks", "mask", "segmentationclass", "labels", "label", "annotations", "annotation", "annot", "gt"),
     *("ground_truth", "groundtruth", "seg", "segmentation", "segmentations", "targets"),
 )
+_UNKNOWN = ("unlabelled", "unlabeled", "void", "ignore", "ignored", "unknown", "dontcare")
 # What is written behind a picture's name for its mask, and sometimes behind that of the picture itself.
 _ENDING = re.compile(
     r"(?i)[_.\- ]?(?:masks?|labels?|gt|seg|segmentation|annotation|groundtruth|gtfine_labelids|l|image|img|"
@@ -78,6 +79,11 @@ class Masks(Source):
         classes = classes_of(root, folder, masks)
         if classes:
             notes.append(f"the values of the masks are named: {listed(classes)}")
+        notes += [
+            f"value {i} is called {name!r}; so that it teaches nothing and does not count: --set ignore={i}"
+            for i, name in enumerate(classes)
+            if name.lower() in _UNKNOWN
+        ]
         return FoundItems(
             [str(pictures[key]) for key in kept],
             [str(mask) for mask in kept.values()],

@@ -167,10 +167,17 @@ PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. On
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
 FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
 FORECAST_NO_INTERVAL = "No intervals: {reason}"
-PREDICT_OUT = "A .csv, .tsv or .parquet file; of tokens also .conll, .tsv or .txt. Without it, the terminal."
 PREDICTED = "{n:,} predictions"
 PREDICT_SCORE = "{metric} on the labels of DATA: {score:.4f}"
-METRICS = {"accuracy": "Accuracy", "r2": "R²", "entity_f1": "Entity F1"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "r2": "R²",
+    "entity_f1": "Entity F1",
+    "mean_iou": "Mean IoU",
+    "map_50": "mAP at IoU 0.5",
+    "f1": "F1 of words",
+    "chrf": "chrF / 100",
+}
 TRANSFORM_NOT_STEPS = "This model has features for each token or step, and a table has one row for each item."
 KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}
