@@ -81,6 +81,10 @@ pictures, texts, recordings or tokens. With --cell: a recurrent network from scr
 recordings or series. With --task forecasting: what comes next in series. Prints whether it learned, beside baselines:
 PCA, the majority class or the mean.
 
+With --task segmentation, detection, question_answering, translation, speech_recognition or masked_language_modeling:
+a network whose answers are masks, boxes or texts. DATA is then a folder of pictures and one of masks; COCO, Pascal VOC
+or YOLO; SQuAD's json; a table or two files of texts; recordings with their texts; or a text on each line.
+
 Series are tables with a row for each step (--id says which series a row belongs to, --time when it was), or npy and npz
 arrays (n, time, channels). Labels of tokens stand in conll files: a token and its label on each line, a blank line
 between sentences.
@@ -100,13 +104,20 @@ Examples:
   punar fit sales.csv --task forecasting --horizon 12 --out sales-model
   punar fit words.conll --task tagging --out names-model
   punar fit words.conll --task tagging --cell lstm --out names-model
+  punar fit streets/ --task segmentation --backbone resnet18 --strategy fine_tuning --out streets-model
+  punar fit pictures/ --masks masks/ --task segmentation --set ignore=11 --out streets-model
+  punar fit cells/ --task detection --strategy fine_tuning --out cells-model
+  punar fit train.json --task question_answering --backbone minilm --strategy fine_tuning --out answers-model
+  punar fit english.txt --target-file hindi.txt --task translation --cell gru --out hindi-model
+  punar fit words/ --task speech_recognition --cell gru --out words-model
   punar fit machines.csv --network lstm --id machine --time hour --out machines-model
   punar fit data.jsonl --parts mine.py --task weigh_words --backbone letters --out m
 """
 FIT_OUT = "The model folder to write."
 TASK = (
     "classification, regression, multilabel (several labels in a field, as red; round), tagging (a label per token or "
-    "step) or forecasting. Default: by the target."
+    "step), forecasting, segmentation, detection, question_answering, translation, speech_recognition or "
+    "masked_language_modeling. Default: by the target."
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
@@ -147,7 +158,8 @@ PREDICT_HELP = """Write what a model predicts for DATA, to a file or without --o
 One row for each item: its file or number, the prediction and, for classes, the probability of each. A tagger of tokens
 writes a token and its label on each line, with a blank line between sentences; a tagger of series a row for each step.
 A forecasting model writes a row for each step to come, with an interval, after the end of DATA, or without DATA after
-the end of the series that it was fitted on. Where DATA has labels, the score is printed too.
+the end of the series that it was fitted on. Masks are PNG files in a new folder, boxes a COCO json file, answers and
+texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside chance.
 """
 PREDICT_EXAMPLES = """\b
 Examples:
@@ -157,6 +169,10 @@ Examples:
   punar predict names-model test.conll --out found.conll
   punar predict sales-model --out forecast.csv
   punar predict photos-model one-photo.jpg
+  punar predict streets-model new-photos/ --out masks
+  punar predict cells-model cells/ImageSets/Main/test.txt --out boxes.json
+  punar predict answers-model test.json --out answers.json
+  punar predict words-model one-recording.wav --out said.srt
   punar predict reviews-model "a slow start, but what an ending"
 """
 PREDICT_DATA = (
