@@ -42,9 +42,7 @@ def fit(
     check_model_folder(out, may_replace=force)
     asked = Asked(data, out, task, load_parts(parts), reading | structured, transfer, sequences, autoencoder, training)
     data, validation = to_learn_from(data, training["validation"], asked.form)
-    asked = replace(
-        asked, data=data, training=training | {"validation": validation}, task_settings=structured["task_settings"]
-    )
+    asked = replace(asked, data=data, training=training | {"validation": validation})
     # Only the kind of model is chosen here; each says which options are not for it.
     of_network = task is None or bool({"transfer", "structured"} & set(asked.task_class.models))
     if sequences["cell"] is not None or not of_network:
