@@ -8,6 +8,7 @@ from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
 from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
 from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
+from punar.texts.report import REPORT_EXAMPLES, REPORT_HELP
 
 __all__ = [
     "APP_EPILOG",
@@ -18,6 +19,8 @@ __all__ = [
     "LATENT_HELP",
     "LAYERS_EXAMPLES",
     "LAYERS_HELP",
+    "REPORT_EXAMPLES",
+    "REPORT_HELP",
 ]
 
 VERSION_OPTION = "Print the version and stop."
