@@ -59,7 +59,7 @@ def answer_facts(
     ours.add(answers, targets)
     chance.add(task.constant(targets), targets)
     low, high = ours.interval()
-    further = getattr(ours, "details", dict)()
+    further: dict[str, Any] = getattr(ours, "details", dict)()
     scores, sheets = _scored(task, answers, items, targets, truth, predictions)
     order = sorted(range(len(items)), key=lambda i: (math.isnan(scores[i]), scores[i], i))
     cards = []
@@ -129,7 +129,7 @@ def _text(value: Any) -> str:
 
 def picture_of(item: Any, *, turned: bool = True) -> np.ndarray | None:
     """Return a picture as uint8 (h, w, 3), as a file stores it or turned as its EXIF tag says; None of another item."""
-    shape = getattr(item, "shape", ())
+    shape: tuple[int, ...] = getattr(item, "shape", ())
     try:
         if isinstance(item, (str, Path)):
             with open_picture(Path(item)) as opened:
@@ -193,15 +193,11 @@ def _boxes(sheet: Mapping[str, Any], item: Any) -> Card:
     def listed(side: Mapping[str, Any]) -> list[dict[str, Any]]:
         scores = side.get("scores", [None] * len(side["labels"]))
         rows = zip(side["boxes"], side["labels"], scores, strict=True)
-        return [
-            {
-                "box": [float(v) * scale for v in box],
-                "class": called(label)[0],
-                "name": called(label)[1],
-                "score": score,
-            }
-            for box, label, score in rows
-        ]
+        made = []
+        for box, label, score in rows:
+            number, name = called(label)
+            made.append({"box": [float(v) * scale for v in box], "class": number, "name": name, "score": score})
+        return made
 
     found = sorted(listed(sheet["found"]), key=lambda row: -float(row["score"]))
     drawn = [row for row in found if row["score"] >= _LEAST_SCORE][:_MOST_BOXES]

@@ -39,18 +39,33 @@ def letters(text: str) -> list[str]:
     return found
 
 
-def aligned(truth: str, found: str) -> tuple[list[Piece], list[Piece]]:
+class Aligned(NamedTuple):
+    """Two texts in pieces.
+
+    Attributes
+    ----------
+    truth, found : list of Piece
+    space : str
+        What stands between pieces: nothing where they are letters of one word.
+    """
+
+    truth: list[Piece]
+    found: list[Piece]
+    space: str
+
+
+def aligned(truth: str, found: str) -> Aligned:
     """Return both texts in pieces that are the same or differ: words, and letters where there is one word.
 
-    >>> [piece for piece in aligned("the cat sat", "the cow sat")[1] if not piece.right]
+    >>> [piece for piece in aligned("the cat sat", "the cow sat").found if not piece.right]
     [Piece(text='cow', right=False)]
     """
     by_letter = len(truth.split()) <= 1 and len(found.split()) <= 1
     left, right = (letters(text) if by_letter else text.split() for text in (truth, found))
     space = "" if by_letter else " "
-    pieces: tuple[list[Piece], list[Piece]] = ([], [])
+    pieces = Aligned([], [], space)
     for kind, a, b, c, d in SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
-        for own, part in zip(pieces, (left[a:b], right[c:d]), strict=True):
+        for own, part in zip(pieces[:2], (left[a:b], right[c:d]), strict=True):
             if part:
                 own.append(Piece(space.join(part), kind == "equal"))
     return pieces

@@ -7,6 +7,7 @@ import colorsys
 import io
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ def _span(facts: Card) -> str:
     context, found = facts["context"], facts["found"]
     edges = sorted({0, len(context), *(p for span in [*facts["truth"], *([found] if found else [])] for p in span)})
     parts = []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         marks = ["t" if any(x <= a and b <= y for x, y in facts["truth"]) else ""]
         marks += ["f" if found is not None and found[0] <= a and b <= found[1] else ""]
         kind = " ".join(mark for mark in marks if mark)
@@ -162,23 +163,17 @@ def _span(facts: Card) -> str:
 def _texts(facts: Card) -> str:
     # Of several right answers the one that is nearest is shown piece by piece.
     pairs = [aligned(truth, facts["found"]) for truth in facts["truth"] or [""]]
-    best = max(pairs, key=lambda pair: sum(len(p.text) for p in pair[1] if p.right))
+    best = max(pairs, key=lambda pair: sum(len(p.text) for p in pair.found if p.right))
     rows = [] if facts["given"] is None else [(texts.GIVEN, escape(facts["given"]))]
-    rows += [(texts.TRUTH, _pieces(best[0], "t")), (texts.FOUND, _pieces(best[1], "f"))]
+    rows += [(texts.TRUTH, _pieces(best.truth, best.space, "t")), (texts.FOUND, _pieces(best.found, best.space, "f"))]
     others = len(facts["truth"]) - 1
     more = f'<p class="foot">{texts.MORE_TRUTHS.format(n=others)}</p>' if others > 0 else ""
     return _rows(rows) + more
 
 
-def _pieces(pieces: Sequence[Piece], kind: str) -> str:
+def _pieces(pieces: Sequence[Piece], space: str, kind: str) -> str:
     words = [escape(p.text) if p.right else f'<mark class="{kind} wrong">{escape(p.text)}</mark>' for p in pieces]
-    # Words stand apart; letters of one word do not.
-    apart = " " if any(" " in p.text for p in pieces) or (len(pieces) != 1 and _are_words(pieces)) else ""
-    return apart.join(words) or f'<span class="spread">{texts.NOTHING}</span>'
-
-
-def _are_words(pieces: Sequence[Piece]) -> bool:
-    return all(len(p.text) > 1 for p in pieces)
+    return space.join(words) or f'<span class="spread">{texts.NOTHING}</span>'
 
 
 def _rows(rows: Sequence[tuple[str, str]]) -> str:

@@ -24,8 +24,8 @@ FIGURES = "{metric}: {score:.4f} (95 %: {low:.4f} to {high:.4f}); chance: {chanc
 
 TITLE = "{model} on {data}"
 LEAD = (
-    "{task}, {n:,} items. {metric}: {score} (between {low} and {high} with 95 % confidence); the best answer that looks "
-    "at nothing reaches {chance}"
+    "{task}, {n:,} items. {metric}: {score} (between {low} and {high} with 95 % confidence); the best answer that "
+    "looks at nothing reaches {chance}"
 )
 HEAD_FIGURES, HEAD_CLASSES, HEAD_WORST = "Figures", "By class", "Worst answers"
 ROW_MODEL, ROW_CHANCE = "this model", "chance"
