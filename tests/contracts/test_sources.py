@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 from sklearn.base import clone
 
 from punar.core.plugins import member, members
 from punar.errors import DataError, ParameterError, ParameterTypeError
 from punar.extend import FoundItems, FoundTable, Request, Source
-from punar.sources import builtin, read_data, read_items, read_sequences
+from punar.sources import STRUCTURED, builtin, read_data, read_items, read_sequences
 
 TEXTS = ["यह फ़िल्म बहुत मधुर और सुंदर थी", "a dull and dreadful evening", "कल की कहानी नीरस लगी, सच में"]
 LABELS = ["अच्छी", "बुरी", "बुरी"]
@@ -144,21 +145,107 @@ def _iris(folder: Path, suffix: str) -> Example:
     return Example("iris", "data", {}, found.X.tolist(), list(found.labels()))
 
 
+def _with_pictures(folder: Path, names: tuple[str, ...]) -> list[str]:
+    """Write pictures of 8 by 4 pixels, and return their paths in order."""
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 4), (40 * i, 0, 0)).save(folder / name)
+    return [str(folder / name) for name in sorted(names)]
+
+
+def _masks(folder: Path, suffix: str) -> Example:
+    root = folder / "दृश्य"
+    items = _with_pictures(root, ("images/ख.png", "images/क.png"))
+    masks = _with_pictures(root, ("masks/क_mask.png", "masks/ख_mask.png"))
+    return Example(root, "items", {"form": "masks"}, items, masks)
+
+
+def _coco(folder: Path, suffix: str) -> Example:
+    root = folder / "दृश्य"
+    items = _with_pictures(root, ("images/क.png", "images/ख.png"))
+    whole = {
+        "images": [{"id": 7, "file_name": "क.png"}, {"id": 3, "file_name": "ख.png"}],
+        "annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 0, 4, 2]}],
+        "categories": [{"id": 1, "name": "गाय"}],
+    }
+    (root / "boxes.json").write_text(json.dumps(whole), encoding="utf-8")
+    labels = [{"boxes": [[1, 0, 5, 2]], "labels": ["गाय"]}, {"boxes": [], "labels": []}]
+    return Example(root, "items", {"form": "boxes"}, items, labels)
+
+
+def _voc(folder: Path, suffix: str) -> Example:
+    root = folder / "दृश्य"
+    items = _with_pictures(root, ("JPEGImages/क.png", "JPEGImages/ख.png"))
+    (root / "Annotations").mkdir()
+    box = "<bndbox><xmin>1</xmin><ymin>0</ymin><xmax>5</xmax><ymax>2</ymax></bndbox>"
+    for name, inside in (("क", f"<object><name>गाय</name>{box}</object>"), ("ख", "")):
+        (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{inside}</annotation>", encoding="utf-8")
+    labels = [{"boxes": [[1, 0, 5, 2]], "labels": ["गाय"]}, {"boxes": [], "labels": []}]
+    return Example(root, "items", {"form": "boxes"}, items, labels)
+
+
+def _yolo(folder: Path, suffix: str) -> Example:
+    root = folder / "दृश्य"
+    items = _with_pictures(root, ("images/क.png", "images/ख.png"))
+    (root / "labels").mkdir()
+    (root / "labels" / "क.txt").write_text("0 0.375 0.25 0.5 0.5\n")
+    (root / "classes.txt").write_text("गाय\n", encoding="utf-8")
+    labels = [{"boxes": [[1, 0, 5, 2]], "labels": ["गाय"]}, {"boxes": [], "labels": []}]
+    return Example(root, "items", {"form": "boxes"}, items, labels)
+
+
+def _squad(folder: Path, suffix: str) -> Example:
+    path, context = folder / "प्रश्न.json", "राम पुणे गया।"
+    qas = [
+        {"id": "a", "question": "कहाँ?", "answers": [{"text": "पुणे", "answer_start": context.index("पुणे")}]},
+        {"id": "b", "question": "कब?", "answers": [], "is_impossible": True},
+    ]
+    whole = {"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}
+    path.write_text(json.dumps(whole), encoding="utf-8")
+    labels = [{"text": ["पुणे"], "answer_start": [4]}, {"text": [], "answer_start": []}]
+    return Example(path, "items", {"form": "answers"}, [("कहाँ?", context), ("कब?", context)], labels)
+
+
+def _aligned(folder: Path, suffix: str) -> Example:
+    root = folder / "वाक्य"
+    root.mkdir()
+    (root / "en.txt").write_text("one\ntwo cows\n", encoding="utf-8")
+    (root / "hi.txt").write_text("एक\nदो गायें\n", encoding="utf-8")
+    return Example(root, "items", {"form": "texts"}, ["one", "two cows"], ["एक", "दो गायें"])
+
+
+def _transcripts(folder: Path, suffix: str) -> Example:
+    root = folder / "आवाज़"
+    root.mkdir()
+    for name in ("a.wav", "b.wav"):
+        wavfile.write(root / name, 8000, np.zeros(80, dtype=np.int16))
+    (root / "a.txt").write_text("एक दो\n", encoding="utf-8")
+    (root / "b.lab").write_text("तीन", encoding="utf-8")
+    return Example(root, "items", {"form": "texts"}, [str(root / "a.wav"), str(root / "b.wav")], ["एक दो", "तीन"])
+
+
 # How a test writes what a source reads; a new format gets its line here.
 WRITE: dict[str, Callable[[Path, str], Example]] = {
+    "aligned": _aligned,
     "arff": _arff,
     "arrays": _arrays,
     "builtin": _iris,
+    "coco": _coco,
     "conll": _tokens,
     "csv": _table,
     "folder": _folder,
     "jsonl": _records,
     "lines": _lines_of_json,
+    "masks": _masks,
     "parquet": _table,
     "single": _single,
+    "squad": _squad,
+    "transcripts": _transcripts,
     "ts": _ts,
     "txt": _lines,
+    "voc": _voc,
     "xlsx": _workbook,
+    "yolo": _yolo,
 }
 SOURCES: dict[str, type[Source]] = {name: member("sources", name) for name in members("sources")} | {"lines": Lines}
 EVERY = [
@@ -173,7 +260,14 @@ def read(example: Example, reader: str | None = None) -> Any:
 
 def labels_of(found: Any) -> list[Any] | None:
     labels = found.labels()
-    return None if labels is None else [row if isinstance(row, list) else str(row) for row in labels]
+    return None if labels is None else [row if isinstance(row, list) else _plain(row) for row in labels]
+
+
+def _plain(label: Any) -> Any:
+    """Return boxes as lists, and a class or an amount as text."""
+    if not isinstance(label, dict):
+        return str(label)
+    return {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in label.items()}
 
 
 def items_of(found: Any) -> list[Any]:
@@ -198,7 +292,8 @@ def test_a_source_is_a_recipe(name: str) -> None:
     assert vars(clone(part)) == vars(part) == part.get_params(deep=False), "settings only"
     assert cls.__doc__
     assert all(re.fullmatch(r"\.[a-z0-9]+", suffix) for suffix in cls.suffixes)
-    assert set(cls.options) <= {"header", "key"}
+    assert set(cls.options) <= {"header", "key"} | ({"root", "target", "target_path"} if cls.forms else set())
+    assert set(cls.forms) <= set(STRUCTURED)
 
 
 @pytest.mark.parametrize(("name", "suffix"), EVERY)

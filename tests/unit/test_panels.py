@@ -16,7 +16,7 @@ from punar.cli.fit import fit
 from punar.cli.main import app
 from punar.texts import options as texts
 
-PANELS = [o.DATA, o.TRANSFER, o.SEQUENCES, o.AUTOENCODER, o.TRAINING]
+PANELS = [o.DATA, o.TRANSFER, o.STRUCTURED, o.SEQUENCES, o.AUTOENCODER, o.TRAINING]
 
 
 def help_of(command: str, columns: int) -> list[str]:
@@ -34,7 +34,7 @@ def test_the_help_of_fit_has_a_section_for_each_panel(columns: int) -> None:
     for line in lines:
         section = line[:-1] if line.endswith(":") and not line.startswith(" ") else section
         if line.startswith(("  --", "  -q")):
-            found[line.split()[0] if "-q" not in line else "--quiet"] = section
+            found[line.split()[0].rstrip(",") if "-q" not in line else "--quiet"] = section
     for panel in PANELS:
         assert {name for name, at in found.items() if at == panel.title} == {x.name for x in panel.options.values()}
     upto = next(i for i, line in enumerate(lines) if "Examples:" in line)  # a command is not broken

@@ -31,11 +31,14 @@ TERMINAL = (
     "texts/layouts.py",
     "texts/inspection.py",
     "texts/sequences.py",
+    "texts/structured.py",
 )
 # No option sets these: they are named as Python's, or are facts that were found.
 PYTHON_ONLY = {
     *("warm_start", "weight_decay", "validation_fraction"),
     *("batch_first", "batch_norm", "cache", "class", "coverage", "distance", "evidence", "form", "gradient_clip"),
+    # Of a task: --set NAME=VALUE.
+    *("decoder", "ignore", "tiles", "NAME"),
     *("layer_norm", "likelihood", "loss", "low", "max_length", "norm", "origins", "pooling", "proj_size", "quantiles"),
     *("relative_to", "shape", "steps", "stride", "transform", "utc", "xmlns", "y", "X", "lora", "views", "augment"),
 }
@@ -123,7 +126,7 @@ def test_examples(written, said):
 
 
 def test_every_option_of_the_panels_is_in_the_table():
-    for panel in (o.DATA, o.TRANSFER, o.SEQUENCES, o.AUTOENCODER, o.TRAINING):
+    for panel in (o.DATA, o.TRANSFER, o.STRUCTURED, o.SEQUENCES, o.AUTOENCODER, o.TRAINING):
         for name, option in panel.options.items():
             assert option_of(name) == (option.name, option.metavar or "")
 

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from punar.cli import _written
 from punar.cli._writing import frame_text, write_frame, write_text
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 from punar.texts import layouts
 from punar.texts import predictions as names
+from punar.texts import structured as words
 
 if TYPE_CHECKING:
     from punar.sources import UserItems, UserSequences
-
-TABLES = (".csv", ".tsv", ".parquet")
-TOKENS = (".conll", ".tsv", ".txt")
 
 
 def reads_tokens(task: Any) -> bool:
     """Return whether a fitted task has labels per token of lists, so that files are read as one token per line."""
     return task.target_form == "sequences" and getattr(task, "form_", None) == "tokens"
+
+
+def reads_as_learned(task: Any) -> bool:
+    """Return whether data are read for the task that a model was fitted to, whatever their own labels look like."""
+    from punar.sources import STRUCTURED
+
+    return task.target_form in (*STRUCTURED, "none") or reads_tokens(task)
 
 
 def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | None) -> None:
@@ -43,15 +49,21 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     """
     task = fitted.fitted_.task
     tokens = reads_tokens(task)
-    known = (*TABLES, *TOKENS) if tokens else TABLES
+    known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form)
     if out is not None and out.suffix.lower() not in known:
+        _written.check(out, may_replace=True, form=task.target_form)
         raise ParameterError(f"--out must end in {', '.join(dict.fromkeys(known))} for this model, got '{out}'.")
     found = _in_words(found) if tokens else found
-    answers, items = _answers(fitted, found.items)
-    table = task.table(answers, items)
-    columns = _titled(found, table)
+    answers, items = answers_of(fitted, found.items)
+    predictions, table = task.predictions(answers, items), task.table(answers, items)
+    columns, own = {}, _written.writer_for(task.target_form, out)
+    if own is None:
+        columns = _titled(found, as_rows(table, predictions))
     as_tokens = tokens and {names.TOKEN, names.LABEL} <= table.columns.keys()
-    if as_tokens and (out is None or out.suffix.lower() in TOKENS):
+    what = texts.PREDICTED.format(n=len(found))
+    if own is not None and out is not None:
+        what = own(out, _written.Answers(found, predictions, table))
+    elif as_tokens and (out is None or out.suffix.lower() in _written.TOKENS):
         text = _lines(table.item, table.columns[names.TOKEN], table.columns[names.LABEL])
         write_text(out, text) if out is not None else typer.echo(text, nl=False)
     elif out is not None:
@@ -59,8 +71,8 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     else:
         typer.echo(frame_text(columns), nl=False)
     if out is not None:
-        typer.echo(texts.WRITTEN.format(path=out, what=texts.PREDICTED.format(n=len(found))))
-    line = _score(task, found, task.predictions(answers, items))
+        typer.echo(texts.WRITTEN.format(path=out, what=what))
+    line = _score(task, found, predictions, items)
     if line:
         typer.echo(line, err=out is None)
 
@@ -79,13 +91,31 @@ def _in_words(found: UserItems | UserSequences) -> UserItems | UserSequences:
     return dataclasses.replace(found, items=items)
 
 
-def _answers(fitted: Any, X: Any) -> tuple[Sequence[Any], Sequence[Any]]:
+def as_rows(table: Any, predictions: Any) -> Any:
+    """Return a table of which each cell is one value: of masks a row for each number in them, and its share."""
+    import numpy as np
+
+    first = next(iter(predictions), None) if isinstance(predictions, list) else None
+    if getattr(first, "ndim", 0) < 2 or names.PREDICTION not in table.columns:
+        return table
+    counts = [np.unique(np.asarray(mask), return_counts=True) for mask in predictions]
+    columns = {
+        names.VALUE: np.concatenate([values for values, _ in counts]),
+        names.SHARE: np.concatenate([number / number.sum() for _, number in counts]).round(4),
+    }
+    return table._replace(item=np.repeat(np.arange(len(counts)), [len(v) for v, _ in counts]), columns=columns)
+
+
+def answers_of(fitted: Any, X: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return an encoded answer for each item, and the items: from one pass, whatever the table shows of them."""
     import punar
     from punar.models.recurrent import answer as recurrent
+    from punar.models.structured import answer as structured
     from punar.models.zero_shot import answer as transfer  # of every strategy
 
-    model = recurrent if isinstance(fitted, punar.SequenceModel) else transfer
+    carriers: dict[str, Any] = {"transfer": transfer, "structured": structured}
+    own = isinstance(fitted, punar.SequenceModel)
+    model = recurrent if own else next(carriers[name] for name in fitted.fitted_.task.models if name in carriers)
     found: tuple[Sequence[Any], Sequence[Any]] = model.answers(fitted, fitted.fitted_, X, "predict")
     return found
 
@@ -130,17 +160,38 @@ def _lines(item: Sequence[int], tokens: Sequence[str], labels: Sequence[Any]) ->
     return "".join(f"{line}\n" for line in lines)
 
 
-def _score(task: Any, found: UserItems | UserSequences, predictions: Any) -> str:
+def _score(task: Any, found: UserItems | UserSequences, predictions: Any, items: Sequence[Any]) -> str:
     """Return a line on how right the predictions are, where the labels are the model's own."""
+    from punar.sources import STRUCTURED
+
     truth = known_labels(task, found)
+    if truth is not None and task.target_form in STRUCTURED:
+        said = texts.PREDICT_SCORE.format(metric=metric_of(task), score=float(task.score(truth, predictions)))
+        return said + _chance(task, truth, items)
     if truth is None or getattr(truth, "ndim", 1) != getattr(predictions, "ndim", 1):
         return ""
     if task.target_form == "sets":
         return layouts.ALL_RIGHT.format(score=float(task.score(truth, predictions)))
-    metric = texts.METRICS.get(task.metric, task.metric)
+    metric = metric_of(task)
     if task.target_form == "amounts" and len(truth) < 2:
         raise DataError(f"{found.name}: {metric} needs at least 2 items with labels; leave out --target.")
     return texts.PREDICT_SCORE.format(metric=metric, score=float(task.score(truth, predictions)))
+
+
+def metric_of(task: Any) -> str:
+    """Return the name of a task's metric for people."""
+    return texts.METRICS.get(task.metric, str(task.metric))
+
+
+def _chance(task: Any, truth: Any, items: Sequence[Any]) -> str:
+    """Return what the best constant answer scores; nothing where the model has not learned every label."""
+    try:
+        targets = task.encode(truth, "predict", items)
+    except DataError:
+        return ""
+    meter = task.meter()
+    meter.add(task.constant(targets), targets)
+    return words.CHANCE.format(chance=float(meter.value()))
 
 
 def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
@@ -151,7 +202,7 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
     """
     import numpy as np
 
-    from punar.sources import TASK_OF
+    from punar.sources import TASK_OF, form_for
 
     labels = found.labels()
     if labels is None or found.target_kind is None:
@@ -163,7 +214,7 @@ def known_labels(task: Any, found: UserItems | UserSequences) -> Any:
             known: Mapping[str, Any] = {str(c): c for c in np.asarray(getattr(task, "classes_", ())).tolist()}
             names = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in labels.tolist()]
             return [known[name] for name in names] if all(name in known for name in names) else None
-    if found.target_kind != TASK_OF.get(task.target_form):
+    if form_for(found.target_kind) != task.target_form:
         return None
     return _by_name(labels, task.classes_) if hasattr(labels, "columns") else labels
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from punar.cli._panels import Given
 from punar.cli._parts import Parts
 from punar.cli._spoken import spoken
 from punar.core import deadline
+from punar.errors import ParameterError, suggest
 from punar.texts import cli as texts
+from punar.texts import structured
 
 _OF_FIT = ("checkpoint", "time_limit", "quiet", "validation", "groups")  # what no estimator has as a parameter
 
@@ -56,8 +59,22 @@ class Asked:
         return None if self.task is None else str(self.task_class.target_form)
 
     def task_for(self, found: Any) -> Any:
-        """Return the task for an estimator: the named one, else what suits the labels that were found."""
-        return str(found.target_kind) if self.task is None else self.parts.part("tasks", self.task)
+        """Return the task for an estimator: the named one, else what suits the labels that were found.
+
+        Where DATA names its classes, a task that takes names is told them.
+        """
+        settings = self.reading.get("task_settings") or ()
+        if self.task is None:
+            if settings:
+                raise ParameterError(structured.SETTING_NEEDS_TASK.format(given=settings[0]))
+            return str(found.target_kind)
+        named, known = self.parts.part("tasks", self.task), settings_of(self.task_class)
+        given = read_settings(settings, self.task, known)
+        if self.form == "masks" and "names" in known and found.classes:
+            given.setdefault("names", list(found.classes))
+        if not given:
+            return named
+        return (self.task_class() if isinstance(named, str) else named).set_params(**given)
 
     def settings(self, *others: Given) -> Given:
         """Return an estimator's settings: those of training and of ``others`` that were given."""
@@ -111,6 +128,7 @@ class Asked:
     def columns(self) -> list[str]:
         """Return the options that name the columns of items again."""
         given = {f"--{name}": self.reading[name] for name in ("text", "path", "root", "suffix")}
+        given |= {"--target-file": self.reading.get("target_path")}
         return [word for option, value in given.items() if value for word in (option, value)]
 
     def finish(self, model: Any, lines: Sequence[str], command: Sequence[str]) -> None:
@@ -122,3 +140,42 @@ class Asked:
             typer.echo(line)
         typer.echo(texts.FIT_SAVED.format(path=self.out))
         typer.echo(texts.FIT_NEXT.format(command=shlex.join(["punar", *command, *self.parts.words()])))
+
+
+def settings_of(task: Any) -> list[str]:
+    """Return the names of a task's settings."""
+    return sorted(task._get_param_names())
+
+
+def read_settings(given: Sequence[str], task: str, known: Sequence[str]) -> Given:
+    """Return what ``--set NAME=VALUE`` sets: a value is JSON where it is such, else a text.
+
+    Raises
+    ------
+    ParameterError
+        It has another form, or the task has no such setting.
+
+    Examples
+    --------
+    >>> read_settings(["ignore=11", "decoder=fpn"], "segmentation", ["decoder", "ignore"])
+    {'ignore': 11, 'decoder': 'fpn'}
+    """
+    found: Given = {}
+    for word in given:
+        name, sign, value = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise ParameterError(structured.SETTING_FORM.format(given=word))
+        if name not in known:
+            message = structured.SETTING_UNKNOWN.format(
+                given=word, task=task, name=name, hint=suggest(name, known), known=", ".join(known) or "none"
+            )
+            raise ParameterError(message)
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return {"true": True, "false": False, "none": None}.get(text.lower(), text)

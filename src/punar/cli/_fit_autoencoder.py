@@ -27,6 +27,7 @@ def fit_autoencoder(asked: Asked) -> None:
     columns = {} if recurrent else o.DATA.given(reading, "id_column", "time_column", "time_format")
     refuse(o.SEQUENCES.given(sequences, "branch"), texts.FIT_BRANCH)
     refuse(o.SEQUENCES.given(others) | columns, texts.FIT_ONLY_WITH_CELL)
+    refuse(o.STRUCTURED.given(reading, "target_path", "task_settings"), texts.FIT_ONLY_WITH)
     refuse(o.TRANSFER.given(asked.transfer) | o.DATA.given(reading, "text", "path"), texts.FIT_ONLY_WITH)
     own = {name: asked.autoencoder[name] for name in ("latent_dim", "scaling")}
     model = punar.Autoencoder(

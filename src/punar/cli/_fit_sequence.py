@@ -39,7 +39,7 @@ def fit_sequence(asked: Asked) -> None:
     channels = None if target is None else [target, *(name for name in ahead if name != target)]
     found = _sequences.read(asked.data, form=asked.form, channels=channels, **options)
     if not forecasts and found.y is None:
-        raise _items.no_labels(found)
+        raise _items.no_labels(found, asked.form)
     branch = sequences["branch"]
     own = {k: v for k, v in sequences.items() if k != "branch"}
     own |= {"cell": asked.parts.part("cells", sequences["cell"]), "known_ahead": ahead or None}
@@ -61,7 +61,7 @@ def fit_sequence(asked: Asked) -> None:
     else:
         model.fit(found.items, found.y, **asked.of_fit(), **asked.groups(found), **_given(asked, found, options))
         _sequences.remember_steps(model, found)
-        command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found)]
+        command = ["predict", str(asked.out), asked.data, *asked.columns(), "--out", _items.file_for(found, asked.form)]
     asked.finish(model, [], command)
 
 
@@ -74,5 +74,5 @@ def _given(asked: Asked, found: Any, options: Given) -> Given:
     channels = list(found.channels) or None
     other = _sequences.read(asked.validation, form=form, channels=channels, **(options | named))
     if other.y is None:
-        raise _items.no_labels(other)
+        raise _items.no_labels(other, asked.form)
     return {"validation_data": (other.items, other.y)}

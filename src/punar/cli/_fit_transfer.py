@@ -48,7 +48,7 @@ def fit_transfer(asked: Asked) -> None:
         other = _items.read_labelled(asked.validation, kind=found.kind, form=form, **options)
         given = {"validation_data": (other.items, other.labels())}
     model.fit(found.items, found.labels(), **asked.of_fit(), **asked.groups(found), **given)
-    out = _items.file_for(found)
+    out = _items.file_for(found, asked.form)
     asked.finish(model, [], ["predict", str(asked.out), asked.data, *asked.columns(), "--out", out])
 
 

@@ -10,6 +10,7 @@ from punar.cli import _typed
 from punar.cli._panels import Given
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
+from punar.texts import structured
 
 if TYPE_CHECKING:
     from punar.cli._parts import Parts
@@ -20,21 +21,23 @@ USUAL = {"vision": "starter", "text": "minilm"}
 
 def columns(reading: Given) -> Given:
     """Return the options of the data panel that :func:`read` takes."""
-    names = ("target", "text", "path", "root", "suffix", "keep", "header", "skip_bad")
+    names = ("target", "text", "path", "root", "suffix", "keep", "header", "skip_bad", "target_path")
     found = {name: reading[name] for name in names if name in reading}
     return found | {"keep": reading.get("keep") or ()}
 
 
 def read_labelled(source: str, **options: Any) -> UserItems:
-    """Return the items that ``source`` names, which must have labels; see :func:`read`."""
-    found = read(source, **options)
-    if found.y is None:
-        raise no_labels(found)
+    """Return the items that ``source`` names, which must have labels unless ``form`` says "none"; see :func:`read`."""
+    found, form = read(source, **options), options.get("form")
+    if found.y is None and form != "none":
+        raise no_labels(found, form)
     return found
 
 
-def no_labels(found: Any) -> DataError:
-    """Return the error for data to learn from that has no labels."""
+def no_labels(found: Any, form: str | None = None) -> DataError:
+    """Return the error for data to learn from that has no labels of the form that was asked for."""
+    if form in structured.NO_TARGETS:
+        return DataError(f"{found.name}: there is nothing to learn from; {structured.NO_TARGETS[form]}.")
     what = "put them into one subfolder per class" if found.row_title == "file" else "name the column with --target"
     if holds_tokens(found):
         what = "write each token's label after it, with a tab between"
@@ -118,8 +121,11 @@ def form_of(asked: str | None, found: Any) -> str | None:
     return asked or {"classification": "classes", "regression": "amounts", "multilabel": "sets"}.get(found.target_kind)
 
 
-def file_for(found: Any) -> str:
-    """Return the name of a file that suits predictions of these items."""
+def file_for(found: Any, form: str | None = None) -> str:
+    """Return the name of a file, or of a folder for masks, that suits predictions of these items."""
+    own = {"masks": "masks", "boxes": "boxes.json", "answers": "answers.json"}.get(str(form))
+    if own is not None:
+        return own
     return "preds.conll" if holds_tokens(found) else "preds.csv"
 
 

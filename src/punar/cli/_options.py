@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from punar.cli._panels import Option, Panel
-from punar.texts import layouts
+from punar.texts import layouts, structured
 from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
@@ -45,6 +45,11 @@ TRANSFER = Panel(
     unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
     augment=Option("--augment", texts.AUGMENT, "NAME"),
     interpolation=Option("--interpolation", texts.INTERPOLATION, "SHARE", float),
+)
+STRUCTURED = Panel(
+    structured.PANEL,
+    target_path=Option("--target-file", structured.TARGET_PATH, "PATH", short="--masks"),
+    task_settings=Option("--set", structured.SETTING, "NAME=VALUE", list[str]),
 )
 SEQUENCES = Panel(
     texts.PANEL_SEQUENCES,

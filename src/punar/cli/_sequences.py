@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DOMAINS = {"series": "series", "history": "series", "text": "text", "audio": "audio"}
 _COLUMNS = (
     *("target", "text", "path", "root", "suffix", "id_column", "time_column", "time_format", "drop", "key", "header"),
-    *("kind", "skip_bad", "keep"),
+    *("kind", "skip_bad", "keep", "target_path"),
 )
 
 
@@ -70,7 +70,7 @@ def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = (
     said = reading.get("time_format")
     of_table |= {"strict_format": said is not None} | ({} if said is None else {"time_format": said})
     # A target is read as the model learned it.
-    learned = reading.get("target") is not None or task.target_form == "none" or _answers.reads_tokens(task)
+    learned = reading.get("target") is not None or _answers.reads_as_learned(task)
     with _typed.advising(data, facts.domain):
         return read(
             data,

@@ -7,14 +7,15 @@ import typer
 from punar.texts import layouts as texts
 
 
-def to_learn_from(data: str, validation: str | None) -> tuple[str, str | None]:
+def to_learn_from(data: str, validation: str | None, form: str | None = None) -> tuple[str, str | None]:
     """Return what to fit, and what to validate on: the folder itself and ``validation`` where it is not split.
 
-    The parts that are not fitted are named on stderr, with the command that measures on them.
+    Pictures with masks or boxes may be parted by lists (``form`` is that of the targets). The parts that are not fitted
+    are named on stderr, with the command that measures on them.
     """
-    from punar.sources import splits_of
+    from punar.sources import lists_of, splits_of
 
-    parts = splits_of(data)
+    parts = splits_of(data) or (lists_of(data) if form in ("masks", "boxes") else {})
     if not parts:
         return data, validation
     train = str(parts["train"])

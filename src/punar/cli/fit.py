@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +20,19 @@ from punar.texts import cli as texts
 from punar.texts.fit import ZERO_SHOT_STRATEGY
 
 
-@takes(reading=o.DATA, transfer=o.TRANSFER, sequences=o.SEQUENCES, autoencoder=o.AUTOENCODER, training=o.TRAINING)
+@takes(
+    reading=o.DATA,
+    transfer=o.TRANSFER,
+    structured=o.STRUCTURED,
+    sequences=o.SEQUENCES,
+    autoencoder=o.AUTOENCODER,
+    training=o.TRAINING,
+)
 def fit(
     out: Annotated[Path, typer.Option("--out", metavar="MODEL", help=texts.FIT_OUT, show_default=False)],
     reading: Given,
     transfer: Given,
+    structured: Given,
     sequences: Given,
     autoencoder: Given,
     training: Given,
@@ -36,17 +45,20 @@ def fit(
     check_model_folder(out, may_replace=force)
     # Whoever names labels and no strategy means this one.
     strategy = transfer["strategy"] or (ZERO_SHOT_STRATEGY if transfer["labels"] else None)
+    asked = Asked(
+        data or "", out, task, load_parts(parts), reading | structured, transfer, sequences, autoencoder, training
+    )
     if strategy != ZERO_SHOT_STRATEGY:
         if data is None:
             raise ParameterError(texts.FIT_NEEDS_DATA)
         _items.refuse(o.TRANSFER.given(transfer, "labels", "templates"), texts.FIT_ONLY_ZERO_SHOT)
-        data, validation = to_learn_from(data, training["validation"])
-        training = training | {"validation": validation}
-    asked = Asked(data or "", out, task, load_parts(parts), reading, transfer, sequences, autoencoder, training)
+        data, validation = to_learn_from(data, training["validation"], asked.form)
+        asked = replace(asked, data=data, training=training | {"validation": validation})
     # Only the kind of model is chosen here; each says which options are not for it.
+    of_network = task is None or bool({"transfer", "structured"} & set(asked.task_class.models))
     if strategy == ZERO_SHOT_STRATEGY:
         from punar.cli._fit_zero_shot import fit_zero_shot as chosen
-    elif sequences["cell"] is not None or (task is not None and "transfer" not in asked.task_class.models):
+    elif sequences["cell"] is not None or not of_network:
         from punar.cli._fit_sequence import fit_sequence as chosen
     elif transfer["backbone"] is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer as chosen

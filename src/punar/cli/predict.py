@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from punar.cli import _answers, _items, _sequences
+from punar.cli import _answers, _items, _sequences, _written
 from punar.cli import _options as o
 from punar.cli._panels import Given, takes
 from punar.cli._parts import load_parts
-from punar.cli._writing import check_file
 from punar.errors import ParameterError
 from punar.texts import cli as texts
+from punar.texts import structured
 
 _OF_SEQUENCES = ("time_format", "key")
 
@@ -22,14 +22,16 @@ _OF_SEQUENCES = ("time_format", "key")
     reading=o.DATA.only(
         *("target", "text", "path", "root", "suffix", "time_format", "drop", "key", "header", "skip_bad")
     ),
+    targets=o.STRUCTURED.only("target_path"),
     kept=o.KEEP,
 )
 def predict(
     model: o.Model,
     reading: Given,
+    targets: Given,
     kept: Given,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help=texts.PREDICT_OUT, show_default=False)
+        Path | None, typer.Option("--out", metavar="FILE", help=structured.PREDICT_OUT, show_default=False)
     ] = None,
     data: Annotated[str | None, typer.Argument(metavar="[DATA]", help=texts.PREDICT_DATA, show_default=False)] = None,
     future: Annotated[
@@ -43,11 +45,11 @@ def predict(
 ) -> None:
     """Write predictions, and print how many are right where DATA has labels."""
     if out is not None:
-        check_file(out, tuple(dict.fromkeys((*_answers.TABLES, *_answers.TOKENS))), "--out", may_replace=force)
+        _written.check(out, may_replace=force)
     import punar
 
     own = load_parts(parts)
-    reading, ahead = reading | kept, {"future": future, "coverage": coverage}
+    reading, ahead = reading | targets | kept, {"future": future, "coverage": coverage}
     fitted = own.load(model)
     if isinstance(fitted, punar.SequenceModel):
         _sequences.predict(fitted, model, data, ahead, out, reading, own.classes)
@@ -62,7 +64,7 @@ def predict(
         )
     task = fitted.fitted_.task
     # A target is read as the model learned it.
-    learned = reading["target"] is not None or _answers.reads_tokens(task)
+    learned = reading["target"] is not None or _answers.reads_as_learned(task)
     found = _items.read_for(
         fitted,
         data,

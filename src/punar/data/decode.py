@@ -137,6 +137,23 @@ def upright(picture: Image.Image) -> Image.Image:
         return picture
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return height and width after turning, from the header alone.
+
+    Raises
+    ------
+    BadItem
+        As :func:`open_picture`.
+    """
+    with open_picture(path) as picture:
+        try:
+            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        # a damaged EXIF block is not a damaged picture
+        except Exception:
+            turned = False
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)
+
+
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Return 8-bit RGB: transparency laid on white, deep grey brought to 8 bits.
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from punar.core.lazy import lazily
 
 if TYPE_CHECKING:
+    from punar.sources._apart import lists_of as lists_of
+    from punar.sources._asked import STRUCTURED as STRUCTURED
     from punar.sources._data import read_data as read_data
     from punar.sources._data import read_table as read_table
     from punar.sources._found import Found as Found
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
     from punar.sources._kinds import kind_of as kind_of
     from punar.sources._labels import TASK_OF as TASK_OF
+    from punar.sources._labels import form_for as form_for
     from punar.sources._memory import available_bytes as available_bytes
     from punar.sources._memory import size_text as size_text
     from punar.sources._readable import leave_out_unreadable as leave_out_unreadable
@@ -48,14 +51,17 @@ _HOME = {
     "ITEM_KINDS": "_kinds",
     "Request": "_source",
     "SEQUENCE_KINDS": "_sequences",
+    "STRUCTURED": "_asked",
     "Source": "_source",
     "TASK_OF": "_labels",
     "UserData": "_userdata",
     "UserItems": "_userdata",
     "UserSequences": "_userdata",
     "available_bytes": "_memory",
+    "form_for": "_labels",
     "holds_items": "_items",
     "kind_of": "_kinds",
+    "lists_of": "_apart",
     "leave_out_unreadable": "_readable",
     "read_data": "_data",
     "read_groups": "_groups",

@@ -16,7 +16,13 @@ from punar.errors import DataError, ParameterError, ParameterTypeError, PunarErr
 from punar.sources._found import Found, FoundItems
 from punar.sources._source import Request, Source
 
-FORMS = ("classes", "amounts", "sets", "sequences", "none")
+STRUCTURED = ("masks", "boxes", "answers", "texts")
+FORMS = ("classes", "amounts", "sets", "sequences", *STRUCTURED, "none")
+_BESIDE = {
+    "masks": "a folder of pictures and one of masks",
+    "boxes": "a folder of pictures, and a COCO json file or a folder of xml or txt files,",
+    "texts": "two files of lines that belong together",
+}
 _ELSEWHERE = {
     ".xls": "Save the sheet as 'CSV UTF-8'.",
     ".ods": "Save the sheet as csv in UTF-8.",
@@ -64,7 +70,7 @@ class Asked:
         ParameterError
             An option that the format does not know.
         """
-        for option in ("header", "key"):
+        for option in ("header", "key", "target_path", *(("root", "target") if self.source.forms else ())):
             if getattr(request, option) is not None and option not in self.source.options:
                 raise ParameterError(f"{option} cannot be used with {self.where}. Leave it out.")
         name = type(self.source).__name__
@@ -110,7 +116,13 @@ def _naming(where: str) -> Iterator[None]:
         raise DataError(f"{shown(where)}: the system cannot read it ({error.strerror or error}).") from None
 
 
-def look_up(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> Asked:
+def look_up(
+    source: str | os.PathLike[str],
+    parts: Iterable[object] = (),
+    *,
+    form: str | None = None,
+    target_path: str | None = None,
+) -> Asked:
     """Return who reads what ``source`` names.
 
     Parameters
@@ -119,6 +131,10 @@ def look_up(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> Ask
         Text that is a built-in name is the built-in set, unless written with a suffix or a separator (``./iris``).
     parts : iterable
         Sources of a person's own, objects or classes, which are asked first; other parts are passed over.
+    form : str or None, default=None
+        Of the targets: sources that are for other forms alone are not asked.
+    target_path : str or None, default=None
+        Where the targets lie, apart from the items.
 
     Raises
     ------
@@ -126,8 +142,24 @@ def look_up(source: str | os.PathLike[str], parts: Iterable[object] = ()) -> Ask
         There is no such thing, or no source takes it.
     """
     text = os.fspath(source)
+    listed = sorted(_listed(), key=lambda each: not each.forms)
+    asked = [each for each in [*_own(parts), *listed] if not each.forms or form in each.forms]
     with _naming(text):
-        return _look_up(source, text, [*_own(parts), *_listed()])
+        if target_path is not None:
+            return _apart(Path(text), Path(target_path), asked, form)
+        return _look_up(source, text, asked)
+
+
+def _apart(path: Path, target_path: Path, sources: Sequence[Source], form: str | None) -> Asked:
+    """Return who reads items whose targets lie elsewhere."""
+    for each in (path, target_path):
+        if not each.exists():
+            raise _unknown(str(each), sources)
+    for source in sources:
+        if source.takes_with(path, target_path):
+            return Asked(source, path, str(path))
+    wanted = _BESIDE.get(str(form), "data whose targets lie in another file or folder")
+    raise DataError(f"{path} and {target_path}: {wanted} are needed, and these two are not that.")
 
 
 def _look_up(source: str | os.PathLike[str], text: str, sources: Sequence[Source]) -> Asked:

@@ -29,12 +29,15 @@ class FoundTable:
         Row number from 0 -> "line 12" or "row 10".
     spelled : dict of str to Series
         Columns of whole numbers with zeros before them, as they are written.
+    place : Path or None
+        The file, where another path was named; paths in the table are relative to its folder.
     """
 
     frame: pd.DataFrame
     notes: list[str]
     line_of: Callable[[int], str]
     spelled: Mapping[str, pd.Series] = field(default_factory=dict)
+    place: Path | None = None
 
     def as_names(self, columns: Iterable[str | None]) -> FoundTable:
         """Return the table with these columns as they are written, 007 and not 7, because they name something."""
@@ -90,9 +93,10 @@ class FoundItems:
     items : sequence
         Texts, lists of tokens, paths, series: one per answer.
     targets : sequence or None
-        One per item: a class, an amount, a text of several labels ("red; round"), or a list of one label per token.
+        One per item: a class, an amount, a text of several labels ("red; round"), a list of one label per token, the
+        path of a mask, a dict of boxes and labels, an answer, or a text.
     kind : {"vision", "text", "audio", "series"}
-    form : {"classes", "amounts", "sets", "sequences"} or None
+    form : {"classes", "amounts", "sets", "sequences", "masks", "boxes", "answers", "texts"} or None
         What the targets are; None tells it by content.
     names : tuple of str
         Of the items, such as file names; empty counts them from 0.
@@ -100,6 +104,8 @@ class FoundItems:
         What ``names`` are: "row", "file", "sentence".
     notes : list of str
         What was decided while reading, a sentence each.
+    classes : tuple of str
+        Names of the values of masks by number, or of the labels of boxes; empty where the format does not say.
     """
 
     items: Sequence[Any]
@@ -109,6 +115,7 @@ class FoundItems:
     names: tuple[str, ...] = ()
     title: str = "row"
     notes: list[str] = field(default_factory=list)
+    classes: tuple[str, ...] = ()
 
 
 # UserData are rows ready for an estimator: what the built-in sets are.

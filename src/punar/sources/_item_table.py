@@ -13,7 +13,7 @@ from punar.core.words import listed
 from punar.errors import DataError, ParameterError, shown
 from punar.sources._found import FoundTable
 from punar.sources._kinds import ITEM_KINDS, LOOKED_AT, SUFFIXES, is_text, kind_of
-from punar.sources._labels import Labels, as_columns, as_form
+from punar.sources._labels import Labels, as_columns, as_form, as_given
 from punar.sources._names import check_known, printable
 from punar.sources._userdata import UserItems
 
@@ -102,6 +102,10 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
     items, bad = _items(frame, column, kind, place.parent, wanted)
     for target in wanted.targets:
         bad |= _empty(frame, target)
+    masks = wanted.form == "masks" and isinstance(wanted.target, str)
+    if masks:
+        paths, lost = _files(frame[str(wanted.target)], place.parent, wanted)
+        frame, bad = frame.assign(**{str(wanted.target): paths}), lost | bad
     kept = [i for i in range(len(frame)) if i not in bad]
     notes = list(table.notes)
     unused = [n for n in names if n not in (column, *wanted.targets, *wanted.keep)]
@@ -110,7 +114,10 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         _check_some(items, bad, frame[column], where, wanted)
     notes += _left_out(bad, table, where, may_skip=wanted.on_error != "raise" and bool(kept))
     labels: Labels | None = None
-    if isinstance(wanted.target, str):
+    if isinstance(wanted.target, str) and (masks or wanted.form == "texts"):
+        texts = [str(v) for v in frame[wanted.target].iloc[kept]]
+        labels = as_given(texts, str(wanted.form), kind, (), where)
+    elif isinstance(wanted.target, str):
         labels = as_form(frame[wanted.target].iloc[kept], f"{where}, column {shown(wanted.target)}", wanted.form)
     elif wanted.target is not None:
         labels = as_columns(frame[list(wanted.targets)].iloc[kept], where, wanted.form)
@@ -167,9 +174,16 @@ def _items(
     items = [str(v) for v in values]
     if kind == "text":
         return items, bad
-    items = [_existing(_ended(item, wanted), folder if wanted.root is None else Path(wanted.root)) for item in items]
-    lost = [i for i, item in enumerate(items) if i not in bad and not Path(item).is_file()]
-    return items, bad | {i: f"there is no file {shown(str(values.iloc[i]))}" for i in lost}
+    paths, lost = _files(values, folder, wanted)
+    return paths, lost | bad
+
+
+def _files(values: pd.Series, folder: Path, wanted: Wanted) -> tuple[list[str], dict[int, str]]:
+    """Return the paths that a column names, and why of the rows whose file is not there."""
+    root = folder if wanted.root is None else Path(wanted.root)
+    paths = [_existing(_ended(str(v), wanted), root) for v in values]
+    lost = [i for i, path in enumerate(paths) if not Path(path).is_file()]
+    return paths, {i: f"there is no file {shown(str(values.iloc[i]))}" for i in lost}
 
 
 def _left_out(bad: dict[int, str], table: FoundTable, where: str, *, may_skip: bool) -> list[str]:

@@ -1,21 +1,23 @@
 """What a user names on the command line -> items for a pretrained network, with labels; no item is opened here.
 
 Items are paths of pictures or recordings, sentences, lists of tokens, or the pictures of an array. A folder has one
-subfolder per class; a table has a column of paths or of texts, and a target; a conll file has a label per token.
+subfolder per class; a table has a column of paths or of texts, and a target; a conll file has a label per token. With
+``form=`` "masks", "boxes", "answers" or "texts" the sources of that form are asked first.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from punar.errors import DataError, ParameterError, shown
-from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
+from punar.sources._asked import FORMS, STRUCTURED, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
 from punar.sources._item_table import Wanted, all_of, candidates, items_of
 from punar.sources._kinds import ITEM_KINDS
-from punar.sources._labels import TASK_OF, Labels, as_form, as_sequences, of_subfolders
+from punar.sources._labels import TASK_OF, Labels, as_form, as_given, as_sequences, of_subfolders
 from punar.sources._names import printable
 from punar.sources._source import Request
 from punar.sources._text import NAME_IT_CONLL
@@ -27,7 +29,15 @@ if TYPE_CHECKING:
 _OF_FOLDER = "a folder: its subfolders are the labels"
 _NO_COLUMNS = "data without columns of text"
 _OWN_LABELS = "a format that knows its items and labels"
-_SPOKEN = {"amounts": "amounts", "sets": "several labels of one item", "sequences": "a label per token or step"}
+_SPOKEN = {
+    "amounts": "amounts",
+    "sets": "several labels of one item",
+    "sequences": "a label per token or step",
+    "masks": "masks",
+    "boxes": "boxes",
+    "answers": "answers to questions",
+    "texts": "texts",
+}
 
 
 def read_items(
@@ -44,6 +54,7 @@ def read_items(
     header: bool | None = None,
     on_error: str = "raise",
     parts: Iterable[object] = (),
+    target_path: str | None = None,
 ) -> UserItems:
     """Return the items that ``source`` names.
 
@@ -62,7 +73,7 @@ def read_items(
         The folder that paths begin in, and what they lack at their end, such as ".png".
     keep : sequence of str, default=()
         Columns of a table to keep beside the items.
-    form : {"classes", "amounts", "sets", "sequences", "none"} or None, default=None
+    form : {"classes", "amounts", "sets", "sequences", "masks", "boxes", "answers", "texts", "none"} or None
         How the target is read (``target_form`` of a task); None tells it by content, "none" reads no labels. A set of
         labels stands in one field, as ``red; round``.
     header : bool or None, default=None
@@ -71,6 +82,9 @@ def read_items(
         Whether rows without a text, a label or an existing file are refused, or left out with a note.
     parts : iterable, default=()
         Sources of one's own, asked before those of punar; see :class:`punar.sources.Source`.
+    target_path : str or None, default=None
+        Where the targets lie, apart from ``source``: the folder of masks, the file whose lines are the translations,
+        the json, xml or txt files of boxes.
 
     Raises
     ------
@@ -83,13 +97,23 @@ def read_items(
     check_one_of("form", form, FORMS)
     named = None if form == "none" or target is None else all_of(target)
     wanted = Wanted(kind, one_or_all(named), text, path, form, on_error, advice_for(form), root, suffix, tuple(keep))
-    asked = look_up(source, parts)
+    asked = look_up(source, parts, form=form, target_path=target_path)
     with asked.naming_files():
-        if asked.path.is_dir() and not asked.built_in:
+        if asked.path.is_dir() and not asked.built_in and not asked.source.forms:
             refuse(_given(wanted), asked.where, _OF_FOLDER)
         # Several columns are numbers or yes and no, whose spelling is nobody's name.
         one = wanted.target if isinstance(wanted.target, str) else None
-        found = asked.read(Request(target=one, header=header, kind=kind, form=form))
+        found = asked.read(
+            Request(
+                target=one,
+                header=header,
+                kind=kind,
+                form=form,
+                target_path=target_path,
+                root=root if asked.source.forms else None,
+                skip=on_error == "skip",
+            )
+        )
         return as_items(found, asked, wanted)
 
 
@@ -128,12 +152,13 @@ def as_items(found: Found, asked: Asked, wanted: Wanted) -> UserItems:
     """
     where = asked.where
     if isinstance(found, FoundTable):
-        return items_of(found, asked.path, wanted)
+        return _from_table(found, found.place or asked.path, wanted)
     if isinstance(found, FoundFiles):
         refuse(_given(wanted), where, _OF_FOLDER)
         return _from_files(found, asked, wanted.form)
     if isinstance(found, FoundItems):
-        refuse(_given(wanted), where, _OWN_LABELS)
+        own = asked.source.options if asked.source.forms else ()
+        refuse({k: v for k, v in _given(wanted).items() if k not in own}, where, _OWN_LABELS)
         return _from_ready(found, asked, wanted)
     refuse(_given(wanted, target=False), where, _NO_COLUMNS)
     if isinstance(found, UserData):
@@ -173,13 +198,22 @@ def _labelled(found: FoundItems) -> bool:
     return found.targets is not None and found.kind in ITEM_KINDS
 
 
+def _from_table(found: FoundTable, place: Path, wanted: Wanted) -> UserItems:
+    if wanted.form in ("answers", "texts"):
+        from punar.sources._text_pairs import questions_of, texts_of
+
+        return questions_of(found, place, wanted) if wanted.form == "answers" else texts_of(found, place, wanted)
+    return items_of(found, place, wanted)
+
+
 def _from_files(found: FoundFiles, asked: Asked, form: str | None) -> UserItems:
-    if form in _SPOKEN:
+    if form in _SPOKEN and form not in STRUCTURED:
         raise ParameterError(
             f"{asked.where}: the subfolders of a folder are classes; {_SPOKEN[form]} (form={form!r}) needs a csv file "
             "with a column of paths and one of labels."
         )
-    labels = of_subfolders(found.labels) if found.labels and form != "none" else None
+    # Files that lie without masks, boxes or texts can be answered for all the same; subfolders are no such targets.
+    labels = of_subfolders(found.labels) if found.labels and form not in ("none", *STRUCTURED) else None
     return UserItems(
         items=[str(p) for p in found.files],
         y=None if labels is None else labels.y,
@@ -231,6 +265,8 @@ def labels_of(found: FoundItems, where: str, form: str | None) -> Labels | None:
             f"{where}: it has {_SPOKEN.get(own, 'a class per item')}, which suits task={TASK_OF[own]!r}; {form!r} was "
             "asked for."
         )
+    if (form or own) in STRUCTURED:
+        return as_given(found.targets, str(form or own), found.kind, found.classes, where)
     if (form or own) == "sequences":
         return as_sequences(found.targets, found.items, where)
     column = _column_of(found)

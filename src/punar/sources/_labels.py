@@ -18,7 +18,23 @@ from punar.sources._target import read_target
 _SEPARATORS = (";", "|", ",")
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
 # What suits each form of target: a task's name for the reader of the data.
-TASK_OF = {"classes": "classification", "amounts": "regression", "sets": "multilabel", "sequences": "tagging"}
+TASK_OF = {
+    "classes": "classification",
+    "amounts": "regression",
+    "sets": "multilabel",
+    "sequences": "tagging",
+    "masks": "segmentation",
+    "boxes": "detection",
+    "answers": "question_answering",
+    "texts": "translation",
+}
+_OF_SOUNDS = "speech_recognition"
+_STRUCTURED = ("masks", "boxes", "answers", "texts")
+
+
+def form_for(task: str | None) -> str | None:
+    """Return the form of the targets of a task that :class:`UserItems` name; None for others."""
+    return "texts" if task == _OF_SOUNDS else next((form for form, name in TASK_OF.items() if name == task), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +90,8 @@ def as_form(column: pd.Series, where: str, form: str | None) -> Labels:
     DataError
         The labels are not of this form.
     """
+    if form in _STRUCTURED:
+        raise ParameterError(f"{where}: targets of the form {form!r} are not read from a column of this table.")
     if form == "sequences":
         raise ParameterError(
             f"{where}: a label per token is read from a conll file, one token and its label on each line; a table has "
@@ -161,6 +179,23 @@ def as_sequences(targets: Sequence[Any], items: Sequence[Any], where: str) -> La
             )
         y.append([str(label) for label in labels])
     return _sequences(y)
+
+
+def as_given(targets: Sequence[Any], form: str, kind: str, classes: tuple[str, ...], where: str) -> Labels:
+    """Return masks, boxes, answers or texts as they are, one for each item of a kind.
+
+    Raises
+    ------
+    DataError
+        An item has none.
+    """
+    missing = next((i for i, target in enumerate(targets) if target is None), None)
+    if missing is not None:
+        raise DataError(f"{where}: item {missing} has no target; there must be one for each item.")
+    task = _OF_SOUNDS if form == "texts" and kind == "audio" else TASK_OF[form]
+    words = {"masks": "a mask", "boxes": "boxes", "answers": "an answer", "texts": "a text"}
+    note = f"target: {words[form]} for each of {counted(len(targets), 'item')}"
+    return Labels(list(targets), classes, task, note)
 
 
 def _sequences(y: list[list[str]]) -> Labels:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from punar.core.words import counted
-from punar.data.decode import BadItem, open_picture, reason_of, to_rgb, upright
+from punar.data.decode import BadItem, open_picture, picture_size, reason_of, to_rgb, upright
 from punar.errors import DataError, ParameterError, shown
 from punar.sources._found import FoundFiles
 from punar.sources._labels import of_subfolders
@@ -91,7 +91,7 @@ def _sizes(files: Sequence[Path]) -> tuple[dict[Path, tuple[int, int]], dict[Pat
     bad: dict[Path, str] = {}
     for path in files:
         try:
-            sizes[path] = _size_of(path)
+            sizes[path] = picture_size(path)
         except BadItem as error:
             bad[path] = str(error)
     return sizes, bad
@@ -121,17 +121,6 @@ def _without_colour(pixels: np.ndarray, notes: list[str]) -> np.ndarray:
         return pixels
     notes.append("every picture is grey: one channel")
     return np.ascontiguousarray(pixels[..., 0])
-
-
-def _size_of(path: Path) -> tuple[int, int]:
-    """Return height and width after turning, from the header alone."""
-    with open_picture(path) as picture:
-        try:
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        # a damaged EXIF block is not a damaged picture
-        except Exception:
-            turned = False
-        return (picture.width, picture.height) if turned else (picture.height, picture.width)
 
 
 def _read(path: Path, height: int, width: int) -> np.ndarray:

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from punar.errors import DataError, ParameterError
-from punar.sources._asked import FORMS, Asked, check_one_of, look_up, refuse
+from punar.sources._asked import FORMS, STRUCTURED, Asked, check_one_of, look_up, refuse
 from punar.sources._found import Found, FoundArrays, FoundFiles, FoundItems, FoundTable
 from punar.sources._item_table import Wanted, all_of, candidates
-from punar.sources._items import advice_for, as_items, labels_of, one_or_all
+from punar.sources._items import advice_for, as_items, labels_of, one_or_all, read_items
 from punar.sources._labels import TASK_OF
 from punar.sources._source import Request
 from punar.sources._step_names import check_steps
@@ -78,6 +78,7 @@ def read_sequences(
     kind: str | None = None,
     on_error: str = "raise",
     parts: Iterable[object] = (),
+    target_path: str | None = None,
 ) -> UserSequences:
     """Return the sequences that ``source`` names.
 
@@ -111,7 +112,7 @@ def read_sequences(
         npz: the array with the series.
     header : bool or None
         csv, tsv: whether line 1 holds the column names.
-    form : {"classes", "amounts", "sets", "sequences", "none"} or None
+    form : {"classes", "amounts", "sets", "sequences", "masks", "boxes", "answers", "texts", "none"} or None
         How the target is read (``target_form`` of a task); None tells it by content.
     kind : {"series", "text", "audio"} or None
         What it must be.
@@ -119,6 +120,8 @@ def read_sequences(
         Whether items without a text, a label or an existing file are refused, or left out.
     parts : iterable, default=()
         Sources of one's own, asked before those of punar; see :class:`punar.sources.Source`.
+    target_path : str or None, default=None
+        Where the texts lie that belong to those of ``source``, line by line.
 
     Raises
     ------
@@ -130,6 +133,27 @@ def read_sequences(
     check_one_of("kind", kind, SEQUENCE_KINDS)
     check_one_of("form", form, FORMS)
     item_kind = None if kind == "series" else kind
+    if form in STRUCTURED:
+        of_series = {"id": id_column, "time": time_column, "drop": tuple(drop), "key": key}
+        refuse({f"--{name}": value for name, value in of_series.items()}, str(source), "read as items with targets")
+        return _from_items(
+            read_items(
+                source,
+                kind=item_kind,
+                target=target,
+                text=text,
+                path=path,
+                root=root,
+                suffix=suffix,
+                keep=keep,
+                form=form,
+                header=header,
+                on_error=on_error,
+                parts=parts,
+                target_path=target_path,
+            ),
+            str(source),
+        )
     named = one_or_all(all_of(target))
     columns = Columns(
         named,
@@ -191,8 +215,8 @@ def _as_sequences(found: Found, asked: Asked, asking: _Asking, of_steps: bool) -
     if of_steps:
         raise _no_series(asked)
     if isinstance(found, FoundFiles) and found.kind == "vision":
-        raise _pictures(asked)
-    return _from_items(as_items(found, asked, asking.items), asked)
+        raise _pictures(asked.where)
+    return _from_items(as_items(found, asked, asking.items), asked.where)
 
 
 def _wide(found: FoundTable, asking: _Asking) -> Wide | None:
@@ -233,19 +257,19 @@ def _no_series(asked: Asked) -> DataError:
     return DataError(f"{asked.where}: series are read from csv, tsv, txt, ts, arff, parquet, npy and npz files.")
 
 
-def _pictures(asked: Asked) -> DataError:
-    return DataError(f"{asked.where}: it holds pictures; sequence models read series, texts and recordings.")
+def _pictures(where: str) -> DataError:
+    return DataError(f"{where}: it holds pictures; sequence models read series, texts and recordings.")
 
 
-def _from_items(found: UserItems, asked: Asked) -> UserSequences:
+def _from_items(found: UserItems, where: str) -> UserSequences:
     if found.kind == "vision":
-        raise _pictures(asked)
+        raise _pictures(where)
     return UserSequences(
         items=list(found.items),
         y=found.labels(),
         kind=found.kind,
         name=found.name,
-        description=asked.where,
+        description=where,
         target_kind=found.target_kind,
         notes=found.notes,
         row_names=found.row_names or tuple(str(i) for i in range(len(found))),

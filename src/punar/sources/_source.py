@@ -42,10 +42,17 @@ class Request:
         Whether line 1 holds the column names; None tells it by content.
     kind : {"vision", "text", "audio", "series"} or None
         What the items must be, where a file or folder can hold several kinds.
-    form : {"classes", "amounts", "sets", "sequences", "none"} or None
-        How the target will be read: a class, an amount, a set of labels, a label per token or step, or not at all.
+    form : {"classes", "amounts", "sets", "sequences", "masks", "boxes", "answers", "texts", "none"} or None
+        How the target will be read: a class, an amount, a set of labels, a label per token or step, a mask or the boxes
+        of a picture, the answer to a question, a text, or not at all.
     by_row : bool
         Whether a row of numbers can be a whole series, so that a first line of numbers is no line of names.
+    target_path : str or None
+        Where the targets lie, apart from the items: a folder of masks, a file of lines.
+    root : str or None
+        The folder that paths inside the file begin in.
+    skip : bool
+        Whether items without what is needed may be left out, with a note that counts and names them.
     """
 
     target: str | None = None
@@ -54,6 +61,9 @@ class Request:
     kind: str | None = None
     form: str | None = None
     by_row: bool = False
+    target_path: str | None = None
+    root: str | None = None
+    skip: bool = False
 
 
 class Source(BaseEstimator, ABC):
@@ -63,8 +73,12 @@ class Source(BaseEstimator, ABC):
     ----------
     suffixes : tuple of str
         Of its files, in lower case, with the dot.
-    options : tuple of {"header", "key"}
-        What it uses of a request besides target, kind and form; the others are refused where a person gives them.
+    forms : tuple of str
+        Forms of target that it alone reads. A source that names some is asked only where one of them is asked for, and
+        then before those that name none.
+    options : tuple of {"header", "key", "root", "target", "target_path"}
+        What it uses of a request besides kind and form, and target where it names no forms; the others are refused
+        where a person gives them.
     tabular : bool
         Whether it holds a table or arrays, of which a person has to say where the labels are.
     fallback : bool
@@ -72,6 +86,7 @@ class Source(BaseEstimator, ABC):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ()
+    forms: ClassVar[tuple[str, ...]] = ()
     options: ClassVar[tuple[str, ...]] = ()
     tabular: ClassVar[bool] = False
     fallback: ClassVar[bool] = False
@@ -86,6 +101,10 @@ class Source(BaseEstimator, ABC):
         The layout of a folder is told here: ``path.is_dir() and (path / "annotations.json").is_file()``.
         """
         return path.is_file() and path.suffix.lower() in self.suffixes
+
+    def takes_with(self, path: Path, target_path: Path) -> bool:
+        """Return whether items at one path and their targets at another are this format; both exist. By default not."""
+        return False
 
     @abstractmethod
     def read(self, path: Path, request: Request) -> Found:

@@ -82,7 +82,7 @@ def _read(path: Path, request: Request) -> FoundTable:
         return f"line {lines.line_of(row + has_header)}"
 
     # A class may be called 1,5 or 007: only amounts are numbers, whatever else the labels look like.
-    kept = request.target if request.form in ("classes", "sets", "sequences") else None
+    kept = request.target if request.form not in (None, "amounts", "none") else None
     spelled = padded(frame, lines.below, columns, lambda names: _texts(lines, columns, has_header, names))
     frame = _with_texts(frame, lines, columns, has_header, kept, notes)
     return FoundTable(frame, notes, line_of, spelled)

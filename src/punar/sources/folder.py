@@ -16,6 +16,10 @@ from punar.sources._source import Request, Source
 from punar.sources._splits import splits_of
 
 _KNOWN = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+_TEXTS = (
+    "texts are read from a csv, tsv or jsonl file with a column of each, or from two files whose lines belong together "
+    "(--target-file); what is said in recordings from files of text beside them."
+)
 _NOUNS = {"vision": "picture", "audio": "recording"}
 
 
@@ -45,6 +49,8 @@ class Folder(Source):
             names = listed([p.name for p in parts.values()])
             raise DataError(f"{path}: it is split into {names}. Name the one that you mean, such as {parts['train']}.")
         tree = _Tree.of(path)
+        if request.form in ("answers", "texts") and not tree.count("audio"):
+            raise DataError(f"{path}: {_TEXTS}")
         kind = request.kind if request.kind in SUFFIXES else None
         if kind is None and request.kind is not None:
             raise DataError(f"{path}: texts are read from a csv, tsv or parquet file, not from a folder.")
@@ -56,7 +62,12 @@ class Folder(Source):
                     "the two to another folder."
                 )
             kind = "audio" if counts["audio"] else "vision"
-        return tree.of_kind(kind)
+        found = tree.of_kind(kind)
+        if request.form is None and {"images", "masks"} <= {label.lower() for label in found.labels}:
+            found.notes.append(
+                "images and masks are read as two classes; for masks of pictures say --task segmentation"
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from punar.texts.app import APP_EPILOG, APP_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
 from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
 from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
+from punar.texts.report import REPORT_EXAMPLES, REPORT_HELP
 
 __all__ = [
     "APP_EPILOG",
@@ -18,6 +19,8 @@ __all__ = [
     "LATENT_HELP",
     "LAYERS_EXAMPLES",
     "LAYERS_HELP",
+    "REPORT_EXAMPLES",
+    "REPORT_HELP",
 ]
 
 VERSION_OPTION = "Print the version and stop."
@@ -81,6 +84,10 @@ pictures, texts, recordings or tokens. With --cell: a recurrent network from scr
 recordings or series. With --task forecasting: what comes next in series. Prints whether it learned, beside baselines:
 PCA, the majority class or the mean.
 
+With --task segmentation, detection, question_answering, translation, speech_recognition or masked_language_modeling:
+a network whose answers are masks, boxes or texts. DATA is then a folder of pictures and one of masks; COCO, Pascal VOC
+or YOLO; SQuAD's json; a table or two files of texts; recordings with their texts; or a text on each line.
+
 Series are tables with a row for each step (--id says which series a row belongs to, --time when it was), or npy and npz
 arrays (n, time, channels). Labels of tokens stand in conll files: a token and its label on each line, a blank line
 between sentences.
@@ -103,6 +110,12 @@ Examples:
   punar fit sales.csv --task forecasting --horizon 12 --out sales-model
   punar fit words.conll --task tagging --out names-model
   punar fit words.conll --task tagging --cell lstm --out names-model
+  punar fit streets/ --task segmentation --backbone resnet18 --strategy fine_tuning --out streets-model
+  punar fit pictures/ --masks masks/ --task segmentation --set ignore=11 --out streets-model
+  punar fit cells/ --task detection --strategy fine_tuning --out cells-model
+  punar fit train.json --task question_answering --backbone minilm --strategy fine_tuning --out answers-model
+  punar fit english.txt --target-file hindi.txt --task translation --cell gru --out hindi-model
+  punar fit words/ --task speech_recognition --cell gru --out words-model
   punar fit machines.csv --network lstm --id machine --time hour --out machines-model
   punar fit --labels sports,politics --strategy zero_shot --backbone minilm --out topics-model
   punar fit data.jsonl --parts mine.py --task weigh_words --backbone letters --out m
@@ -114,7 +127,8 @@ FIT_NOT_ZERO_SHOT = "{option} is not for --strategy zero_shot, which trains noth
 FIT_OUT = "The model folder to write."
 TASK = (
     "classification, regression, multilabel (several labels in a field, as red; round), tagging (a label per token or "
-    "step) or forecasting. Default: by the target."
+    "step), forecasting, segmentation, detection, question_answering, translation, speech_recognition or "
+    "masked_language_modeling. Default: by the target."
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
@@ -155,7 +169,8 @@ PREDICT_HELP = """Write what a model predicts for DATA, to a file or without --o
 One row for each item: its file or number, the prediction and, for classes, the probability of each. A tagger of tokens
 writes a token and its label on each line, with a blank line between sentences; a tagger of series a row for each step.
 A forecasting model writes a row for each step to come, with an interval, after the end of DATA, or without DATA after
-the end of the series that it was fitted on. Where DATA has labels, the score is printed too.
+the end of the series that it was fitted on. Masks are PNG files in a new folder, boxes a COCO json file, answers and
+texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside chance.
 """
 PREDICT_EXAMPLES = """\b
 Examples:
@@ -165,6 +180,10 @@ Examples:
   punar predict names-model test.conll --out found.conll
   punar predict sales-model --out forecast.csv
   punar predict photos-model one-photo.jpg
+  punar predict streets-model new-photos/ --out masks
+  punar predict cells-model cells/ImageSets/Main/test.txt --out boxes.json
+  punar predict answers-model test.json --out answers.json
+  punar predict words-model one-recording.wav --out said.srt
   punar predict reviews-model "a slow start, but what an ending"
 """
 PREDICT_DATA = (
@@ -175,10 +194,17 @@ PREDICT_NEEDS_DATA = "{model} needs DATA to predict: name it after the model. On
 ONLY_SEQUENCES = "{option} is for sequence models; leave it out."
 FORECASTED = "{n:,} rows; low and high are the ends of {coverage:.0%} intervals, where they could be calibrated"
 FORECAST_NO_INTERVAL = "No intervals: {reason}"
-PREDICT_OUT = "A .csv, .tsv or .parquet file; of tokens also .conll, .tsv or .txt. Without it, the terminal."
 PREDICTED = "{n:,} predictions"
 PREDICT_SCORE = "{metric} on the labels of DATA: {score:.4f}"
-METRICS = {"accuracy": "Accuracy", "r2": "R²", "entity_f1": "Entity F1"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "r2": "R²",
+    "entity_f1": "Entity F1",
+    "mean_iou": "Mean IoU",
+    "map_50": "mAP at IoU 0.5",
+    "f1": "F1 of words",
+    "chrf": "chrF / 100",
+}
 TRANSFORM_NOT_STEPS = "This model has features for each token or step, and a table has one row for each item."
 KIND_SERIES = "{n:,} series"
 KIND_ITEMS = {"vision": "{n:,} pictures", "text": "{n:,} texts", "audio": "{n:,} recordings"}

@@ -1,0 +1,245 @@
+"""Answers that are no rows of a table, by the form of a task's targets: mask files, COCO json, answers, subtitles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from punar.cli._writing import check_file, check_new_folder, write_text
+from punar.errors import ParameterError
+from punar.texts import structured as texts
+
+if TYPE_CHECKING:
+    from punar.sources import UserItems, UserSequences
+
+TABLES = (".csv", ".tsv", ".parquet")
+TOKENS = (".conll", ".tsv", ".txt")
+
+
+class Answers(NamedTuple):
+    """What a model predicted.
+
+    Attributes
+    ----------
+    found : UserItems or UserSequences
+        The items and what they are called.
+    predictions : sequence
+        In the user's terms, one for each item.
+    table : Table
+        Of the task.
+    """
+
+    found: UserItems | UserSequences
+    predictions: Sequence[Any]
+    table: Any
+
+
+class Writer(NamedTuple):
+    """One way to write answers: to a folder (no suffix) or to a file; returns what was written, in words."""
+
+    suffix: str
+    write: Callable[[Path, Answers], str]
+
+
+def suffixes(form: str | None) -> tuple[str, ...]:
+    """Return what ``--out`` may end in for a form of targets; "" is a folder. None knows no form yet: all."""
+    own = [w.suffix for f, writers in _WRITERS.items() if form in (None, f) for w in writers]
+    tables = () if form == "masks" else TABLES
+    tokens = TOKENS if form is None else ()
+    return tuple(dict.fromkeys((*tables, *tokens, *own)))
+
+
+def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
+    """Raise where ``out`` cannot be written; see :func:`punar.cli._writing.check_file`.
+
+    Raises
+    ------
+    ParameterError
+    """
+    known = suffixes(form)
+    if not out.suffix and "" in known:
+        check_new_folder(out, "--out")
+        return
+    ends = [s for s in known if s]
+    if form is not None and out.suffix.lower() not in ends:
+        ways = [*([texts.NO_SUFFIX] if "" in known else []), *([", ".join(ends)] if ends else [])]
+        raise ParameterError(texts.OUT_MUST.format(ways=" or ".join(ways), out=out))
+    check_file(out, ends, "--out", may_replace=may_replace)
+
+
+def writer_for(form: str, out: Path | None) -> Callable[[Path, Answers], str] | None:
+    """Return what writes answers of a form to ``out``; None where a table does."""
+    if out is None:
+        return None
+    return next((w.write for w in _WRITERS.get(form, ()) if w.suffix == out.suffix.lower()), None)
+
+
+# -- masks
+
+
+def _masks(out: Path, answers: Answers) -> str:
+    """Write a mask for each picture, with the values of the training masks and a palette to look at them."""
+    import numpy as np
+    from PIL import Image
+
+    from punar.core.files import new_folder
+
+    palette = [channel for value in range(256) for channel in _colour(value)]
+    with new_folder(out) as folder:
+        for name, values in zip(_file_names(answers.found, ".png"), answers.predictions, strict=True):
+            top = int(values.max(initial=0))
+            small = values.min(initial=0) >= 0 and top <= 255
+            picture = Image.fromarray(np.asarray(values, dtype=np.uint8 if small else np.int32))
+            if small:
+                picture.putpalette(palette)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / name)
+    return texts.MASKS.format(n=len(answers.predictions))
+
+
+def _colour(value: int) -> tuple[int, int, int]:
+    """Return the colour of a value in Pascal VOC's palette, in which neighbours differ."""
+    found = [0, 0, 0]
+    for shift in range(8):
+        for channel in range(3):
+            found[channel] |= ((value >> (3 * shift + channel)) & 1) << (7 - shift)
+    return found[0], found[1], found[2]
+
+
+def _file_names(found: UserItems | UserSequences, suffix: str) -> list[Path]:
+    """Return a name inside a new folder for each item: its own where that lies in the data's folder, and no twice."""
+    names: list[Path] = []
+    taken: set[str] = set()
+    for i in range(len(found)):
+        own = Path(found.row_names[i]) if found.row_names and found.row_title == "file" else Path(f"{i:06d}")
+        safe = [part for part in own.parts if part not in ("..", own.anchor)]
+        plain = Path(*safe).with_suffix("") if safe else Path(f"{i:06d}")
+        name, number = plain, 1
+        while name.as_posix().lower() in taken:
+            number += 1
+            name = plain.with_name(f"{plain.name}-{number}")
+        taken.add(name.as_posix().lower())
+        names.append(name.with_name(name.name + suffix))
+    return names
+
+
+# -- boxes
+
+
+def _coco(out: Path, answers: Answers) -> str:
+    """Write boxes as COCO's json files have them, with a score each."""
+    labels = sorted({str(label) for own in answers.predictions for label in own["labels"]})
+    numbers = {name: i for i, name in enumerate(labels, 1)}
+    whole: dict[str, Any] = {
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": number, "name": name} for name, number in numbers.items()],
+    }
+    for i, (name, own) in enumerate(zip(_names(answers.found), answers.predictions, strict=True), 1):
+        whole["images"].append({"id": i, "file_name": name, **_size(answers.found.items[i - 1])})
+        for box, label, score in zip(own["boxes"], own["labels"], own["scores"], strict=True):
+            x, y, right, bottom = (round(float(v), 2) for v in box)
+            sides = [x, y, round(right - x, 2), round(bottom - y, 2)]
+            row: dict[str, Any] = {
+                "id": len(whole["annotations"]) + 1,
+                "image_id": i,
+                "category_id": numbers[str(label)],
+            }
+            row |= {"bbox": sides, "area": round(sides[2] * sides[3], 2), "iscrowd": 0, "score": round(float(score), 6)}
+            whole["annotations"].append(row)
+    write_text(out, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
+    return texts.BOXES.format(n=len(whole["annotations"]), pictures=len(whole["images"]))
+
+
+def _size(item: Any) -> dict[str, int]:
+    """Return the width and height of a picture as it is seen; nothing where they cannot be told."""
+    from punar.data.decode import BadItem, picture_size
+
+    shape = getattr(item, "shape", None)
+    try:
+        height, width = shape[:2] if shape is not None else picture_size(Path(item))
+    except (BadItem, TypeError, OSError):
+        return {}
+    return {"width": int(width), "height": int(height)}
+
+
+# -- answers and texts
+
+
+def _names(found: UserItems | UserSequences) -> list[str]:
+    own = list(found.row_names) or [str(i) for i in range(len(found))]
+    return [name.encode(errors="backslashreplace").decode() for name in own]
+
+
+def _answers(out: Path, answers: Answers) -> str:
+    """Write an object with the answer to each question by its name, as SQuAD's own scorer reads it."""
+    found = dict(zip(_names(answers.found), map(str, answers.predictions), strict=True))
+    write_text(out, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    return texts.ANSWERS.format(n=len(found))
+
+
+def _lines(out: Path, answers: Answers) -> str:
+    """Write one text per line, in the order of the items; a line break inside a text becomes a space."""
+    lines = [" ".join(str(text).splitlines()) for text in answers.predictions]
+    write_text(out, "".join(f"{line}\n" for line in lines))
+    return texts.TEXTS.format(n=len(lines))
+
+
+def _subtitles(out: Path, answers: Answers) -> str:
+    """Write what is said in one recording as subtitles."""
+    if len(answers.found) != 1:
+        raise ParameterError(texts.SRT_ONE.format(n=len(answers.found), folder=out.with_suffix("")))
+    write_text(out, _cues(answers, 0))
+    return texts.SUBTITLES.format(n=1)
+
+
+def _folder_of_subtitles(out: Path, answers: Answers) -> str:
+    from punar.core.files import new_folder
+
+    with new_folder(out) as folder:
+        for i, name in enumerate(_file_names(answers.found, ".srt")):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_text(folder / name, _cues(answers, i))
+    return texts.SUBTITLES.format(n=len(answers.found))
+
+
+def _cues(answers: Answers, item: int) -> str:
+    """Return one recording's subtitles: the segments that the model gives, or the whole as one."""
+    from punar.texts import predictions as names
+
+    table, columns = answers.table, answers.table.columns
+    if not {names.START, names.END, names.TEXT} <= columns.keys():
+        segments = [(0.0, _seconds(answers.found.items[item]), str(answers.predictions[item]))]
+    else:
+        rows = [k for k, owner in enumerate(table.item) if int(owner) == item]
+        sides = (columns[names.START], columns[names.END], columns[names.TEXT])
+        segments = [(float(sides[0][k]), float(sides[1][k]), str(sides[2][k])) for k in rows]
+    said = [(start, end, " ".join(text.split())) for start, end, text in segments if text.strip()]
+    return "\n".join(
+        f"{number}\n{_clock(start)} --> {_clock(max(start, end))}\n{text}\n"
+        for number, (start, end, text) in enumerate(said, 1)
+    )
+
+
+def _seconds(item: Any) -> float:
+    from punar.data.decode import read_seconds
+
+    if not isinstance(item, (str, Path)):
+        raise ParameterError(texts.SRT_SOUNDS)
+    return read_seconds(Path(item))
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds * 1000)
+    return f"{whole // 3_600_000:02}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02},{whole % 1000:03}"
+
+
+_WRITERS: dict[str, tuple[Writer, ...]] = {
+    "masks": (Writer("", _masks),),
+    "boxes": (Writer(".json", _coco),),
+    "answers": (Writer(".json", _answers),),
+    "texts": (Writer(".txt", _lines), Writer(".srt", _subtitles), Writer("", _folder_of_subtitles)),
+    "none": (Writer(".txt", _lines),),
+}

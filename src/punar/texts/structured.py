@@ -1,0 +1,41 @@
+"""What the command line says of masks, boxes, answers and texts."""
+
+from __future__ import annotations
+
+PANEL = "Masks, boxes, answers and texts"
+TARGET_PATH = (
+    "Where the targets lie, if apart from DATA: the folder of masks; the text file whose lines belong to DATA's; "
+    "the json file, or the folder of xml or txt files, of the boxes."
+)
+SETTING = (
+    "A setting of the task, such as decoder=fpn, ignore=11 or tiles=true. May be given several times. What there is: "
+    "the task's own page."
+)
+SETTING_FORM = "--set is NAME=VALUE, such as ignore=11, got {given!r}."
+SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
+SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
+
+PREDICT_OUT = (
+    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO). "
+    "Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the terminal."
+)
+OUT_MUST = "--out must be {ways} for what this model predicts, got '{out}'."
+NO_SUFFIX = "a new folder, whose name has no suffix,"
+MASKS = "{n:,} masks; their numbers are those of the masks learned from"
+BOXES = "{n:,} boxes of {pictures:,} pictures, as COCO writes them"
+ANSWERS = "{n:,} answers"
+TEXTS = "{n:,} texts, one on each line"
+SUBTITLES = "subtitles of {n:,} recordings"
+SRT_ONE = "--out: a .srt file is for one recording, and there are {n:,}. Name a new folder, such as --out {folder}."
+SRT_SOUNDS = "--out: subtitles are for recordings."
+CHANCE = " (chance: {chance:.4f}, the best answer that looks at nothing)"
+
+NO_TARGETS = {
+    "masks": "put the pictures into images/ and their masks, of the same names, into masks/, or name their folder: "
+    "--masks FOLDER",
+    "boxes": "name a COCO json file, a Pascal VOC folder (JPEGImages, Annotations) or a YOLO folder (images, labels), "
+    "or say where the boxes are: --target-file PATH",
+    "answers": "name a SQuAD json file, or a table with the columns question, context and answer",
+    "texts": "name the column that is to be written with --target, or the file of its lines with --target-file; or put "
+    "a .txt file beside each recording",
+}
