@@ -58,7 +58,7 @@ def test_extras_of_users_are_used():
 def test_what_tests_and_benchmarks_ask_for_is_used():
     wanted = declared()
     tests, said = named(ROOT / "tests")
-    assert wanted["test"] - {"pytest"} - tests - said == set()
+    assert wanted["test"] - {"pytest", "pytest_xdist"} - tests - said == set()
     assert wanted["bench"] - named(ROOT / "benchmarks")[0] == set()
 
 

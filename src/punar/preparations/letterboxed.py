@@ -19,7 +19,7 @@ from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Finite, Positive, read_facts
 from punar.preparations._sample import Sample
-from punar.preparations.pictures import Pictures
+from punar.preparations.pictures import Pictures, opened
 
 _Side = Annotated[int, Meta(ge=1, le=4096)]
 _Level = Annotated[int, Meta(ge=0, le=255)]
@@ -101,7 +101,7 @@ class Letterboxed(Preparation):
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the picture with the way back to pixels of the upright picture."""
-        picture = self._pictures._open(item)
+        picture = opened(item)
         try:
             pixels, trace = self._fit(picture)
             return [Sample(pixels, trace)]
