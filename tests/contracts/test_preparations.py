@@ -22,6 +22,7 @@ from punar.preparations import Batch, SampleOf, learn_vocabulary, of_facts, prep
 from punar.preparations.frames import Frames
 from punar.preparations.histories import Histories
 from punar.preparations.pairs import Pairs
+from punar.preparations.letterboxed import Letterboxed
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
@@ -80,6 +81,8 @@ PICTURES = [DRAWN.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((20, 
 CASES: dict[str, tuple[Preparation, list[Any]]] = {
     "pictures": (Pictures(size=(32, 32)), PICTURES),
     "pictures in grey": (Pictures(size=(16, 24), mean=(0.5,), std=(0.2,), channels=1, crop=1.0), PICTURES),
+    "pictures seen whole": (Letterboxed(canvas=(32, 64)), PICTURES),
+    "grey pictures seen whole": (Letterboxed((64, 32), (0.5,), (0.2,), (0,), channels=1), PICTURES),
     "sentences": (learn_vocabulary(TEXTS, 200, 16), TEXTS),
     "sentences in pieces": (learn_vocabulary(TEXTS, 200, 9, pieces=True), TEXTS),
     "sentences of words": (learn_vocabulary(WORDS, 200, 9, pieces=True), WORDS),

@@ -18,7 +18,7 @@ from punar.errors import MissingExtraError, NotSupportedError
 
 # Narrower than for COCO's 118,000 pictures (256 channels, 1024 units, 512 boxes): a third of the time on a CPU, and no
 # worse on some hundred pictures; benchmarks/detection.md.
-CHANNELS, UNITS, PROPOSALS = 128, 512, 128
+CHANNELS, UNITS, PROPOSALS = 128, 512, 64
 _TOP = 32  # pixels per step of the last map that is read; the pyramid goes on by pooling
 _RATIOS = (0.5, 1.0, 2.0)
 

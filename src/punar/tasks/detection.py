@@ -74,6 +74,7 @@ class Detection(Task):
     estimator_type: ClassVar[str | None] = None
     metric: ClassVar[str] = "map_50"
     target_form: ClassVar[str] = "boxes"
+    batch_size: ClassVar[int | None] = 4  # pictures: each gives many boxes
 
     def __init__(self, detector: str = "faster_rcnn", size: Any = "auto", score_threshold: float = 0.05) -> None:
         self.detector = detector

