@@ -29,7 +29,7 @@ def html(facts: dict[str, Any]) -> str:
             facts=facts,
             title=texts.TITLE.format(model=facts["model"], data=facts["data"]),
             lead=texts.LEAD.format(
-                task=facts["task"].replace("_", " "),
+                task=facts["task"].replace("_", " ").capitalize(),
                 n=facts["items"],
                 metric=facts["metric"],
                 **{name: _figure(facts[name]) for name in ("score", "low", "high", "chance")},
