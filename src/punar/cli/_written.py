@@ -46,9 +46,8 @@ class Writer(NamedTuple):
 def suffixes(form: str | None) -> tuple[str, ...]:
     """Return what ``--out`` may end in for a form of targets; "" is a folder. None knows no form yet: all."""
     own = [w.suffix for f, writers in _WRITERS.items() if form in (None, f) for w in writers]
-    tables = () if form == "masks" else TABLES
     tokens = TOKENS if form is None else ()
-    return tuple(dict.fromkeys((*tables, *tokens, *own)))
+    return tuple(dict.fromkeys((*TABLES, *tokens, *own)))
 
 
 def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
