@@ -14,7 +14,7 @@ from scipy.io import wavfile
 from punar.cli import _written
 from punar.cli._answers import as_rows
 from punar.cli._written import Answers
-from punar.errors import ParameterError
+from punar.errors import DataError, ParameterError
 from punar.sources import UserItems, read_items
 from punar.tasks import Table
 from punar.texts import predictions as names
@@ -36,7 +36,7 @@ def write(form: str, out: Path, answers: Answers) -> str:
 
 
 def test_masks_keep_their_numbers_and_names(tmp_path: Path) -> None:
-    masks = [np.array([[0, 7], [254, 3]]), np.array([[1]]), np.array([[70_000, 2]])]
+    masks = [np.array([[0, 7], [254, 3]]), np.array([[1]]), np.array([[7_000, 2]])]
     found = items("a/x.jpg", "a/x.png", "../../y.jpg")
     assert write("masks", tmp_path / "out", plain(found, masks)).startswith("3 masks")
     files = sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png"))
@@ -48,6 +48,13 @@ def test_masks_keep_their_numbers_and_names(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out" / "a/x.png") as picture:
         colours = picture.convert("RGB").getcolors() or []
     assert len(colours) == 4, "each number has a colour of its own"
+
+
+def test_numbers_that_no_png_holds(tmp_path: Path) -> None:
+    for mask in (np.array([[70_000]]), np.array([[-1]])):
+        with pytest.raises(ParameterError, match=r"from 0 to 65,535.*masks\.csv"):
+            write("masks", tmp_path / "out", plain(items("x.jpg"), [mask]))
+    assert not (tmp_path / "out").exists()
 
 
 def test_absolute_names_stay_in_the_folder(tmp_path: Path) -> None:
@@ -104,7 +111,10 @@ def test_subtitles_of_segments_and_of_whole_recordings(tmp_path: Path) -> None:
     assert "ek" in (tmp_path / "srt" / "a.srt").read_text()
     texts = items("0", kind="text", title="row")
     with pytest.raises(ParameterError, match="recordings"):
-        write("texts", tmp_path / "d.srt", plain(UserItems([3], None, "text", "", ""), ["a"])._replace(found=texts))
+        write("texts", tmp_path / "d.srt", plain(texts, ["a"]))
+    (tmp_path / "bad.wav").write_text("no sound")
+    with pytest.raises(DataError, match=r"bad\.wav: it cannot be decoded"):
+        write("texts", tmp_path / "e.srt", plain(items("bad.wav", kind="audio", folder=tmp_path), ["a"]))
 
 
 def test_what_out_may_end_in(tmp_path: Path) -> None:

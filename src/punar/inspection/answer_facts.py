@@ -52,7 +52,7 @@ def answer_facts(
     Returns
     -------
     dict
-        ``metric``, ``score``, ``low``, ``high`` (an interval of 95 %), ``chance``, ``items``, ``figures`` (further
+        ``metric``, ``score``, ``interval`` (of 95 %; None of one item), ``chance``, ``items``, ``figures`` (further
         numbers by name), ``classes`` (tables of a number by class, by name) and ``cards``, worst first.
     """
     ours, chance = task.meter(), task.meter()
@@ -70,8 +70,7 @@ def answer_facts(
     return {
         "metric": task.metric,
         "score": float(ours.value()),
-        "low": float(low),
-        "high": float(high),
+        "interval": [float(low), float(high)] if math.isfinite(low) and math.isfinite(high) else None,
         "chance": float(chance.value()),
         "items": len(items),
         "form": cards[0]["form"] if cards else "plain",
