@@ -94,7 +94,7 @@ def _scored(
     """
     first = task.sheet(answers[0], targets.item(0), items[0]) if len(items) else None
     if first is None:
-        rows = [_row(task, t, p) for t, p in zip(truth or (), predictions, strict=True)]
+        rows = [_row(task, t, p) for t, p in zip(() if truth is None else truth, predictions, strict=True)]
         return [row["score"] for row in rows], rows.__getitem__
 
     def sheet(i: int) -> Mapping[str, Any]:
