@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from punar.cli._writing import check_file, check_new_folder, write_text
-from punar.errors import ParameterError
+from punar.errors import DataError, ParameterError
 from punar.texts import structured as texts
 
 if TYPE_CHECKING:
@@ -46,9 +46,8 @@ class Writer(NamedTuple):
 def suffixes(form: str | None) -> tuple[str, ...]:
     """Return what ``--out`` may end in for a form of targets; "" is a folder. None knows no form yet: all."""
     own = [w.suffix for f, writers in _WRITERS.items() if form in (None, f) for w in writers]
-    tables = () if form == "masks" else TABLES
     tokens = TOKENS if form is None else ()
-    return tuple(dict.fromkeys((*tables, *tokens, *own)))
+    return tuple(dict.fromkeys((*TABLES, *tokens, *own)))
 
 
 def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
@@ -81,7 +80,6 @@ def writer_for(form: str, out: Path | None) -> Callable[[Path, Answers], str] | 
 
 def _masks(out: Path, answers: Answers) -> str:
     """Write a mask for each picture, with the values of the training masks and a palette to look at them."""
-    import numpy as np
     from PIL import Image
 
     from punar.core.files import new_folder
@@ -89,14 +87,22 @@ def _masks(out: Path, answers: Answers) -> str:
     palette = [channel for value in range(256) for channel in _colour(value)]
     with new_folder(out) as folder:
         for name, values in zip(_file_names(answers.found, ".png"), answers.predictions, strict=True):
-            top = int(values.max(initial=0))
-            small = values.min(initial=0) >= 0 and top <= 255
-            picture = Image.fromarray(np.asarray(values, dtype=np.uint8 if small else np.int32))
-            if small:
+            picture = Image.fromarray(_as_file(values, name))
+            if picture.mode == "L":
                 picture.putpalette(palette)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             picture.save(folder / name)
     return texts.MASKS.format(n=len(answers.predictions))
+
+
+def _as_file(values: Any, name: Path) -> Any:
+    """Return a mask as the numbers that a PNG file can hold: of 8 bits, or of 16."""
+    import numpy as np
+
+    low, top = int(values.min(initial=0)), int(values.max(initial=0))
+    if low < 0 or top > 65_535:
+        raise ParameterError(texts.MASK_NUMBERS.format(name=name, low=low, top=top))
+    return np.asarray(values, dtype=np.uint8 if top <= 255 else np.uint16)
 
 
 def _colour(value: int) -> tuple[int, int, int]:
@@ -211,7 +217,7 @@ def _cues(answers: Answers, item: int) -> str:
 
     table, columns = answers.table, answers.table.columns
     if not {names.START, names.END, names.TEXT} <= columns.keys():
-        segments = [(0.0, _seconds(answers.found.items[item]), str(answers.predictions[item]))]
+        segments = [(0.0, _seconds(answers.found, item), str(answers.predictions[item]))]
     else:
         rows = [k for k, owner in enumerate(table.item) if int(owner) == item]
         sides = (columns[names.START], columns[names.END], columns[names.TEXT])
@@ -223,12 +229,16 @@ def _cues(answers: Answers, item: int) -> str:
     )
 
 
-def _seconds(item: Any) -> float:
-    from punar.data.decode import read_seconds
+def _seconds(found: UserItems | UserSequences, item: int) -> float:
+    from punar.data.decode import BadItem, read_seconds
 
-    if not isinstance(item, (str, Path)):
+    if found.kind != "audio":
         raise ParameterError(texts.SRT_SOUNDS)
-    return read_seconds(Path(item))
+    path = found.items[item]
+    try:
+        return read_seconds(Path(path))
+    except BadItem as error:
+        raise DataError(f"{path}: {error}.") from None
 
 
 def _clock(seconds: float) -> str:

@@ -65,7 +65,10 @@ def report(
     write_atomic(out, html(facts))
     what = words.WRITTEN.format(n=len(facts["cards"]), total=facts["items"])
     typer.echo(texts.WRITTEN.format(path=out, what=what))
-    typer.echo(words.FIGURES.format(**{k: facts[k] for k in ("metric", "score", "low", "high", "chance")}))
+    ends = facts["interval"]
+    between = "" if ends is None else words.FIGURES_INTERVAL.format(low=ends[0], high=ends[1])
+    figures = {name: facts[name] for name in ("metric", "score", "chance")}
+    typer.echo(words.FIGURES.format(**figures, interval=between))
 
 
 def _read(fitted: Any, model: Path, data: str, reading: Given, own: Parts) -> Any:

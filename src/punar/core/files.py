@@ -77,7 +77,9 @@ def new_folder(final: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        for path in temporary.iterdir():
+        for path in temporary.rglob("*"):
+            if path.is_dir():
+                continue
             with open(path, "rb+") as f:
                 os.fsync(f.fileno())
         _sync_folder(temporary)

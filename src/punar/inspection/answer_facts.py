@@ -52,7 +52,7 @@ def answer_facts(
     Returns
     -------
     dict
-        ``metric``, ``score``, ``low``, ``high`` (an interval of 95 %), ``chance``, ``items``, ``figures`` (further
+        ``metric``, ``score``, ``interval`` (of 95 %; None of one item), ``chance``, ``items``, ``figures`` (further
         numbers by name), ``classes`` (tables of a number by class, by name) and ``cards``, worst first.
     """
     ours, chance = task.meter(), task.meter()
@@ -70,8 +70,7 @@ def answer_facts(
     return {
         "metric": task.metric,
         "score": float(ours.value()),
-        "low": float(low),
-        "high": float(high),
+        "interval": [float(low), float(high)] if math.isfinite(low) and math.isfinite(high) else None,
         "chance": float(chance.value()),
         "items": len(items),
         "form": cards[0]["form"] if cards else "plain",
@@ -95,7 +94,7 @@ def _scored(
     """
     first = task.sheet(answers[0], targets.item(0), items[0]) if len(items) else None
     if first is None:
-        rows = [_row(task, t, p) for t, p in zip(truth or (), predictions, strict=True)]
+        rows = [_row(task, t, p) for t, p in zip(() if truth is None else truth, predictions, strict=True)]
         return [row["score"] for row in rows], rows.__getitem__
 
     def sheet(i: int) -> Mapping[str, Any]:
@@ -249,13 +248,29 @@ def _plain(sheet: Mapping[str, Any], item: Any) -> Card:
 
 
 def _attention(sheet: Mapping[str, Any]) -> Card:
-    """Return where a network looked while it wrote, where a sheet has that."""
+    """Return where a network looked while it wrote, where a sheet has that: the weights, and the words on both sides.
+
+    ``attention`` of a sheet is (weights, words written, words read), or the weights alone, (written, read), with the
+    words written as ``tokens``; what was read is then told from the text where its words or letters are as many.
+    """
     shown = sheet.get("attention")
     if shown is None:
         return {}
-    matrix, rows, columns = shown
-    values = np.asarray(matrix, dtype=float)
+    if isinstance(shown, tuple):
+        values, rows, columns = np.asarray(shown[0], dtype=float), list(shown[1]), list(shown[2])
+    else:
+        values = np.asarray(shown, dtype=float).reshape(len(shown), -1)
+        rows, columns = list(sheet.get("tokens", ())), _read_words(str(sheet.get("given") or ""), values.shape[1])
+    rows += [""] * (values.shape[0] - len(rows))
     return {"attention": (values, [str(word) for word in rows], [str(word) for word in columns])}
+
+
+def _read_words(given: str, count: int) -> list[str]:
+    for words in (given.split(), list(given)):
+        # A mark at the end of what was read may have its own place.
+        if 0 <= count - len(words) <= 1:
+            return [*words, *["."] * (count - len(words))]
+    return [""] * count
 
 
 _DRAWN = {"masks": _masks, "boxes": _boxes, "span": _span, "texts": _texts, "blanks": _blanks, "plain": _plain}

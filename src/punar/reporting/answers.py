@@ -18,6 +18,7 @@ def html(facts: dict[str, Any]) -> str:
         From :func:`punar.inspection.answer_facts.answer_facts`, with ``model`` and ``data`` (names), ``metric`` and
         ``task`` in words, ``verdict`` (what the fit said of itself, or None) and ``made``.
     """
+    ends = facts["interval"]
     rows = [(texts.ROW_MODEL, _figure(facts["score"])), (texts.ROW_CHANCE, _figure(facts["chance"]))]
     further = [(texts.figure(name), _figure(value)) for name, value in facts["figures"].items()]
     classes = [(texts.figure(name), _by_class(values)) for name, values in facts["classes"].items() if values]
@@ -29,10 +30,12 @@ def html(facts: dict[str, Any]) -> str:
             facts=facts,
             title=texts.TITLE.format(model=facts["model"], data=facts["data"]),
             lead=texts.LEAD.format(
-                task=facts["task"].replace("_", " "),
+                task=facts["task"].replace("_", " ").capitalize(),
                 n=facts["items"],
                 metric=facts["metric"],
-                **{name: _figure(facts[name]) for name in ("score", "low", "high", "chance")},
+                score=_figure(facts["score"]),
+                interval="" if ends is None else texts.INTERVAL.format(low=_figure(ends[0]), high=_figure(ends[1])),
+                chance=_figure(facts["chance"]),
             ),
             rows=rows + further,
             classes=classes,

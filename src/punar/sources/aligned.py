@@ -58,14 +58,15 @@ class Aligned(Source):
         half = [i for i, (a, b) in enumerate(zip(given, wanted, strict=True), 1) if bool(a) != bool(b)]
         if half and not request.skip:
             raise DataError(
-                f"{source} and {target}: {counted(len(half), 'line')} are blank in one alone, the first is line "
+                f"{source} and {target}: {counted(len(half), 'line')} {'is' if len(half) == 1 else 'are'} blank in one "
+                f"alone, the first is line "
                 f"{half[0]}. Mend them, or leave them out (--skip-bad)."
             )
         kept = [i for i, (a, b) in enumerate(zip(given, wanted, strict=True)) if a and b]
         if not kept:
             raise DataError(f"{source}: there is no text in it, only blank lines.")
         if half:
-            notes.append(f"left out: {counted(len(half), 'line')} that are blank in one file alone")
+            notes.append(f"left out, for being blank in one file alone: {counted(len(half), 'line')}")
         if len(kept) + len(half) < len(given):
             notes.append(f"{counted(len(given) - len(kept) - len(half), 'blank line')} skipped")
         return FoundItems(

@@ -52,7 +52,7 @@ class Squad(Source):
         missing = [i for i, answer in enumerate(answers) if answer is None]
         if missing and len(missing) < len(items):
             raise DataError(
-                f"{path}: {counted(len(missing), 'question')} of {len(items):,} have no answers, the first is "
+                f"{path}: {counted(len(missing), 'question')} of {len(items):,} without answers, the first is "
                 f'{shown(items[missing[0]][0], 60)}. One that nothing answers says so: "is_impossible": true.'
             )
         none = sum(answer is not None and not answer["text"] for answer in answers)

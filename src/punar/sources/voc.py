@@ -159,6 +159,8 @@ def read_xml(path: Path) -> Boxes:
         reader.parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
         raise DataError(f"{path}, line {error.lineno}: this is no xml ({expat.errors.messages[error.code]}).") from None
+    except DataError:
+        raise
     except (ValueError, LookupError) as error:
         raise DataError(f"{path}: this is no xml ({shown(str(error), 80)}).") from None
     found = Boxes()

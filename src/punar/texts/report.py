@@ -20,13 +20,12 @@ NEEDS_TARGETS = "{data}: there is nothing to compare the answers with; {advice}.
 ADVICE = "labels that the model knows are needed"
 NO_FORECASTS = "{model} forecasts, and a report shows answers for items; punar compare {data} --horizon N measures it."
 WRITTEN = "{n:,} of {total:,} items, worst first"
-FIGURES = "{metric}: {score:.4f} (95 %: {low:.4f} to {high:.4f}); chance: {chance:.4f}"
+FIGURES = "{metric}: {score:.4f}{interval}; chance: {chance:.4f}"
+FIGURES_INTERVAL = " (95 %: {low:.4f} to {high:.4f})"
 
 TITLE = "{model} on {data}"
-LEAD = (
-    "{task}, {n:,} items. {metric}: {score} (between {low} and {high} with 95 % confidence); the best answer that "
-    "looks at nothing reaches {chance}"
-)
+LEAD = "{task}, {n:,} items. {metric}: {score}{interval}; the best answer that looks at nothing reaches {chance}"
+INTERVAL = " (between {low} and {high} with 95 % confidence)"
 HEAD_FIGURES, HEAD_CLASSES, HEAD_WORST = "Figures", "By class", "Worst answers"
 ROW_MODEL, ROW_CHANCE = "this model", "chance"
 AT_FIT = "What the fit said of itself: {verdict}"

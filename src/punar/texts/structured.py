@@ -26,6 +26,9 @@ BOXES = "{n:,} boxes of {pictures:,} pictures, as COCO writes them"
 ANSWERS = "{n:,} answers"
 TEXTS = "{n:,} texts, one on each line"
 SUBTITLES = "subtitles of {n:,} recordings"
+MASK_NUMBERS = (
+    "{name}: a PNG file holds numbers from 0 to 65,535, and the mask has {low} to {top}. Write a table, masks.csv."
+)
 SRT_ONE = "--out: a .srt file is for one recording, and there are {n:,}. Name a new folder, such as --out {folder}."
 SRT_SOUNDS = "--out: subtitles are for recordings."
 CHANCE = " (chance: {chance:.4f}, the best answer that looks at nothing)"
