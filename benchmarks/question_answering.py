@@ -4,7 +4,7 @@
     python benchmarks/question_answering.py --write benchmarks/question_answering.md
 
 XQuAD English of ../shared/data: 894 questions on 36 articles to train on, 296 on 12 other articles to test. Both sides
-begin with the same weights, read windows of 256 tokens that share 64, hold nothing out and train all layers in the same
+begin with the same weights, read windows of 256 tokens that share 64, hold nothing out and train the same layers in the same
 number of steps with batches of 16. The loop by hand is what people write after transformers' ``run_qa``: its
 BertForQuestionAnswering, AdamW, warm-up over the first tenth of the steps and linear decay, clipping at 1, batches
 padded to their longest row. Each fit runs in a process of its own. Rates are chosen on every fourth article of the
@@ -40,6 +40,13 @@ LENGTH, STRIDE, BATCH, MOST = 256, 64, 16, 30
 Question = tuple[str, str]
 
 
+def parts(options: argparse.Namespace) -> Any:
+    """Return what is learned from, evenly drawn where it is less than all, and what is asked."""
+    (X, y), test = (read(part, options.tune) for part in ("train", "test"))
+    kept = np.linspace(0, len(X) - 1, min(options.questions, len(X))).round().astype(int)
+    return ([X[i] for i in kept], [y[i] for i in kept]), test
+
+
 def read(part: str, tune: bool = False) -> tuple[list[Question], list[dict[str, Any]]]:
     """Return pairs (question, context) and answers in SQuAD's form; to tune, both parts are of the training part."""
     file = FOLDER / ("train.json" if tune else f"{part}.json")
@@ -62,9 +69,9 @@ def scores(found: list[str], y: list[dict[str, Any]]) -> dict[str, float]:
 
 def ours(options: argparse.Namespace) -> dict[str, float]:
     """Fit and answer with punar."""
-    (X, y), (T, U) = (read(part, options.tune) for part in ("train", "test"))
+    (X, y), (T, U) = parts(options)
     model = punar.TransferLearner(
-        "minilm", task="question_answering", strategy="fine_tuning", unfreeze="all", epochs=options.epochs,
+        "minilm", task="question_answering", strategy="fine_tuning", unfreeze=options.unfreeze, epochs=options.epochs,
         learning_rate=options.rate or "auto", batch_size=BATCH, validation_fraction=0, cache=False,
         random_state=options.seed,
     )  # fmt: skip
@@ -81,7 +88,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
 class ByHand:
     """What people write on transformers' own class."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, unfreeze: int) -> None:
         from transformers import AutoTokenizer, BertForQuestionAnswering
         from transformers.utils import logging
 
@@ -91,6 +98,10 @@ class ByHand:
         torch.manual_seed(seed)
         self.tokenizer = AutoTokenizer.from_pretrained(_folder())
         self.net = BertForQuestionAnswering.from_pretrained(_folder())
+        layers = self.net.bert.encoder.layer
+        if unfreeze < len(layers):
+            for frozen in (self.net.bert.embeddings, *layers[:-unfreeze]):
+                frozen.requires_grad_(False)
 
     def encode(self, X: list[Question]) -> Any:
         return self.tokenizer(
@@ -166,8 +177,8 @@ class ByHand:
 
 
 def by_hand(options: argparse.Namespace) -> dict[str, float]:
-    (X, y), (T, U) = (read(part, options.tune) for part in ("train", "test"))
-    model = ByHand(options.seed)
+    (X, y), (T, U) = parts(options)
+    model = ByHand(options.seed, options.unfreeze)
     started = time.perf_counter()
     model.train(X, y, options.steps, options.rate or 3e-4)
     seconds = time.perf_counter() - started
@@ -179,6 +190,7 @@ def by_hand(options: argparse.Namespace) -> dict[str, float]:
 def alone(side: str, seed: int, options: argparse.Namespace, **given: Any) -> dict[str, float]:
     """Run one side in a process of its own; its processor seconds are told beside its time."""
     command = [sys.executable, __file__, "--side", side, "--seed", str(seed), "--epochs", str(options.epochs)]
+    command += ["--questions", str(options.questions), "--unfreeze", str(options.unfreeze)]
     for name, value in given.items():
         command += [f"--{name}", str(value)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -193,7 +205,7 @@ def mean(rows: list[dict[str, float]], name: str) -> str:
 
 
 def page(options: argparse.Namespace) -> str:
-    (X, y), (T, U) = read("train"), read("test")
+    (X, y), (T, U) = parts(options)
     rule = best_rule([c for _, c in X], [own["text"] for own in y])
     constant = scores([rule(c) for _, c in T], U)
     seeds = range(options.seeds)
@@ -201,7 +213,7 @@ def page(options: argparse.Namespace) -> str:
     steps = int(ours_[0]["steps"])
     lines = [
         "# Questions on paragraphs\n",
-        f"MiniLM on XQuAD English: {len(X)} questions to train on, {len(T)} to test, {steps} steps of {BATCH} windows, "
+        f"MiniLM on XQuAD English: {len(X)} questions to train on, the last {options.unfreeze} stages trained, {len(T)} to test, {steps} steps of {BATCH} windows, "
         f"{len(seeds)} seeds each in processes of their own (mean ± standard deviation).\n",
         "| | F1 | exact match | fit, s | of which processor, s | answers, s |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -228,6 +240,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--questions", type=int, default=10**6, help="to train on; all by default")
+    parser.add_argument("--unfreeze", type=int, default=7, help="last stages that are trained; 7 are all")
     parser.add_argument("--rates", type=float, nargs="*", default=[1e-4, 3e-4], help="peaks of the loop by hand")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--side", choices=["ours", "hand"], help="one fit, printed as JSON")
