@@ -176,5 +176,5 @@ def test_networks_without_maps_of_several_sizes_are_refused() -> None:
     pytest.importorskip("timm")
     with pytest.raises(NotSupportedError, match="cannot show pyramid"):
         one_step("timm:test_vit", "unet", "feature_extraction", (64, 96))
-    with pytest.raises(ParameterError, match="decoder must be one of 'unet', .*Did you mean 'unet'"):
+    with pytest.raises(ParameterError, match=r"decoder must be one of 'unet', .*Did you mean 'unet'"):
         one_step("starter", "Unet", "feature_extraction", (64, 96))

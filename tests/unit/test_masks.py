@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_tiles_cover_a_picture_and_overlap(length: int, tile: int) -> None:
         assert 0 <= at <= max(length - tile, 0)
         covered[at : at + tile] += 1
     assert covered.min() >= 1
-    assert all(b - a <= tile - tile // 4 for a, b in zip(starts, starts[1:], strict=False))
+    assert all(b - a <= tile - tile // 4 for a, b in itertools.pairwise(starts))
     if length > tile:
         assert starts[-1] + tile == length
         assert len(starts) <= 2 + length / (tile - tile // 4)

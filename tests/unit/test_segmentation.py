@@ -260,9 +260,8 @@ def test_a_picture_of_weight_0_changes_nothing() -> None:
 def test_pictures_and_masks_vary_together() -> None:
     task = Segmentation()
     # A picture that shows its own mask: what moves, moves in both.
-    smooth = torch.nn.functional.interpolate(
-        torch.rand(6, 1, 2, 4, generator=torch.Generator().manual_seed(5)), (32, 64), mode="bilinear"
-    )[:, 0]
+    coarse = torch.rand(6, 1, 2, 4, generator=torch.Generator().manual_seed(5))
+    smooth = torch.nn.functional.interpolate(coarse, (32, 64), mode="bilinear")[:, 0]
     blocks = {"masks": (smooth > 0.5).to(torch.uint8)}
     batch = {"pixels": blocks["masks"].float().unsqueeze(1).repeat(1, 3, 1, 1)}
     before = {k: v.clone() for k, v in (batch | blocks).items()}
