@@ -342,6 +342,7 @@ def test_every_strategy_answers_in_the_pictures_own_size_and_as_stored(strategy:
     assert 0 <= model.score(X, Y) <= 1
     assert model.fit_report_["metric"] == "mean_iou"
     assert 0 < model.fit_report_["constant"] < 0.34
+    assert set(model.fit_report_["iou_per_class"]) == {"0", "3", "9"}
     assert not hasattr(model, "predict_proba")
     again = punar.load(punar.save(model, tmp_path / "m"))
     assert again.preparation_ == model.preparation_ == WholePictures.of(model_input(model), (32, 64))
