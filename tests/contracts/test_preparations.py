@@ -28,6 +28,7 @@ from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.preparations.sounds import Sounds
+from punar.preparations.whole_pictures import WholePictures
 from punar.preparations.words import Words
 
 TEXTS = ["नमस्ते दुनिया, मैं पुणे में रहता हूँ।", "Asha lives in Pune.", "to " * 40, "", "क्षत्रिय"]
@@ -83,6 +84,8 @@ CASES: dict[str, tuple[Preparation, list[Any]]] = {
     "pictures in grey": (Pictures(size=(16, 24), mean=(0.5,), std=(0.2,), channels=1, crop=1.0), PICTURES),
     "pictures seen whole": (Letterboxed(canvas=(32, 64)), PICTURES),
     "grey pictures seen whole": (Letterboxed((64, 32), (0.5,), (0.2,), (0,), channels=1), PICTURES),
+    "whole pictures": (WholePictures(size=(32, 64)), PICTURES),
+    "pictures in tiles": (WholePictures((16, 24), (0.5,), (0.2,), channels=1, tiles=True), PICTURES),
     "sentences": (learn_vocabulary(TEXTS, 200, 16), TEXTS),
     "sentences in pieces": (learn_vocabulary(TEXTS, 200, 9, pieces=True), TEXTS),
     "sentences of words": (learn_vocabulary(WORDS, 200, 9, pieces=True), WORDS),

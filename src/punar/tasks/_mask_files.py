@@ -30,7 +30,7 @@ def listed_masks(y: Any, where: str) -> list[Any]:
     if y is None:
         raise DataError(f"{where}: requires y to be passed, but the target y is None.")
     y = layouts.known(y, where)
-    sequence = hasattr(y, "__len__") and hasattr(y, "__iter__") and not hasattr(y, "columns") and np.ndim(y) != 0
+    sequence = hasattr(y, "__len__") and hasattr(y, "__iter__") and not hasattr(y, "columns") and getattr(y, "ndim", 1) != 0
     if isinstance(y, (str, bytes, os.PathLike, dict, set)) or not sequence:
         raise DataTypeError(
             f"{where}: y must be a list of masks, each a path or an int array (h, w), or one array (n, h, w), got "

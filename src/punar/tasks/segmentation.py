@@ -78,6 +78,7 @@ class Segmentation(Task):
     estimator_type: ClassVar[str | None] = None
     metric: ClassVar[str] = "mean_iou"
     target_form: ClassVar[str] = "masks"
+    batch_size: ClassVar[int | None] = 8  # a picture is many examples, and takes the memory of many
 
     def __init__(
         self,
