@@ -157,12 +157,12 @@ class SpeechRecognition(Task):
         """
         # The language is heard once, before it is learned from.
         unheard = self.language is None and not hasattr(self, "language_")
-        self._met = Met.of(body, self.vocabulary, where, listen=unheard)
-        if self._met.dictation is not None:
+        self.met_ = Met.of(body, self.vocabulary, where, listen=unheard)
+        if self.met_.dictation is not None:
             if self.language is not None:
-                self._met.dictation.language(self.language, where)
-            self._met.dictation.check_task(self.task, where)
-        return self._met.prepared(self.padding)
+                self.met_.dictation.language(self.language, where)
+            self.met_.dictation.check_task(self.task, where)
+        return self.met_.prepared(self.padding)
 
     def form(self, plan: Plan) -> str:
         """Return "native" where a decoder or a checkpoint's own letters are kept, else "tokens"."""
@@ -402,4 +402,4 @@ class SpeechRecognition(Task):
     @property
     def _known(self) -> Met:
         """What the network brings; a recurrent network, which is met by none, brings nothing."""
-        return getattr(self, "_met", _NOTHING)
+        return getattr(self, "met_", _NOTHING)
