@@ -16,7 +16,7 @@ from punar.errors import DataError, DataTypeError, NotSupportedError, shown
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
-from punar.tasks._hearing import HEADS, Met
+from punar.tasks._hearing import HEADS, Met, read_state
 from punar.tasks._letters import LetterHead, Letters, Passed, Segment
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
@@ -226,16 +226,7 @@ class SpeechRecognition(Task):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take untrusted facts; see :class:`Task`."""
-        letters, blank, language = state["letters"], state["blank"], state["language"]
-        writes, kept = state["writes"], state["kept"]
-        self.letters_ = Letters.of_facts(letters, blank)
-        if type(writes) is not bool or type(kept) is not bool or (writes and (kept or letters)):
-            raise ValueError("writes and kept must be true or false, and a network that writes has no letters")
-        if not writes and not any(letters):
-            raise ValueError("letters must have at least one letter")
-        if language is not None and not (writes and isinstance(language, str) and len(language) < 64):
-            raise ValueError(f"language must be a token of a network that writes, or null, found {shown(language)}")
-        self.writes_, self.kept_, self.language_ = writes, kept, language
+        self.letters_, self.writes_, self.kept_, self.language_ = read_state(state)
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
         """Return the units of a transcript's letters, or the tokens that a decoder is taught.
