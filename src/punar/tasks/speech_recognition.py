@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from punar.backbones import Body, Plan, View
 from punar.core.draws import seeded
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
-from punar.errors import DataError, DataTypeError, NotSupportedError, shown
+from punar.errors import DataError, DataTypeError, NotSupportedError
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
