@@ -381,7 +381,7 @@ class SpeechRecognition(Task):
         ----------
         y, predictions : sequence of str
         """
-        return rates.measured(y, predictions, self.normalise, "error_rates").further()
+        return rates.measured(y, predictions, self.normalise, "error_rates").details()
 
     def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> dict[str, Any]:
         """Return what a report shows of one recording: what was said and what was found."""

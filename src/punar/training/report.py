@@ -106,7 +106,9 @@ def beside_chance(
     ours, constant = meter_of(task, answers, targets), meter_of(task, task.constant(targets), targets)
     score, chance = ours.value(), constant.value()
     found = evidence.lead(ours, constant, rows, groups=groups) if permuted is None else evidence.among(score, permuted)
-    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance))
+    # What a metric says beside its value: of each class, at other thresholds.
+    details: dict[str, Any] = getattr(ours, "details", dict)()
+    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance), **details)
 
 
 def verdict_on(
