@@ -39,7 +39,7 @@ def spoken(n: int, seed: int) -> tuple[list[tuple[np.ndarray, int]], list[str]]:
 
 
 def rates(y: list[str], found: list[str]) -> dict[str, float]:
-    return measured(y, found, False, "truth").further()
+    return measured(y, found, False, "truth").details()
 
 
 def show(name: str, learned: list[str], y: list[str], found: list[str]) -> dict[str, float]:

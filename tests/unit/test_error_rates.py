@@ -31,7 +31,7 @@ def test_both_rates_equal_jiwer_on_two_hundred_random_cases():
         true, found = [drawn(rng, 1) for _ in range(n)], [drawn(rng) for _ in range(n)]
         meter = ErrorRates(False)
         meter.add([Transcript(text) for text in found], targets_of(true))
-        rates = meter.further()
+        rates = meter.details()
         assert rates["word_error_rate"] == pytest.approx(jiwer.wer(true, found), abs=1e-12)
         assert rates["character_error_rate"] == pytest.approx(jiwer.cer(true, found), abs=1e-12)
         assert meter.value() == 1.0 - rates["word_error_rate"]

@@ -255,7 +255,7 @@ def test_whisper_names_what_does_not_fit(whisper, tmp_path):
 
 def test_marks_of_time_become_segments(whisper):
     task = learner(whisper, SpeechRecognition("en")).fit(X, SAID).fitted_.task
-    dictation = task._met.dictation
+    dictation = task.met_.dictation
     first = dictation._plain + 1
     words = [dictation.numbers(text, None, "")[1:-1] for text in ("one", "two")]
     tokens = [first, *words[0], first + 25, first + 30, *words[1], first + 50]
@@ -275,15 +275,15 @@ def test_a_checkpoint_that_writes_is_used_as_it_is(which, tmp_path, request):
     folder = request.getfixturevalue(which)
     model = punar.TransferLearner(str(folder), task=SpeechRecognition(), strategy="zero_shot", random_state=0)
     model.fit(None)
-    found = model.predict(X)
+    found = model.predict(X[:3])
     assert any(found)
     assert not moved(model, folder)
     assert model.fit_report_["learned"] is None
     assert "nothing was trained" in str(model.fit_report_)
     back = punar.load(punar.save(model, tmp_path / "m"))
-    assert back.predict(X) == found
-    measured = punar.TransferLearner(str(folder), task=SpeechRecognition(), strategy="zero_shot").fit(X, SAID)
-    assert measured.fit_report_["model"] == model.score(X, SAID)
+    assert back.predict(X[:3]) == found
+    measured = punar.TransferLearner(str(folder), task=SpeechRecognition(), strategy="zero_shot").fit(X[:4], SAID[:4])
+    assert measured.fit_report_["model"] == model.score(X[:4], SAID[:4])
 
 
 @as_it_is

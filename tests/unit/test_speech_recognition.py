@@ -205,3 +205,9 @@ def test_a_recording_that_is_heard_as_long_as_it_is():
     assert full.bucket(wave) == 480_000
     assert own.bucket(wave) == 32_000
     assert own.bucket(torch.zeros(480_000)) == 480_000
+
+
+def test_the_report_has_both_error_rates(fitted):
+    report = fitted.fit_report_
+    assert report["word_error_rate"] == 1.0 - report["model"]
+    assert report["character_error_rate"] >= 0.0

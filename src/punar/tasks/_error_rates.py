@@ -122,7 +122,7 @@ class ErrorRates:
         """Return the share of letters that are wrong, inserted or left out."""
         return _rate(self._array()[:, 2:])
 
-    def further(self) -> dict[str, float]:
+    def details(self) -> dict[str, float]:
         """Return what a report says beside the score."""
         return {"word_error_rate": _rate(self._array()), "character_error_rate": self.letter_error_rate()}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from punar.backbones import Body
 from punar.core.words import listed
-from punar.errors import DataError
+from punar.errors import DataError, shown
 from punar.preparations import Preparation
 from punar.preparations.sounds import Sounds
 from punar.tasks._dictation import Dictation
@@ -163,3 +163,22 @@ def _strides(body: Body) -> tuple[tuple[int, int], ...]:
         return tuple(zip(config["conv_kernel"], config["conv_stride"], strict=True))
     view = next((view for view in body.plan.views if view.form == "tokens"), None)
     return tuple((stride, stride) for stride in (view.strides if view is not None else ()))
+
+
+def read_state(state: Mapping[str, Any]) -> tuple[Letters, bool, bool, str | None]:
+    """Return letters, whether a decoder writes, whether a head was kept, and the language, from untrusted facts.
+
+    Raises
+    ------
+    ValueError, KeyError
+        A field is missing, or has another type or value than a task gives.
+    """
+    letters, language, writes, kept = (state[name] for name in ("letters", "language", "writes", "kept"))
+    found = Letters.of_facts(letters, state["blank"])
+    if type(writes) is not bool or type(kept) is not bool or (writes and (kept or letters)):
+        raise ValueError("writes and kept must be true or false, and a network that writes has no letters")
+    if not writes and not any(letters):
+        raise ValueError("letters must have at least one letter")
+    if language is not None and not (writes and isinstance(language, str) and len(language) < 64):
+        raise ValueError(f"language must be a token of a network that writes, or null, found {shown(language)}")
+    return found, writes, kept, language

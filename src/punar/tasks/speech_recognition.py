@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from punar.backbones import Body, Plan, View
 from punar.core.draws import seeded
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
-from punar.errors import DataError, DataTypeError, NotSupportedError, shown
+from punar.errors import DataError, DataTypeError, NotSupportedError
 from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
-from punar.tasks._hearing import HEADS, Met
+from punar.tasks._hearing import HEADS, Met, read_state
 from punar.tasks._letters import LetterHead, Letters, Passed, Segment
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
@@ -157,12 +157,12 @@ class SpeechRecognition(Task):
         """
         # The language is heard once, before it is learned from.
         unheard = self.language is None and not hasattr(self, "language_")
-        self._met = Met.of(body, self.vocabulary, where, listen=unheard)
-        if self._met.dictation is not None:
+        self.met_ = Met.of(body, self.vocabulary, where, listen=unheard)
+        if self.met_.dictation is not None:
             if self.language is not None:
-                self._met.dictation.language(self.language, where)
-            self._met.dictation.check_task(self.task, where)
-        return self._met.prepared(self.padding)
+                self.met_.dictation.language(self.language, where)
+            self.met_.dictation.check_task(self.task, where)
+        return self.met_.prepared(self.padding)
 
     def form(self, plan: Plan) -> str:
         """Return "native" where a decoder or a checkpoint's own letters are kept, else "tokens"."""
@@ -226,16 +226,7 @@ class SpeechRecognition(Task):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take untrusted facts; see :class:`Task`."""
-        letters, blank, language = state["letters"], state["blank"], state["language"]
-        writes, kept = state["writes"], state["kept"]
-        self.letters_ = Letters.of_facts(letters, blank)
-        if type(writes) is not bool or type(kept) is not bool or (writes and (kept or letters)):
-            raise ValueError("writes and kept must be true or false, and a network that writes has no letters")
-        if not writes and not any(letters):
-            raise ValueError("letters must have at least one letter")
-        if language is not None and not (writes and isinstance(language, str) and len(language) < 64):
-            raise ValueError(f"language must be a token of a network that writes, or null, found {shown(language)}")
-        self.writes_, self.kept_, self.language_ = writes, kept, language
+        self.letters_, self.writes_, self.kept_, self.language_ = read_state(state)
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
         """Return the units of a transcript's letters, or the tokens that a decoder is taught.
@@ -390,7 +381,7 @@ class SpeechRecognition(Task):
         ----------
         y, predictions : sequence of str
         """
-        return rates.measured(y, predictions, self.normalise, "error_rates").further()
+        return rates.measured(y, predictions, self.normalise, "error_rates").details()
 
     def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> dict[str, Any]:
         """Return what a report shows of one recording: what was said and what was found."""
@@ -402,4 +393,4 @@ class SpeechRecognition(Task):
     @property
     def _known(self) -> Met:
         """What the network brings; a recurrent network, which is met by none, brings nothing."""
-        return getattr(self, "_met", _NOTHING)
+        return getattr(self, "met_", _NOTHING)
