@@ -295,6 +295,8 @@ def alike(a: Any, b: Any) -> None:
 
 def test_every_file_of_the_folder_is_here():
     listed = {plugins.member("tasks", name) for name in plugins.members("tasks")}
+    # Heads that are trained on answers with structure have their outputs in forms of their own, and tests beside them.
+    listed = {task for task in listed if "structured" not in task.models}
     assert {type(case.task) for case in CASES.values()} == listed | {Counts}
 
 

@@ -141,7 +141,7 @@ def test_attention_is_for_decoders(fitted) -> None:
 def test_a_report_shows_what_was_read_and_written(fitted) -> None:
     task = fitted.fitted_.task
     targets = task.encode([NEW[0]], "here")
-    (answer,) = [a for a in _answers(fitted, NEW[:1])]
+    (answer,) = _answers(fitted, NEW[:1])
     sheet = task.sheet(answer, targets.item(0), NEW[0])
     assert {k: sheet[k] for k in ("form", "given", "truth", "found")} == {
         "form": "texts",

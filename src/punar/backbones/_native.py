@@ -156,12 +156,12 @@ def plan(module: nn.Module, about: Mapping[str, Any], preparation: Preparation) 
         forward=encode.forward(pool),
         pool=pool,
         export=encode.export,
-        views=(encode.view(width, preparation), View("native", (), _compute(encode))),
+        views=(encode.view(width, preparation), View("native", (), compute_of(encode))),
         head=tuple(_head(module, family.part)),
     )
 
 
-def _compute(encode: Encode) -> Any:
+def compute_of(encode: Encode) -> Any:
     """Return a function from module and batch to the library's output.
 
     A model with a decoder gives its encoder's output, for ``module.generate(encoder_outputs=...)``, unless the batch
@@ -246,7 +246,7 @@ def _proven(text: str, head: str) -> tuple[Stage, ...]:
     batch = small_batch(small)
     if getattr(module.config, "is_encoder_decoder", False):
         batch["decoder_input_ids"] = torch.arange(2).repeat(2, 1)
-    compute = _compute(Encode(kind, small, part))
+    compute = compute_of(Encode(kind, small, part))
     return prove_stages(module, proposed, lambda: _first(compute(module, batch)))
 
 
