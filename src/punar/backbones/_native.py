@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.backbones import _sentencepiece
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._configuration import MOST_LAYERS, configuration, library, narrowed, read_json, small_batch
 from punar.backbones._encode import Encode
@@ -101,6 +102,8 @@ def describe(about: Mapping[str, Any], folder: Path | None, where: str) -> dict[
         further["generation"] = {k: v for k, v in generation.items() if k not in _DROPPED}
         if about["domain"] == "audio":
             further |= _writing(folder, about)
+        elif about["architecture"] == "marian" and _sentencepiece.has(folder):
+            further["tokenizer"] = _sentencepiece.text_of(folder, "target")
     text, head = json.dumps(about["config"], sort_keys=True), json.dumps(known, sort_keys=True)
     found = [[s.name, list(s.modules)] for s in _proven(text, head)]
     return {**about, "form": "native", "native": {**known, **further}, "stages": found}
