@@ -29,7 +29,7 @@ from punar.baselines import nearest_text
 from punar.tasks.translation import Translation
 
 TATOEBA = DATA / "tatoeba_hin_eng"
-TRAIN, TEST = 5000, 1000
+TRAIN, TEST = 4000, 1000
 
 
 def fitted(X: list[str], Y: list[str], options: argparse.Namespace, **settings: Any) -> tuple[Any, str]:

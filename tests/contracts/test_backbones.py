@@ -179,6 +179,7 @@ CASES: dict[str, tuple[Callable[[Any], Backbone], tuple[str, ...]]] = {
     "transformers-whisper": (
         _source("transformers", "openai/whisper-tiny", "transformers", config=_WHISPER), ("vector", "tokens")
     ),
+    "bert2bert": (_source("bert2bert", "bert2bert", "transformers", config=_BERT), ("vector", "tokens")),
     "minilm": (_minilm, ("vector", "tokens")),
     "local": (_own(_autoencoder), ("vector", "map", "pyramid")),
     "local-sequence": (_own(_sequence), ("vector", "tokens")),

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import punar
-from punar.errors import DataError, ParameterError, ParameterTypeError
+from punar.backbones import build
+from punar.core import plugins
+from punar.errors import BackboneError, DataError, ParameterError, ParameterTypeError
 from punar.tasks.translation import Translation
 
 transformers = pytest.importorskip("transformers")
@@ -92,7 +94,7 @@ KINDS = {
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
-def learner(folder: str, kind: str, **settings: Any) -> Any:
+def learner(folder: Any, kind: str, **settings: Any) -> Any:
     task = Translation(**KINDS[kind], max_length=8)
     given = {"strategy": "fine_tuning", "unfreeze": "all", "epochs": 1, "batch_size": 8, "cache": False}
     return punar.TransferLearner(folder, task=task, random_state=0, **given | settings)
@@ -216,3 +218,70 @@ def test_hostile_states_are_refused(folders, tmp_path: Path) -> None:
         task.restore({"longest": 3})
     with pytest.raises(ParameterTypeError):
         Translation(prefix=3).check()
+
+
+# -- BERT as encoder and decoder --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("bert")
+    size = tokenizer(folder, ["[PAD]", "[CLS]", "[SEP]", "<unk>"], "[CLS] $A [SEP]")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=size, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=48,
+    )  # fmt: skip
+    transformers.BertForMaskedLM(config).save_pretrained(folder)
+    return str(folder)
+
+
+def test_both_begin_with_the_weights_of_one_bert(bert) -> None:
+    body = build(punar.backbone("bert2bert", weights=bert), form="native")
+    own, stored = body.module.state_dict(), transformers.BertForMaskedLM.from_pretrained(bert).state_dict()
+    for name, value in stored.items():
+        inner = name.removeprefix("bert.")
+        assert torch.equal(own[f"decoder.{name}"], value)
+        assert inner.startswith("cls.") or torch.equal(own[f"encoder.{inner}"], value)
+    new = [name for name in own if name.startswith("decoder.") and name.removeprefix("decoder.") not in stored]
+    assert new
+    assert all(".crossattention." in name for name in new)
+    alone = build(punar.backbone("bert2bert", weights=bert))
+    assert alone.plan.forms == ("vector", "tokens")
+    batch = body.plan.preparation.collate([body.plan.preparation.prepare(x) for x in X[:2]], 8)
+    with torch.no_grad():
+        torch.testing.assert_close(body.plan.forward(body.module, batch), alone.plan.forward(alone.module, batch))
+
+
+def test_bert_learns_to_write_and_what_it_writes_is_generates(bert, tmp_path: Path) -> None:
+    backbone = punar.backbone("bert2bert", weights=bert)
+    fitted = learner(backbone, "t5", epochs=6, learning_rate=5e-3).fit(X, Y)
+    assert fitted.history_[-1]["train_loss"] < 0.85 * fitted.history_[0]["train_loss"]
+    module = fitted.module_.backbone
+    assert type(module) is transformers.EncoderDecoderModel
+    own = transformers.PreTrainedTokenizerFast(tokenizer_file=f"{bert}/tokenizer.json", pad_token="[PAD]")
+    given = own(X[:6], return_tensors="pt", padding=True)
+    ids = module.generate(
+        input_ids=given.input_ids, attention_mask=given.attention_mask, max_new_tokens=8, do_sample=False
+    )
+    assert fitted.predict(X[:6]) == [text.strip() for text in own.batch_decode(ids, skip_special_tokens=True)]
+    again = punar.load(punar.save(fitted, tmp_path / "m"))
+    assert again.predict(X[:6]) == fitted.predict(X[:6])
+
+
+def test_a_frozen_encoder_of_two_stays_as_it_was(bert) -> None:
+    fitted = learner(punar.backbone("bert2bert", weights=bert), "t5", strategy="feature_extraction").fit(X, Y)
+    stored = transformers.BertForMaskedLM.from_pretrained(bert).state_dict()
+    for name, value in fitted.module_.backbone.encoder.state_dict().items():
+        assert torch.equal(value, stored[f"bert.{name}"])
+
+
+@pytest.mark.parametrize(("name", "weights"), [("bert2bert", "/nowhere"), ("bert3", None)])
+def test_other_names_and_folders_are_refused(name, weights) -> None:
+    with pytest.raises(ParameterError, match=r"(?i)bert[23]"):
+        build(plugins.member("backbones", "bert2bert")(name, weights))
+
+
+def test_only_bert_is_made_two(folders) -> None:
+    with pytest.raises(BackboneError, match="must be a BERT or RoBERTa, found t5"):
+        build(punar.backbone("bert2bert", weights=folders["t5"][0]))

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from punar.backbones import _sentencepiece
 from punar.backbones._backbone import Plan, Stage
 from punar.backbones._configuration import MOST_LAYERS, configuration, library, narrowed, read_json, small_batch
 from punar.backbones._encode import Encode
@@ -101,6 +102,8 @@ def describe(about: Mapping[str, Any], folder: Path | None, where: str) -> dict[
         further["generation"] = {k: v for k, v in generation.items() if k not in _DROPPED}
         if about["domain"] == "audio":
             further |= _writing(folder, about)
+        elif about["architecture"] == "marian" and _sentencepiece.has(folder):
+            further["tokenizer"] = _sentencepiece.text_of(folder, "target")
     text, head = json.dumps(about["config"], sort_keys=True), json.dumps(known, sort_keys=True)
     found = [[s.name, list(s.modules)] for s in _proven(text, head)]
     return {**about, "form": "native", "native": {**known, **further}, "stages": found}
@@ -156,12 +159,12 @@ def plan(module: nn.Module, about: Mapping[str, Any], preparation: Preparation) 
         forward=encode.forward(pool),
         pool=pool,
         export=encode.export,
-        views=(encode.view(width, preparation), View("native", (), _compute(encode))),
+        views=(encode.view(width, preparation), View("native", (), compute_of(encode))),
         head=tuple(_head(module, family.part)),
     )
 
 
-def _compute(encode: Encode) -> Any:
+def compute_of(encode: Encode) -> Any:
     """Return a function from module and batch to the library's output.
 
     A model with a decoder gives its encoder's output, for ``module.generate(encoder_outputs=...)``, unless the batch
@@ -252,7 +255,7 @@ def _proven(text: str, head: str) -> tuple[Stage, ...]:
     batch = small_batch(small)
     if getattr(module.config, "is_encoder_decoder", False) and not _classifies(module):
         batch["decoder_input_ids"] = torch.arange(2).repeat(2, 1)
-    compute = _compute(Encode(kind, small, part))
+    compute = compute_of(Encode(kind, small, part))
     return prove_stages(module, proposed, lambda: _first(compute(module, batch)))
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from punar.errors import BackboneError, DamagedModelError, MissingExtraError, shown
+from punar.backbones import _sentencepiece
+from punar.errors import BackboneError, DamagedModelError, MissingExtraError, PunarError, shown
 
 _BYTE_SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 
@@ -18,7 +19,8 @@ def read_tokenizer(folder: Path, config: Any, settings: Mapping[str, Any]) -> st
     Parameters
     ----------
     folder : Path
-        With ``tokenizer.json``, ``vocab.txt`` (BERT), or ``vocab.json`` and ``merges.txt`` (GPT-2, RoBERTa).
+        With ``tokenizer.json``, ``vocab.txt`` (BERT), ``vocab.json`` and ``merges.txt`` (GPT-2, RoBERTa), or
+        ``source.spm``, ``target.spm`` and ``vocab.json`` (Marian).
     config : transformers configuration
     settings : mapping
         What ``tokenizer_config.json`` holds.
@@ -36,12 +38,17 @@ def read_tokenizer(folder: Path, config: Any, settings: Mapping[str, Any]) -> st
         raise MissingExtraError("Texts need the package tokenizers: pip install 'punar[text]'") from None
     kind = config.model_type
     try:
+        # Their own models first: a tokenizer.json beside them reads the source's language only.
+        if kind == "marian" and _sentencepiece.has(folder):
+            return _plain(_sentencepiece.build(folder, "source"))
         if (folder / "tokenizer.json").is_file():
             return _plain(tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json")))
         if kind in ("bert", "distilbert") and (folder / "vocab.txt").is_file():
             return _plain(_word_pieces(folder / "vocab.txt", settings))
         if kind in ("gpt2", "roberta") and (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
             return _plain(_byte_pairs(folder, kind, settings))
+    except PunarError:
+        raise
     # tokenizers raises plain Exception for whatever is wrong in a file
     except Exception as error:
         raise DamagedModelError(f"{folder}: its tokenizer cannot be read: {shown(str(error), 200)}.") from None

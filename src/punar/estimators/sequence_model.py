@@ -42,15 +42,15 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     Parameters
     ----------
     cell : {"rnn", "lstm", "gru", "min_gru", "min_lstm"} or Cell, default="gru"
-    task : {"classification", "regression", "multilabel", "forecasting"} or Task, default="classification"
+    task : {"classification", "regression", "multilabel", "tagging", "forecasting", "translation"} or Task, optional
     hidden_size : int, default=64
         Units of each layer and direction.
     num_layers : int, default=1
     bidirectional : bool or "auto", default="auto"
         Also read from the end; not for forecasts. "auto" does where each step or token has a label.
     dropout : "auto" or float in [0, 1), default="auto"
-        On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, 0.5 with
-        ``branch``, else 0.
+        On what the head sees, between layers, and on whole words of texts. "auto" is 0.6 for texts, 0.1 where texts
+        are written for them, 0.5 with ``branch``, else 0.
     layer_norm : bool, default=False
         Normalise each layer's output: for deep stacks.
     pooling : {"auto", "last", "mean", "max", "attention"}, default="auto"
@@ -86,7 +86,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
         channels in one unit by one deviation.
     vocabulary_size : int or "auto", default="auto"
         Words with a vector of their own, at most; "auto" is 10,000. Where each word has a label it is the number of
-        buckets for pieces of words, and "auto" is 8,192.
+        buckets for pieces of words, and "auto" is 8,192. Translation reads letters unless it is given.
     embedding_dim : int, default=64
         Width of those vectors.
     n_mels : int, default=40
@@ -99,7 +99,7 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     batch_size : int or "auto", default="auto"
         "auto" is a power of two near n / 50, from 16 to 256.
     learning_rate : float or "auto", default="auto"
-        Peak. "auto" is 2e-3 for texts and forecasts, else 1e-2 (cells without gates: series 2e-3, recordings 4e-3),
+        Peak. "auto" is 2e-3 for texts and forecasts, 4e-3 for translation, else 1e-2 (cells without gates: series 2e-3, recordings 4e-3),
         at most 5e-3 with ``branch``, times (64 / hidden_size) ** 0.5 where that is below 1.
     optimizer, schedule, weight_decay : default="adamw", "cosine", 0.01
         {"adamw", "adam", "sgd"}, {"cosine", "constant"} and a float.

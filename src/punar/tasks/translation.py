@@ -140,12 +140,24 @@ class Translation(Task):
             self.vocabulary_: str | None = None
             self.kept_ = str(body.about["native"].get("tokenizer") or source)
             source = self._speak(source, where)
+            self._end(body.module.config)
         else:
             self._refuse("source_language", f"{where}: this network has no tokens for languages")
             self._refuse("target_language", f"{where}: this network has no tokens for languages")
         if self.prefix:
             source = languages.with_prefix(source, self.prefix)
         return WholeTexts(source, given.max_length, given.pad_id)
+
+    def _end(self, config: Any) -> None:
+        """Note how a text ends: by what the tokenizer puts there, or else as the network's settings say."""
+        known = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
+        own = [i for i in writing.ids_of(self.kept_, "") if i not in self.spoken_.values()]
+        self.ends_ = [] if own else [int(known)]
+        if getattr(config, "decoder_start_token_id", None) is None and config.pad_token_id is not None:
+            config.decoder_start_token_id = config.pad_token_id  # as T5 begins
+            self.spoken_.setdefault("decoder_start_token_id", int(config.pad_token_id))
+        if own and own[-1] != known:  # random weights with a tokenizer of another making
+            self.spoken_["eos_token_id"] = own[-1]
 
     def _refuse(self, name: str, why: str) -> None:
         if getattr(self, name) is not None:
@@ -197,7 +209,7 @@ class Translation(Task):
         return self.kept_ if self._keeps else str(self.vocabulary_)
 
     def _encoded(self, texts: Sequence[str]) -> Targets:
-        end = [] if self._keeps else [END]  # other tokenizers put theirs
+        end = self.ends_ if self._keeps else [END]
         ids = [[*writing.ids_of(self._tokenizer, text), *end] for text in texts]
         return Targets(
             {
