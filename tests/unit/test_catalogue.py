@@ -28,7 +28,11 @@ NAMED = {
     *("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "timm:mobilenetv2_100"),
     *("bert-base-uncased", "bert-base-multilingual-cased", "roberta-base", "gpt2", "t5-small", "minilm"),
     *("facebook/wav2vec2-base", "openai/whisper-tiny", "openai/whisper-base", "starter", "cifar_resnet20"),
+    *("openai/clip-vit-base-patch32", "facebook/bart-large-mnli"),
 }
+
+TOKENS = {"bert-base-uncased", "bert-base-multilingual-cased", "roberta-base"}
+MAPS = {n for n, e in ENTRIES.items() if e["domain"] == "vision"} - {"openai/clip-vit-base-patch32"}
 
 
 def of(source):
@@ -108,6 +112,8 @@ def settings(transformers, name):
         "gpt2": transformers.GPT2Config,
         "t5-small": transformers.T5Config,
         "facebook/wav2vec2-base": transformers.Wav2Vec2Config,
+        "openai/clip-vit-base-patch32": transformers.CLIPConfig,
+        "facebook/bart-large-mnli": lambda: transformers.BartConfig(num_labels=3),
     }[name]()
 
 
@@ -171,6 +177,15 @@ def test_the_starters_accuracy_is_its_cards():
     assert stated["value"] == pytest.approx(100 * measured, abs=0.006)
 
 
+@pytest.mark.parametrize("name", ["starter", "cifar_resnet20", "mobilenet_v3_small", "resnet18"])
+def test_networks_for_masks_and_boxes_show_maps_of_several_sizes(name):
+    if ENTRIES[name]["source"] == "torchvision":
+        pytest.importorskip("torchvision")
+    body = punar.backbones.build(punar.backbone(name, weights=None))
+    assert "pyramid" in body.plan.forms
+    assert {"semantic segmentation", "object detection"} <= {use["task"] for use in ENTRIES[name]["used_for"]}
+
+
 @pytest.mark.parametrize("name", sorted(NAMED))
 def test_punar_backbone_takes_the_name(name):
     if name.startswith("timm:") and find_spec("timm") is None:
@@ -204,6 +219,12 @@ def test_the_table_has_a_row_for_each_and_plain_values():
         ({"domain": "audio"}, {"facebook/wav2vec2-base", "openai/whisper-tiny", "openai/whisper-base"}),
         ({"task": "translation"}, {"t5-small", "openai/whisper-tiny", "openai/whisper-base"}),
         ({"task": "Translation", "domain": "text"}, {"t5-small"}),
+        ({"task": "zero-shot"}, {"openai/clip-vit-base-patch32", "minilm", "facebook/bart-large-mnli"}),
+        ({"task": "speech_recognition"}, {"facebook/wav2vec2-base", "openai/whisper-tiny", "openai/whisper-base"}),
+        ({"task": "question_answering"}, TOKENS | {"minilm"}),
+        ({"task": "masked_language_modeling"}, TOKENS | {"minilm"}),
+        ({"task": "segmentation"}, MAPS),
+        ({"task": "detection"}, MAPS),
         ({"name": "nothing"}, set()),
     ],
     ids=lambda v: str(sorted(v)) if isinstance(v, set) else str(v),  # a set has no order of its own
@@ -285,7 +306,7 @@ def test_models_prints_a_table_and_details():
     table = cli("models", "--name", "resnet*").stdout
     line = next(x for x in table.splitlines() if x.startswith("resnet50"))
     assert line.split()[:3] == ["resnet50", "2015", "25,557,032"]
-    assert "5 of 29 networks" in table
+    assert "5 of 31 networks" in table
     details = cli("models", "--details", "bn_inception").stdout
     assert "depth        not known" in details
     assert "trained on   not known" in details

@@ -91,9 +91,10 @@ def test_damaged_names_are_refused(names):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("object detection", "punar does not do object detection yet"),
-        ("speech_recognition", "does not do speech recognition"),
-        ("Translation", "does not do translation"),
+        ("instance segmentation", "punar does not do instance segmentation. task='segmentation' says what each pixel"),
+        ("Summarization", "does not do summarisation"),
+        ("zero-shot", "strategy='zero_shot'"),
+        ("imputation", "missing='mask'"),
         ("anomaly detection", "reconstruction_error"),
         ("clasification", "Did you mean 'classification'"),
     ],

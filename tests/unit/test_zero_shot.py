@@ -287,7 +287,7 @@ def test_a_text_that_is_too_long_is_cut_with_a_warning(entailment):
     with pytest.warns(PunarWarning, match="120|9[0-9] tokens"):
         found = model.predict_proba(long)
     np.testing.assert_allclose(found, in_order(model, pipeline(long, LABELS)), atol=1e-5)
-    with pytest.raises(DataError, match="has .* tokens, and the network reads 120"):
+    with pytest.raises(DataError, match="Take a shorter name or template"):
         zero_shot(folder).fit(None, ["a", "very " * 40])
 
 
@@ -361,7 +361,7 @@ def test_settings_that_have_no_use(encoder, settings, words):
 
 
 def test_what_does_not_go_together(encoder, towers, entailment, tmp_path):
-    with pytest.raises(ParameterError, match="templates='{}' is for strategy='zero_shot'"):
+    with pytest.raises(ParameterError, match="is for strategy='zero_shot'"):
         punar.TransferLearner(str(encoder), templates="{}").fit(TEXTS, ["a", "b", "a"])
     with pytest.raises(ParameterError, match="sample_weight is for training"):
         zero_shot(encoder).fit(TEXTS, LABELS, [1, 1, 1])

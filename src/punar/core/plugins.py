@@ -30,7 +30,6 @@ from punar.errors import (
     shown,
     suggest,
 )
-from punar.texts import absent
 
 PART_FOLDERS = (
     "networks",
@@ -93,11 +92,8 @@ def member(folder: str, name: str, *, further: Sequence[str] = ()) -> type:
     """
     known = members(folder)
     if not isinstance(name, str) or name not in known:
-        not_here = absent.task(name) if folder == "tasks" else None
         raise ParameterError(
-            f"{not_here} Tasks are: {', '.join([*known, *further])}."
-            if not_here is not None
-            else f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
+            f"{folder} has no member {shown(name)}; it has {', '.join(map(repr, [*known, *further])) or 'none'}."
             f"{advice(folder, name) or suggest(name, [*known, *further])}"
         )
     module = import_module(f"punar.{folder}.{name}")

@@ -20,7 +20,9 @@ def advice(folder: str, word: object) -> str:
         return ""
     plain, given = folded(word), shown(word, 40)
     if folder in ("tasks", "backbones") and (undone := undone_task(word)):
-        return f" {texts.NOT_DONE.partition(';')[0].format(task=undone)}."
+        return texts.NEAREST.format(
+            task=undone, instead=f" {nearest}" if (nearest := texts.INSTEAD.get(undone)) else ""
+        )
     if found := texts.ELSEWHERE.get(folder, {}).get(plain):
         return texts.OTHER_PLACE.format(word=given, what=found[0], call=found[1])
     if instead := texts.ABSENT.get(folder, {}).get(plain):

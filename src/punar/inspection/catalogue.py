@@ -30,8 +30,8 @@ def list_backbones(domain: str | None = None, task: str | None = None, name: str
     domain : {"vision", "text", "audio"}, default=None
         What they read; "cv", "nlp", "speech" and the like are understood.
     task : str, default=None
-        Words of what they are used for, such as ``"object detection"``. That others use a network for something does
-        not mean that punar does it.
+        What they are used for: a task of punar, such as ``"segmentation"`` or ``"question_answering"``, or other words,
+        such as ``"semantic search"``. That others use a network for something does not mean that punar does it.
     name : str, default=None
         A pattern such as ``"*resnet*"``; upper and lower case are the same.
 
@@ -144,4 +144,5 @@ def _flat(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _asked(task: str, known: str) -> bool:
     wanted = synonyms.folded(task).split()
     # Beginnings of words: "ner" is not in "generated".
-    return bool(wanted) and all(any(part.startswith(word) for part in known.split()) for word in wanted)
+    parts = synonyms.folded(known).split()
+    return bool(wanted) and all(any(part.startswith(word) for part in parts) for word in wanted)

@@ -4,6 +4,7 @@ CALLED = " {word} is called {name!r} here."
 OTHER_PLACE = " {word} is {what}: {call}."
 NO_SUCH = " punar has no {word}; {instead}."
 NOT_DONE = "punar does not do {task}; its tasks are {tasks}."
+NEAREST = " punar does not do {task}.{instead}"
 NOT_DONE_BUT = " The catalogue knows networks that others use for it: {names}. They are features for punar's tasks."
 
 # By part folder: the name that each word stands for.
@@ -42,6 +43,14 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
             "sequence labeling", "sequence labelling", "token classification", "chunking",
         ),
         "forecasting": ("forecast", "time series", "time series forecasting", "prediction of series"),
+        "segmentation": ("semantic segmentation", "segment", "image segmentation", "masks"),
+        "detection": ("object detection", "detect", "bounding boxes", "boxes"),
+        "question_answering": ("qa", "squad", "reading comprehension", "extractive question answering"),
+        "translation": ("machine translation", "translate", "mt", "nmt"),
+        "speech_recognition": (
+            "asr", "stt", "speech to text", "transcription", "transcribe", "automatic speech recognition",
+        ),
+        "masked_language_modeling": ("mlm", "fill mask", "masked language modelling", "masked words", "cloze"),
     },
     "backbones": {
         "bert-base-uncased": ("bert", "bert base"),
@@ -50,6 +59,8 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "xlm-roberta-base": ("xlm r", "xlmr", "xlm roberta", "xlm"),
         "gpt2": ("gpt", "gpt 2"),
         "t5-small": ("t5",),
+        "openai/clip-vit-base-patch32": ("clip", "openai clip"),
+        "facebook/bart-large-mnli": ("bart", "bart large mnli", "bart mnli"),
         "minilm": ("sentence bert", "sbert", "sentence transformer", "all minilm l6 v2", "mini lm"),
         "facebook/wav2vec2-base": ("wav2vec2", "wav2vec", "wav2vec 2.0", "wav2vec2 base"),
         "openai/whisper-tiny": ("whisper", "whisper tiny"),
@@ -123,10 +134,30 @@ ELSEWHERE: dict[str, dict[str, tuple[str, str]]] = {
             ("learned from your own series, without a pretrained network", "SequenceModel(task='forecasting')"),
         ),
         **dict.fromkeys(
+            ("zero shot", "zeroshot", "zero shot classification", "zero shot text classification"),
+            (
+                "a strategy of task='classification'",
+                "TransferLearner('minilm', strategy='zero_shot').fit(None, ['sports', 'politics'])",
+            ),
+        ),
+        "imputation": (
+            "what a recurrent autoencoder does", "Autoencoder(network='lstm', missing='mask').reconstruct(series)"
+        ),
+        "denoising": ("an objective", "Autoencoder('denoising')"),
+        "reconstruction": ("what an autoencoder learns", "Autoencoder().fit(X).reconstruct(X)"),
+        **dict.fromkeys(
             ("fine tuning", "finetuning"), ("a strategy", "TransferLearner(backbone, strategy='fine_tuning')")
         ),
     },
     "backbones": {
+        **dict.fromkeys(
+            ("yolo", "faster rcnn", "faster r cnn", "retinanet"),
+            ("a detector, which stands on a backbone", "TransferLearner('resnet18', task='detection')"),
+        ),
+        **dict.fromkeys(
+            ("unet", "u net", "deeplab", "deeplabv3"),
+            ("a decoder, which stands on a backbone", "TransferLearner('resnet18', task='segmentation')"),
+        ),
         **dict.fromkeys(
             ("lstm", "gru", "rnn"), ("a cell that learns from your data alone", "SequenceModel('lstm')")
         ),
@@ -164,25 +195,30 @@ ABSENT: dict[str, dict[str, str]] = {
 
 # Tasks that punar does not do, by what people call them.
 UNDONE: dict[str, tuple[str, ...]] = {
-    "translation": ("machine translation", "translate", "mt", "nmt", "speech translation"),
     "summarisation": ("summarization", "summarize", "summarise", "summary", "abstractive summarization"),
-    "object detection": ("detection", "detect", "object_detection", "bounding boxes", "yolo"),
-    "semantic segmentation": ("segmentation", "segment"),
     "instance segmentation": (),
-    "question answering": ("qa", "question-answering", "squad", "reading comprehension"),
-    "speech recognition": (
-        "asr", "stt", "speech to text", "transcription", "transcribe", "automatic speech recognition",
-    ),
     "text generation": ("generation", "language modelling", "language modeling", "chat", "chatbot", "completion"),
-    "masked language modelling": ("mlm", "fill mask"),
     "text to speech": ("tts", "speech synthesis"),
     "image generation": ("text to image", "diffusion"),
     "image captioning": ("captioning", "caption", "visual question answering", "vqa"),
     "style transfer": (),
     "clustering": ("cluster",),
+    "ranking": ("rank",),
+    "reinforcement learning": ("rl",),
     "pose estimation": ("keypoints", "keypoint detection"),
     "super resolution": ("superresolution",),
 }  # fmt: skip
+
+# What comes nearest to those.
+INSTEAD: dict[str, str] = {
+    "summarisation": "Its task='translation' learns to write texts from pairs of texts.",
+    "instance segmentation": "task='segmentation' says what each pixel shows, task='detection' where each thing is.",
+    "text generation": "It learns from pairs of texts (task='translation'); free writing needs another library.",
+    "image captioning": "task='classification' says what a picture shows; writing needs another library.",
+    "clustering": "Give the codes of punar.Autoencoder, or features, to sklearn.cluster.KMeans.",
+    "ranking": "task='regression' gives a number to each item, by which to sort.",
+    "reinforcement learning": "It learns from data that are there, not from trials.",
+}
 
 DOMAINS: dict[str, tuple[str, ...]] = {
     "vision": ("cv", "computer vision", "image", "images", "picture", "pictures", "visual"),
@@ -197,6 +233,13 @@ USES: dict[str, tuple[str, ...]] = {
     ),
     "image classification": ("image recognition", "object recognition", "classify images", "picture classification"),
     "audio classification": ("sound classification", "speaker identification", "keyword spotting", "emotion"),
+    "zero-shot classification": ("zero shot", "zeroshot", "zero shot text classification"),
+    "masked language modeling": ("mlm", "fill mask", "masked language modelling", "masked words", "cloze"),
+    "object detection": ("detection", "detect", "bounding boxes", "boxes"),
+    "semantic segmentation": ("segmentation", "segment", "image segmentation", "masks"),
+    "question answering": ("qa", "squad", "reading comprehension"),
+    "speech recognition": ("asr", "stt", "speech to text", "transcription", "transcribe"),
+    "translation": ("machine translation", "translate", "mt", "nmt"),
     "named entities": ("ner", "named entity recognition", "tagging", "token classification", "entities", "pos"),
     "semantic search": ("embedding", "embeddings", "similarity", "sentence similarity", "retrieval", "search"),
     "clustering of texts": ("clustering", "topic modelling", "topic modeling"),
