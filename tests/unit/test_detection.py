@@ -16,10 +16,12 @@ from torch import nn
 import punar
 from punar.backbones import View, build
 from punar.core.draws import seeded
-from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, PunarError, PunarWarning
+from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, PunarWarning
 from punar.preparations.letterboxed import Letterboxed
+from punar.preparations.pictures import Pictures
+from punar.preparations.rows import Rows
 from punar.tasks._canvas import canvas_of, finest_of
-from punar.tasks.detection import Detection
+from punar.tasks.detection import Detection, _colours
 
 PICTURES = [np.full((60, 80, 3), 90, np.uint8)] * 3
 Y = [
@@ -358,9 +360,11 @@ def test_a_resumed_fit_and_one_of_the_same_seed_are_equal(tmp_path: Path, monkey
 
 def test_networks_without_a_pyramid_are_refused_and_say_why():
     with pytest.raises(NotSupportedError, match=r"pyramid|pixels alone"):
-        learner("timm:vit_tiny_patch16_224", weights=None).fit(PICTURES, Y)
-    with pytest.raises(PunarError):
-        learner("minilm", weights=None).fit(["a", "b", "c"], Y)
+        learner(nn.Sequential(nn.Flatten(), nn.Linear(3 * 224 * 224, 8))).fit(PICTURES, Y)
+    with pytest.raises(NotSupportedError, match="reads pictures"):
+        _colours(Rows(3), "here")
+    with pytest.raises(NotSupportedError, match="224 x 224 pixels alone"):
+        _colours(Pictures(any_size=False), "here")
 
 
 def test_a_picture_turned_by_exif_has_its_boxes_as_people_see_it(tmp_path: Path) -> None:
@@ -444,6 +448,14 @@ def detector_file(tmp_path_factory) -> Path:
 
     with seeded(0):
         module = get_model(NATIVE.partition(":")[2], weights=None, weights_backbone=None)
+        # Statistics of real activations, without which random layers show the same everywhere.
+        for norm in module.backbone.body.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.momentum = 1.0
+        with torch.no_grad():
+            module.backbone.body.train()(torch.randn(4, 3, 320, 448))
+        for layer in (module.roi_heads.box_predictor.cls_score, module.rpn.head.cls_logits):
+            layer.weight.data.mul_(40.0)
     path = tmp_path_factory.mktemp("weights") / "detector.pth"
     torch.save(module.state_dict(), path)
     return path
@@ -454,9 +466,10 @@ def test_a_coco_detector_learns_labels_of_ones_own(detector_file, tmp_path):
     backbone = punar.backbone(NATIVE, weights=detector_file)
     task = Detection(size=(64, 96), score_threshold=0.0)
     settings = {"strategy": "fine_tuning", "unfreeze": "last", "validation_fraction": 0}
-    fitted = learner(backbone, task=task, **settings).fit(PICTURES, Y)
+    y = [{**own, "labels": [f"{name}fish" for name in own["labels"]]} for own in Y]  # catfish is none of COCO's
+    fitted = learner(backbone, task=task, **settings).fit(PICTURES, y)
     assert fitted.module_.backbone.roi_heads.box_predictor.cls_score.out_features == 3
-    assert fitted.fitted_.task.labels_ == ["cat", "dog"]
+    assert fitted.fitted_.task.labels_ == ["catfish", "dogfish"]
     assert not any(name.endswith("own_") for name in vars(fitted.fitted_.task))
     found = fitted.predict(PICTURES)
     punar.save(fitted, tmp_path / "m")
@@ -488,13 +501,22 @@ def test_a_coco_detector_keeps_its_classes_where_the_labels_are_cocos(detector_f
     fitted = learner(backbone, task=task, strategy="feature_extraction", learning_rate=1e-12, validation_fraction=0)
     fitted.fit(pictures, y)
     assert fitted.module_.backbone.roi_heads.box_predictor.cls_score.out_features == 91
+    for norm in own.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 1e-5  # of the frozen norms that torchvision gives to weights that are trained already
     own.transform.min_size, own.transform.max_size = (320,), 448
     own.eval()
     with torch.no_grad():
         expected = own([torch.from_numpy(x).permute(2, 0, 1).float() / 255 for x in pictures])
     for a, b in zip(fitted.predict(pictures), expected, strict=True):
-        np.testing.assert_allclose(a["scores"], b["scores"].numpy(), atol=1e-4)
-        assert a["labels"].tolist() == [fitted.fitted_.task.labels_[int(k) - 1] for k in b["labels"]]
-        np.testing.assert_allclose(a["boxes"], b["boxes"].numpy(), atol=0.05)
+        np.testing.assert_allclose(a["scores"], b["scores"].numpy(), atol=1e-3)
+        assert np.ptp(a["scores"]) > 0.01
+        labels = [fitted.fitted_.task.labels_[int(k) - 1] for k in b["labels"]]
+        # Boxes of scores that are nearly equal may change places.
+        near = np.abs(a["boxes"][:, None] - b["boxes"].numpy()[None]).max(2) < 0.1
+        found = [
+            [labels[k] == label for k in np.flatnonzero(row)] for row, label in zip(near, a["labels"], strict=True)
+        ]
+        assert np.mean([any(own) for own in found]) > 0.95
     with pytest.raises(ParameterError, match="Faster R-CNN of its own"):
         learner(backbone, task=Detection(detector="retinanet")).fit(pictures, y)
