@@ -60,7 +60,7 @@ def ours(cell: str, options: argparse.Namespace) -> Any:
     names = camvid("val")[2]
     return punar.TransferLearner(
         backbone,
-        task=Segmentation(decoder=decoder, ignore=IGNORE, names=names),
+        task=Segmentation(decoder=decoder, ignore=IGNORE, names=names, size=options.size or "auto"),
         epochs=options.epochs,
         batch_size=BATCH,
         learning_rate=options.learning_rate or "auto",
@@ -89,7 +89,8 @@ def run(cell: str, options: argparse.Namespace) -> list[str]:
     for name, value in meter.details()["iou_per_class"].items():
         print(f"  {name}: {value:.3f}" if value is not None else f"  {name}: none")
     print("  interval", meter.interval())
-    return [f"| {cell} | {meter.value():.3f} | {done} | {used:.0f} | {wall:.0f} |"]
+    said = cell if not options.size else f"{cell}, shrunk to {options.size[0]} x {options.size[1]}"
+    return [f"| {said} | {meter.value():.3f} | {done} | {used:.0f} | {wall:.0f} |"]
 
 
 def added(options: argparse.Namespace, wall: float, used: float) -> tuple[float, float]:
@@ -229,6 +230,7 @@ if __name__ == "__main__":
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--size", type=int, nargs=2, help="height and width; by default the frames' own, rounded up")
     parser.add_argument("--checkpoint")
     parser.add_argument("--time-limit", type=float)
     parser.add_argument("--anyway", action="store_true", help="score a cell whose time was over before its epochs")

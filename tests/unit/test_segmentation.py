@@ -409,6 +409,15 @@ def test_validation_masks_have_learned_numbers_and_their_pictures_size() -> None
     assert model.fit_report_["rows"] == 2
 
 
+def test_pictures_are_no_smaller_than_the_network_reads() -> None:
+    pytest.importorskip("torchvision")
+    body = punar.backbones.build(punar.backbone("inception_v3", weights=None))
+    task = learned()[0]
+    assert task.meet(body, "here").size == (96, 96)
+    with pytest.raises(ParameterError, match=r"here: size must be at least \(96, 96\) .*got \(64, 128\)"):
+        Segmentation(size=(64, 128)).meet(body, "here")
+
+
 def test_texts_are_no_pictures() -> None:
     with pytest.raises((ParameterError, DataError, DataTypeError, NotSupportedError)):
         learner().fit(["a text"] * 6, Y)

@@ -30,7 +30,9 @@ def listed_masks(y: Any, where: str) -> list[Any]:
     if y is None:
         raise DataError(f"{where}: requires y to be passed, but the target y is None.")
     y = layouts.known(y, where)
-    sequence = hasattr(y, "__len__") and hasattr(y, "__iter__") and not hasattr(y, "columns") and getattr(y, "ndim", 1) != 0
+    sequence = (
+        hasattr(y, "__len__") and hasattr(y, "__iter__") and not hasattr(y, "columns") and getattr(y, "ndim", 1) != 0
+    )
     if isinstance(y, (str, bytes, os.PathLike, dict, set)) or not sequence:
         raise DataTypeError(
             f"{where}: y must be a list of masks, each a path or an int array (h, w), or one array (n, h, w), got "
@@ -101,7 +103,8 @@ def _numbers(picture: Image.Image, where: str) -> np.ndarray:
             "a palette. Give each colour a number first, and save with PIL.Image.fromarray(numbers.astype('uint8'))."
         )
     try:
-        return np.asarray(picture).astype(np.int64)
+        numbers = np.array(picture)  # 8 bits stay 8 bits: all masks of a fit are in memory
+        return numbers.astype(np.int64) if numbers.dtype == bool else numbers
     # Pillow decodes late: a damaged file shows here, with any exception.
     except Exception as error:
         raise DataError(f"{where} cannot be read: {reason_of(error)}.") from None

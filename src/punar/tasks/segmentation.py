@@ -122,21 +122,31 @@ class Segmentation(Task):
         ------
         NotSupportedError
             The backbone shows no maps of several sizes, or reads pictures of one size alone that is not ``size``.
+        ParameterError
+            ``size`` is less than it reads.
         """
         # Before it learned, after it, and after loading: what the network itself reads stands in its own plan.
         facts = body.recipe.plan(body.module, body.about).preparation
         if not isinstance(facts, Pictures):
             raise NotSupportedError(f"{where}: task='segmentation' needs a backbone that reads pictures.")
         body.plan.view(self.view)
-        known = getattr(self, "size_", None)
-        size = known or (self.size if _is_size(self.size) else facts.size)
-        if not facts.any_size and tuple(size) != facts.size:
+        least = _rounded_up(facts.smallest)
+        if isinstance(self.size, str):
+            height, width = getattr(self, "size_", facts.size)
+            size = max(height, least), max(width, least)
+        else:
+            size = int(self.size[0]), int(self.size[1])
+            if min(size) < least:
+                raise ParameterError(
+                    f"{where}: size must be at least {(least, least)} for this backbone, got {shown(self.size)}."
+                )
+        if not facts.any_size and size != facts.size:
             raise NotSupportedError(
                 f"{where}: this backbone reads pictures of {facts.size[0]} x {facts.size[1]} pixels alone; "
                 f"task='segmentation' would read {size[0]} x {size[1]}. Set size={facts.size}, or take another one."
             )
         enlarge = not isinstance(self.size, str) and not self.tiles
-        return WholePictures.of(facts, (int(size[0]), int(size[1])), enlarge=enlarge, tiles=bool(self.tiles))
+        return WholePictures.of(facts, size, enlarge=enlarge, tiles=bool(self.tiles))
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks as class numbers, and keep the numbers that they hold and the size of pictures."""
