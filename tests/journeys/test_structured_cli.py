@@ -132,7 +132,19 @@ class Pixels:
         x, y = np.where(swap[:, None], b, a), np.where(swap[:, None], a, b)
         return tuple(float(v[:, 0].sum() / v[:, 1].sum()) for v in (x, y))
 '''
-FIT = ("--parts", "shades.py", "--task", "shades", "--backbone", "starter", "--quiet", "--learning-rate", "0.05", "--epochs", "12")
+FIT = (
+    "--parts",
+    "shades.py",
+    "--task",
+    "shades",
+    "--backbone",
+    "starter",
+    "--quiet",
+    "--learning-rate",
+    "0.05",
+    "--epochs",
+    "12",
+)
 
 
 def pictures(root: Path, n: int, seed: int, start: int = 0) -> None:

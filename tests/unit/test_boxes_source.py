@@ -148,6 +148,15 @@ def test_nothing_outside_the_folder_is_named(root: Path, name: str) -> None:
         boxes(file)
 
 
+def test_two_files_of_boxes_have_to_be_told_apart(root: Path) -> None:
+    file = coco(root, [])
+    (root / "annotations").mkdir()
+    (root / "annotations" / "val.json").write_bytes(file.read_bytes())
+    with pytest.raises(DataError, match=r"'boxes\.json', 'val\.json' could all hold the boxes"):
+        boxes(root)
+    assert len(boxes(root / "annotations" / "val.json")) == 2
+
+
 def test_pictures_of_a_json_that_are_not_there(root: Path, tmp_path: Path) -> None:
     file = coco(root, [], images=[{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "c.png"}])
     with pytest.raises(DataError, match=r"1 of 2 pictures are not in .*'c\.png'"):
@@ -268,6 +277,8 @@ def test_a_picture_that_cannot_be_opened(root: Path) -> None:
 
 
 def test_pictures_alone_and_no_boxes_anywhere(root: Path) -> None:
+    (root / "images" / "meta.json").write_text('{"camera": "x"}')
+    (root / "images" / "empty.json").write_text("")
     assert read_items(root / "images", form="boxes").y is None
     with pytest.raises(PunarError):
         read_items(root / "nowhere", form="boxes")

@@ -21,7 +21,7 @@ from punar.texts import report as texts
 
 _COVER = 0.6  # of a mask over its picture
 _UNKNOWN = (128, 128, 128)
-_CELL, _LABELS = 22.0, 110.0  # of an attention map
+_CELL, _LETTER, _LONGEST = 17.0, 6.5, 16  # of an attention map: a cell, a letter, letters of a word
 _MOST_WORDS = 60
 
 Card = dict[str, Any]
@@ -217,13 +217,18 @@ def _attention(values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) 
     if not values.size:
         return ""
     width, height = _CELL * len(columns), _CELL * len(rows)
-    parts = [svg.heat(_LABELS, _LABELS, (width, height), values, 0.0, max(float(values.max()), 1e-9), RAMP)]
+    left, top = (12 + _LETTER * min(_LONGEST, max(map(len, words))) for words in (rows, columns))
+    parts = [svg.heat(left, top, (width, height), values, 0.0, max(float(values.max()), 1e-9), RAMP)]
     for i, word in enumerate(rows):
-        parts.append(svg.text(_LABELS - 6, _LABELS + (i + 0.68) * _CELL, word[:16], "small", "end"))
+        parts.append(svg.text(left - 6, top + (i + 0.7) * _CELL, _short(word), "small", "end"))
     for i, word in enumerate(columns):
-        parts.append(svg.text(_LABELS + (i + 0.62) * _CELL, _LABELS - 6, word[:16], "small", turn=-60))
-    whole = svg.drawing(_LABELS + width + 60, _LABELS + height + 4, texts.ALT_ATTENTION, parts)
+        parts.append(svg.text(left + (i + 0.6) * _CELL, top - 6, _short(word), "small", turn=-60))
+    whole = svg.drawing(left + width + _LETTER * _LONGEST / 2, top + height + 4, texts.ALT_ATTENTION, parts)
     return f'<div class="scroll attention">{whole}</div><p class="foot">{texts.CAPTION_ATTENTION}</p>'
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
 
 
 _FORMS: dict[str, Callable[[Card], str]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,10 +125,20 @@ def _once(known: Mapping[Any, Any], key: Any, where: str) -> None:
 
 
 def _files(path: Path) -> list[Path]:
+    """Return the files of a folder that hold boxes as COCO writes them."""
     if not path.is_dir():
         return []
     places = [path, path / "annotations"]
-    return [p for place in places if place.is_dir() for p in sorted(place.glob("*.json")) if p.is_file()]
+    return [p for place in places if place.is_dir() for p in sorted(place.glob("*.json")) if _looks_so(p)]
+
+
+def _looks_so(path: Path) -> bool:
+    """Return whether a json file has COCO's lists: others may lie beside pictures."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return all(data.find(key) >= 0 for key in (b'"images"', b'"annotations"'))
+    except (OSError, ValueError):
+        return False  # a folder, or an empty file
 
 
 def _file(path: Path) -> Path:
