@@ -106,7 +106,14 @@ def beside_chance(
     ours, constant = meter_of(task, answers, targets), meter_of(task, task.constant(targets), targets)
     score, chance = ours.value(), constant.value()
     found = evidence.lead(ours, constant, rows, groups=groups) if permuted is None else evidence.among(score, permuted)
-    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance))
+    more = further(ours) | {f"{name}_constant": value for name, value in further(constant).items()}
+    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance), **more)
+
+
+def further(meter: Meter) -> dict[str, float]:
+    """Return what else a meter measures, by name, such as exact match beside F1; most measure nothing else."""
+    found: dict[str, float] = getattr(meter, "further", dict)()
+    return found
 
 
 def verdict_on(
