@@ -129,8 +129,8 @@ def trainer(folder: str, seed: int, X: Any, y: Any, T: Any) -> tuple[dict[str, f
     with tempfile.TemporaryDirectory() as out:
         arguments = transformers.TrainingArguments(
             out, num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH, learning_rate=PEAKS["trainer"],
-            warmup_steps=0.1, weight_decay=0.01, seed=seed, save_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True,
-            logging_strategy="no",
+            warmup_steps=0.1, weight_decay=0.01, seed=seed, save_strategy="no", report_to=[], disable_tqdm=True,
+            use_cpu=True, logging_strategy="no",
         )  # fmt: skip
         collator = transformers.DataCollatorWithPadding(tokenizer)
         fit = transformers.Trainer(net, arguments, train_dataset=rows, data_collator=collator)

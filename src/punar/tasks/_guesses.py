@@ -12,7 +12,6 @@ from torch import Tensor
 from punar.tasks._meter import bootstrap, exchanged_counts
 from punar.tasks._targets import Targets
 
-
 _LARGEST = 700.0  # whose exponential is a number
 
 
