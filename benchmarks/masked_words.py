@@ -91,8 +91,8 @@ def page(options: argparse.Namespace) -> str:
     }
     lines = [
         "# Masked words, and what they are good for\n",
-        f"MiniLM on {len(texts):,} film reviews, {options.epochs} passes of which the first fourth, one at least, trains "
-        f"the new head alone; {seconds:.0f} s, {spent:.0f} s of processor. {DRAWS} draws of {LABELS} labels.\n",
+        f"MiniLM on {len(texts):,} film reviews, {options.epochs} passes of which the first fourth, one at least, "
+        f"trains the new head alone; {seconds:.0f} s, {spent:.0f} s of processor. {DRAWS} draws of {LABELS} labels.\n",
         "| | share | ± |",
         "| --- | --- | --- |",
     ]
