@@ -4,8 +4,8 @@
     python benchmarks/question_answering.py --write benchmarks/question_answering.md
 
 XQuAD English of ../shared/data: 894 questions on 36 articles to train on, 296 on 12 other articles to test. Both sides
-begin with the same weights, read windows of 256 tokens that share 64, hold nothing out and train the same layers in the same
-number of steps with batches of 16. The loop by hand is what people write after transformers' ``run_qa``: its
+begin with the same weights, read windows of 256 tokens that share 64, hold nothing out and train the same layers in the
+same number of steps with batches of 16. The loop by hand is what people write after transformers' ``run_qa``: its
 BertForQuestionAnswering, AdamW, warm-up over the first tenth of the steps and linear decay, clipping at 1, batches
 padded to their longest row. Each fit runs in a process of its own. Rates are chosen on every fourth article of the
 training part (``--tune``); the test part chose nothing. The best constant rule is chosen on the training part among
@@ -213,8 +213,9 @@ def page(options: argparse.Namespace) -> str:
     steps = int(ours_[0]["steps"])
     lines = [
         "# Questions on paragraphs\n",
-        f"MiniLM on XQuAD English: {len(X)} questions to train on, the last {options.unfreeze} stages trained, {len(T)} to test, {steps} steps of {BATCH} windows, "
-        f"{len(seeds)} seeds each in processes of their own (mean ± standard deviation).\n",
+        f"MiniLM on XQuAD English, the last {options.unfreeze} stages trained: {len(X)} questions to train on, "
+        f"{len(T)} to test, {steps} steps of {BATCH} windows, {len(seeds)} seeds each in processes of their "
+        "own (mean ± standard deviation).\n",
         "| | F1 | exact match | fit, s | of which processor, s | answers, s |",
         "| --- | --- | --- | --- | --- | --- |",
         f"| best rule that looks at no question | {constant['f1']:.3f} | {constant['exact']:.3f} | | | |",

@@ -128,7 +128,9 @@ def test_hidden_words_are_named_where_the_others_tell_them(tmp_path, name):
     X, T = ([rng.choice(WORLDS) for _ in range(n)] for n in (800, 100))
     model = learner(folder(tmp_path, WORLDS, name), "masked_language_modeling", epochs=6).fit(X)
     share, chance = model.score(T), model.fit_report_["constant"]
-    print(f"{name}: {share:.3f} of hidden words; the commonest word {chance:.3f}")
+    perplexity = model.fit_report_["perplexity"]
+    print(f"{name}: {share:.3f} of hidden words, perplexity {perplexity:.2f}; the commonest word {chance:.3f}")
+    assert perplexity < 1.5
     assert chance < 0.3
     assert share >= 0.95
     for world in WORLDS:

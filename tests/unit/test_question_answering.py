@@ -101,7 +101,7 @@ def test_score_and_meter_agree_and_may_be_weighted():
     meter.add(answers, targets)
     found = task.predictions(answers, items)
     assert task.score(y, found) == meter.value() == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert meter.exact() == pytest.approx(1 / 3)
+    assert meter.further() == {"exact_match": pytest.approx(1 / 3)}
     assert task.score(y, found, [1, 0, 0]) == 1.0
     low, high = meter.interval()
     assert low <= meter.value() <= high
@@ -437,6 +437,7 @@ def test_a_family_is_loaded_trained_a_step_stored_and_loaded(name, tmp_path):
     given = {"epochs": 2, "batch_size": 8, "random_state": 0, "cache": False, "validation_fraction": 0.25}
     model = punar.TransferLearner(str(tmp_path), task=task, strategy="fine_tuning", unfreeze="all", **given)
     model.fit(ITEMS, ANSWERS)
+    assert {"exact_match", "exact_match_constant"} <= set(model.fit_report_)
     found = model.predict(ITEMS)
     assert all(text in context for text, (_, context) in zip(found, ITEMS, strict=True))
     back = punar.load(punar.save(model, tmp_path / "m"))

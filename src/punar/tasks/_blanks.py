@@ -62,7 +62,8 @@ class Reader:
         self.text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
         self.mask, self.special = int(number), frozenset(t["id"] for t in added.values() if t["special"])
         self._built = Tokenizer.from_str(self.text)
-        self._inside = (facts.get("model") or {}).get("continuing_subword_prefix")
+        inside = (facts.get("model") or {}).get("continuing_subword_prefix")
+        self._inner = [i for token, i in self._built.get_vocab().items() if inside and token.startswith(inside)]
 
     @property
     def size(self) -> int:
@@ -79,9 +80,7 @@ class Reader:
     def inner(self, size: int) -> Tensor:
         """Return which of ``size`` numbers stand for the rest of a word, bool (size,): these fill no blank."""
         found = torch.zeros(size, dtype=torch.bool)
-        if self._inside:
-            numbers = [i for token, i in self._built.get_vocab().items() if token.startswith(self._inside)]
-            found[[i for i in numbers if i < size]] = True
+        found[[i for i in self._inner if i < size]] = True
         return found
 
     def word(self, number: int) -> str:

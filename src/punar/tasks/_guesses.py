@@ -12,6 +12,8 @@ from torch import Tensor
 from punar.tasks._meter import bootstrap, exchanged_counts
 from punar.tasks._targets import Targets
 
+_LARGEST = 700.0  # whose exponential is a number
+
 
 class Guesses(NamedTuple):
     """What a network says of the hidden words of a text.
@@ -53,10 +55,10 @@ class GuessMeter:
         """Return the share."""
         return self._share(self._table)
 
-    def perplexity(self) -> float:
-        """Return the exponential of the mean loss: among how many equally likely words the network wavers."""
+    def details(self) -> dict[str, float]:
+        """Return the perplexity, the exponential of the mean loss: among how many equally likely words one wavers."""
         _, every, loss = self._table.sum(0)
-        return math.exp(min(loss / max(every, 1.0), 700.0))
+        return {"perplexity": math.exp(min(loss / max(every, 1.0), _LARGEST))}
 
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of the share, by resampling texts."""

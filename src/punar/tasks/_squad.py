@@ -73,9 +73,9 @@ class SquadMeter:
         """Return mean F1."""
         return self._mean(np.asarray(self._rows).reshape(-1, 2))
 
-    def exact(self) -> float:
+    def details(self) -> dict[str, float]:
         """Return the share of answers that match exactly."""
-        return float(np.asarray(self._rows).reshape(-1, 2)[:, 1].mean()) if self._rows else 0.0
+        return {"exact_match": float(np.mean([exact for _, exact in self._rows])) if self._rows else 0.0}
 
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of mean F1, by resampling items."""

@@ -18,6 +18,7 @@ from punar.preparations import Preparation, Sample, naming
 from punar.preparations.sentences import Sentences
 from punar.tasks._blanks import BLANK, Reader, drawn, fixed, may_be_hidden, reader
 from punar.tasks._guesses import Guesses, GuessMeter
+from punar.tasks._rates import rates_of
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 
@@ -92,12 +93,18 @@ class MaskedLanguageModeling(Task):
             self.preparation_ = replace(own, tokenizer=self._reader.text)
         except NotSupportedError as error:
             raise NotSupportedError(f"{where}: this network cannot be used here: {error}.") from None
+        self.rates_ = rates_of(body)
         self.words_, self.width_ = map(int, module.get_input_embeddings().weight.shape)
         return self.preparation_
 
     @property
     def _reader(self) -> Reader:
         return reader(self.tokenizer_)
+
+    @property
+    def learning_rates(self) -> Mapping[str, float]:  # type: ignore[override]
+        """What "auto" is; a new head wants more than one that was pretrained."""
+        return getattr(self, "rates_", {})
 
     # -- targets --------------------------------------------------------------------------------------------------
 

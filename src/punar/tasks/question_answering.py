@@ -20,6 +20,7 @@ from punar.preparations import Preparation, Sample
 from punar.preparations.pairs import Pairs
 from punar.preparations.sentences import Sentences
 from punar.tasks import _answer_forms as forms
+from punar.tasks._rates import rates_of
 from punar.tasks._squad import SquadMeter, best_rule, measured
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
@@ -97,8 +98,14 @@ class QuestionAnswering(Task):
                 f"{where}: task='question_answering' needs a network with a tokenizer, such as 'minilm' or a BERT; "
                 f"this one reads {type(own).__name__.lower()}."
             )
+        self.rates_ = rates_of(body)
         types = getattr(getattr(body.module, "config", None), "type_vocab_size", 0) > 1
         return Pairs(own.tokenizer, own.max_length, own.pad_id, int(self.stride), types)
+
+    @property
+    def learning_rates(self) -> Mapping[str, float]:  # type: ignore[override]
+        """What "auto" is; a new head wants more than one that was pretrained."""
+        return getattr(self, "rates_", {})
 
     # -- targets --------------------------------------------------------------------------------------------------
 

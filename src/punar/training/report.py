@@ -106,9 +106,15 @@ def beside_chance(
     ours, constant = meter_of(task, answers, targets), meter_of(task, task.constant(targets), targets)
     score, chance = ours.value(), constant.value()
     found = evidence.lead(ours, constant, rows, groups=groups) if permuted is None else evidence.among(score, permuted)
-    # What a metric says beside its value: of each class, at other thresholds.
-    details: dict[str, Any] = getattr(ours, "details", dict)()
-    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance), **details)
+    more = details_of(ours)
+    more |= {f"{name}_constant": value for name, value in details_of(constant).items() if isinstance(value, float)}
+    return verdict_on(task.metric, score, chance, rows, rows_from, found._replace(size=score - chance), **more)
+
+
+def details_of(meter: Meter) -> dict[str, Any]:
+    """Return what a meter says beside its value, by name: exact match beside F1, the value of each class."""
+    found: dict[str, Any] = getattr(meter, "details", dict)()
+    return found
 
 
 def verdict_on(
