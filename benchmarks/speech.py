@@ -158,8 +158,8 @@ def fine_tuned(options: argparse.Namespace) -> list[str]:
     lines.append(line("Whisper base as it is", task, said, as_it_is(options, task).predict(T)))
     clock = Clock(options.checkpoint)
     model = punar.TransferLearner(
-        str(options.whisper), task=task, strategy="feature_extraction", epochs=options.epochs, batch_size=16,
-        learning_rate=3e-5, random_state=0, verbose=1,
+        str(options.whisper), task=task, strategy="feature_extraction", epochs=options.epochs, batch_size=8,
+        learning_rate=5e-5, random_state=0, verbose=1,
     )  # fmt: skip
     some = slice(None, None, options.every)
     limit = None if options.minutes is None else 60 * options.minutes
@@ -184,5 +184,5 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, help="of training in this piece")
     parser.add_argument("--most", type=int, help="clips to measure on")
     parser.add_argument("--every", type=int, default=1, help="of the utterances to fine-tune on take every n-th")
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=1)
     _sections.main("Speech recognition", TABLES, parser)
