@@ -102,6 +102,39 @@ def test_every_cell_writes(cell, tmp_path: Path) -> None:
     assert punar.load(punar.save(other, tmp_path / "m")).predict(NEW) == other.predict(NEW)
 
 
+def test_few_pairs_of_any_container_are_judged_on_both_halves() -> None:
+    pandas = pytest.importorskip("pandas")
+    columns = pandas.DataFrame({"a": X[:40], "b": Y[:40]}, index=range(100, 140))
+    small = punar.SequenceModel("gru", task="translation", hidden_size=16, epochs=2, random_state=0)
+    plain = small.fit(X[:40], Y[:40])
+    assert plain.fit_report_["rows"] == 40
+    assert plain.fit_report_["nearest_text"] > 0
+    found = plain.predict(NEW)
+    assert small.fit(columns["a"], columns["b"]).predict(pandas.Series(NEW)) == found
+    assert small.fit(np.array(X[:40]), np.array(Y[:40], dtype=object)).predict(np.array(NEW)) == found
+
+
+def test_a_fit_goes_on_from_another_and_texts_that_weigh_nothing_teach_nothing() -> None:
+    begun = model(epochs=2, warm_start=True).fit(X[:200], Y[:200])
+    before = begun.score(X[200:], Y[200:])
+    assert begun.set_params(epochs=8).fit(X[:200], Y[:200]).score(X[200:], Y[200:]) > before
+    weight = np.repeat([1.0, 0.0], [100, 20])
+    # Of the same letters: a vocabulary is learned from all.
+    found = [
+        model(epochs=1, validation_fraction=0.0).fit(X[:120], [*Y[:100], *[text] * 20], weight)
+        for text in ("अबअब", "बअबअ")
+    ]
+    a, b = (dict(each.module_.state_dict()) for each in found)
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_saved_translator_is_a_backbone(fitted, tmp_path: Path) -> None:
+    folder = str(punar.save(fitted, tmp_path / "m"))
+    again = punar.TransferLearner(folder, task="translation", epochs=2, cache=False, random_state=0).fit(X[:80], Y[:80])
+    assert len(again.predict(NEW)) == 3
+    assert punar.FeatureExtractor(folder, cache=False).transform(NEW).shape == (3, 64)
+
+
 def test_pieces_of_words(tmp_path: Path) -> None:
     words = ["नीला घर", "लाल घर", "नीला फूल", "लाल फूल"] * 20
     said = ["blue house", "red house", "blue flower", "red flower"] * 20
@@ -120,7 +153,7 @@ def test_attention_says_which_letter_each_one_was_taken_from(fitted) -> None:
     for text, seen in zip(NEW, punar.attention(fitted, NEW), strict=True):
         assert seen.text == text[::-1]
         assert seen.read == ("▁", *text)
-        assert seen.written == ("▁", *text[::-1], "[PAD]")
+        assert seen.written == ("▁", *text[::-1], "∎")
         assert seen.weights.shape == (len(seen.written), len(seen.read))
         np.testing.assert_allclose(seen.weights.sum(1), 1, atol=2e-3)
         # The states of both directions say much of their neighbours: it need not look at the letter itself, but near.

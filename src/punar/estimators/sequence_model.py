@@ -99,8 +99,8 @@ class SequenceModel(ForecastMethods, StoredByCarrier, FittedParts, BaseEstimator
     batch_size : int or "auto", default="auto"
         "auto" is a power of two near n / 50, from 16 to 256.
     learning_rate : float or "auto", default="auto"
-        Peak. "auto" is 2e-3 for texts and forecasts, 4e-3 for translation, else 1e-2 (cells without gates: series 2e-3, recordings 4e-3),
-        at most 5e-3 with ``branch``, times (64 / hidden_size) ** 0.5 where that is below 1.
+        Peak. "auto" is 2e-3 for texts and forecasts, 4e-3 for translation, else 1e-2 (cells without gates: series
+        2e-3, recordings 4e-3), at most 5e-3 with ``branch``, times (64 / hidden_size) ** 0.5 where that is below 1.
     optimizer, schedule, weight_decay : default="adamw", "cosine", 0.01
         {"adamw", "adam", "sgd"}, {"cosine", "constant"} and a float.
     gradient_clip : float or None, default=1.0

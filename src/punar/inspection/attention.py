@@ -21,7 +21,8 @@ class Attention(NamedTuple):
     text : str
         As ``predict`` gives it.
     written, read : tuple of str
-        Tokens: letters, or pieces of words. The last one written is the end's, unless the text was cut off.
+        Tokens: letters, or pieces of words, in which "▁" is a space. The last one written is "∎", the end, unless the
+        text was cut off.
     weights : ndarray of float32, shape (written, read)
         How much each token that was written looked at each that was read; rows add up to 1.
     """

@@ -26,6 +26,7 @@ from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
 
 _MOST = 2**20  # tokens of a text
+_END = "∎"  # how an attention map names the end of what was written
 _MOST_SHOWN = 16_384  # places of an attention map that is kept
 
 
@@ -328,7 +329,10 @@ class Translation(Task):
         text = writing.text_from(self._tokenizer, [i for i in ids[:count] if i > UNKNOWN])
         if attention[:count].numel() > _MOST_SHOWN:
             return Answer(text)
-        tokens = tuple(writing.tokens_of(self._tokenizer, ids[:count]))
+        tokens = tuple(
+            _END if i == END else name
+            for i, name in zip(ids[:count], writing.tokens_of(self._tokenizer, ids[:count]), strict=True)
+        )
         return Answer(text, attention[:count].numpy().astype(np.float16), tokens)
 
     def merge(self, parts: Sequence[Any], item: Any) -> Any:
