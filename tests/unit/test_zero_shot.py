@@ -175,6 +175,27 @@ def test_entailment_equals_the_librarys_pipeline(name, entailment, tmp_path):
     assert again.predict(TEXTS) == several.predict(TEXTS)
 
 
+@pytest.mark.parametrize("name", ["DebertaV2ForSequenceClassification", "BartForSequenceClassification"])
+def test_their_encoders_are_backbones(name, entailment):
+    folder, theirs = entailment(name)
+    encoder = theirs.deberta if "Deberta" in name else theirs.model.encoder
+    found = punar.FeatureExtractor(str(folder), cache=False).transform(TEXTS)
+    tokenizer = _theirs(folder, ["input_ids", "attention_mask"], 120)
+    with torch.no_grad():
+        for text, row in zip(TEXTS, found, strict=True):
+            states = encoder(**tokenizer([text], return_tensors="pt")).last_hidden_state
+            np.testing.assert_allclose(row, states.mean(1)[0].numpy(), atol=1e-5)
+    layer = "encoder.layer" if "Deberta" in name else "layers"
+    recipe = punar.backbone(str(folder))
+    about = recipe.describe()
+    for stages in (about["stages"], recipe.native(about)["stages"]):
+        assert [stage for stage, _ in stages] == ["embeddings", f"{layer}.0", f"{layer}.1"]
+    body = punar.backbones.build(recipe, form="native")
+    assert type(body.module).__name__ == name
+    stored = theirs.state_dict()
+    assert all(torch.equal(stored[n], v) for n, v in body.module.state_dict().items())
+
+
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_pictures_equal_the_librarys_logits(kind, towers, tmp_path):
     folder, theirs, processor = towers(kind)
