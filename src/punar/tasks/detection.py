@@ -265,7 +265,9 @@ class Detection(Task):
     def merge(self, parts: Sequence[Any], item: Any) -> Any:
         """Return what was found in a picture, within its borders."""
         (found,) = parts
-        return {**found, "boxes": forms.clip(found["boxes"], item)}
+        boxes = forms.clip(found["boxes"], item)
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(1)  # others lie beside the picture, where its canvas is filled
+        return {name: value[kept] for name, value in (found | {"boxes": boxes}).items()}
 
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Return a dict of boxes (m, 4), labels (m,) and scores (m,) for each picture, the surest first."""
@@ -300,14 +302,13 @@ class Detection(Task):
         """Return the mean average precision at an overlap of 0.5."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='detection'; every picture counts once.")
-        true, own = forms.read(y, "score"), forms.read(predictions, "score: predictions")
+        true, own = forms.read(y, "score"), forms.as_given(predictions, "score: predictions")
         if len(true) != len(own):
             raise DataError(f"score: y has {len(true)} pictures and the predictions {len(own)}.")
         names = forms.names_of([*true, *own], "score")
         number = {name: i for i, name in enumerate(names)}
-        meter = PrecisionMeter(names)
-        for (boxes, labels), (found, named), given in zip(true, own, predictions, strict=True):
-            scores = np.asarray(given["scores"]) if len(named) else np.zeros(0)
+        meter, sure = PrecisionMeter(names), forms.scores_of(predictions, own, "score")
+        for (boxes, labels), (found, named), scores in zip(true, own, sure, strict=True):
             answer = {"boxes": found, "labels": [number[name] for name in named], "scores": scores}
             meter.count(answer, boxes, [number[name] for name in labels])
         return meter.value()
