@@ -529,3 +529,18 @@ def test_a_coco_detector_keeps_its_classes_where_the_labels_are_cocos(detector_f
         assert np.mean([any(own) for own in found]) > 0.95
     with pytest.raises(ParameterError, match="Faster R-CNN of its own"):
         learner(backbone, task=Detection(detector="retinanet")).fit(pictures, y)
+
+
+def test_levels_that_are_not_read_are_not_remembered():
+    task = learned()
+    fine = View("pyramid", (8, 12, 16), lambda module, batch: ("a", "b", "c"), (4, 8, 16), (0, 2, 3))
+    seen = task.looks(fine)
+    assert (seen.widths, seen.strides, seen.reads) == ((12, 16), (8, 16), (2, 3))
+    assert seen.compute(nn.Identity(), {}) == ("b", "c")
+    assert task.looks(seen) is seen
+    assert Detection().looks(fine) is fine  # before the boxes are known
+    native = View("native", (), lambda module, batch: None)
+    assert task.looks(native) is native
+    fitted = learner("timm:mobilenetv2_035", task=Detection(size=64), weights=None, strategy="feature_extraction")
+    fitted.fit(PICTURES, Y)
+    assert fitted.fitted_.body.plan.view("pyramid").strides == (8, 16, 32)

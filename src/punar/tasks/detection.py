@@ -22,7 +22,7 @@ from punar.tasks import _boxes as forms
 from punar.tasks._average_precision import PrecisionMeter
 from punar.tasks._canvas import canvas_of, finest_of, smallest_of
 from punar.tasks._constant_boxes import best_boxes
-from punar.tasks._detector_heads import FasterRCNN, Passed, RetinaNet
+from punar.tasks._detector_heads import FasterRCNN, Passed, RetinaNet, levels_of
 from punar.tasks._own_detectors import Own
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
@@ -124,6 +124,13 @@ class Detection(Task):
             # Until the labels are learned and the head is built; then the network's owner has it alone.
             self.own_ = own
         return replace(colours, canvas=canvas, fill=own.fill)
+
+    def looks(self, view: View) -> View:
+        """Return the levels of a pyramid from the finest on that was chosen for the boxes; see :class:`Task`."""
+        if view.form != "pyramid" or not hasattr(self, "finest_"):
+            return view
+        at = levels_of(view.strides, _DETECTORS[self.detector].finest(self.finest_))
+        return view if len(at) == len(view.strides) else view.levels(at)
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return boxes in the pictures' pixels and label numbers; see :class:`Task`."""
