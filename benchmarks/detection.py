@@ -85,7 +85,8 @@ def ours(options: argparse.Namespace) -> None:
         learning_rate=options.rate,
         validation_fraction=0,
         random_state=0,
-        cache=False,
+        # What is frozen is not computed again when the training is taken up again.
+        cache=False if options.checkpoint is None else str(Path(options.checkpoint) / "cache"),
     )
     began = time.process_time()
     model.fit(X, y, checkpoint=options.checkpoint, time_limit=60 * options.minutes)

@@ -213,7 +213,12 @@ def test_boxes_go_to_the_network_and_come_back(size):
     (part,) = task.answer(lambda batch: [said], {}, [sample.trace])
     assert part["boxes"].tolist() == [pytest.approx(boxes[0].tolist(), abs=1e-3)]  # the other is not sure enough
     assert part["labels"].tolist() == [0]
-    beyond = {**part, "boxes": boxes + torch.tensor([-5.0, 0.0, size[0], 9.0])}
+    beyond = {k: v.repeat(2) for k, v in part.items() if k != "boxes"} | {
+        "boxes": boxes + torch.tensor([-5.0, 0.0, size[0], 9.0])
+    }
+    beside = {name: torch.cat([value, value[:1]]) for name, value in beyond.items()}
+    beside["boxes"][2] = torch.tensor([size[0] + 1.0, 0.0, size[0] + 9.0, 9.0])
+    assert len(task.merge([beside], picture)["boxes"]) == 2
     assert task.merge([beyond], picture)["boxes"].tolist() == [
         [0.0, 2.0, size[0], min(size[1] / 2 + 9, size[1])],
         [0.0, 0.0, size[0], size[1]],
@@ -402,6 +407,10 @@ def test_score_is_one_for_the_truth_and_less_for_chance():
     assert all(own is constant[0] for own in constant)
     with pytest.raises(DataError, match="20 pictures and the predictions 2"):
         task.score(y, truth[:2])
+    with pytest.raises(DataError, match="prediction 0 must have 'scores'"):
+        task.score(y, y)
+    flat = [{"boxes": [[3, 3, 3, 9]], "labels": ["x"], "scores": [2.0]}] * 20
+    assert task.score(y, flat) == 0.0
     with pytest.raises(DataTypeError, match="sample_weight"):
         task.score(y, truth, [1.0] * 20)
 
@@ -520,3 +529,18 @@ def test_a_coco_detector_keeps_its_classes_where_the_labels_are_cocos(detector_f
         assert np.mean([any(own) for own in found]) > 0.95
     with pytest.raises(ParameterError, match="Faster R-CNN of its own"):
         learner(backbone, task=Detection(detector="retinanet")).fit(pictures, y)
+
+
+def test_levels_that_are_not_read_are_not_remembered():
+    task = learned()
+    fine = View("pyramid", (8, 12, 16), lambda module, batch: ("a", "b", "c"), (4, 8, 16), (0, 2, 3))
+    seen = task.looks(fine)
+    assert (seen.widths, seen.strides, seen.reads) == ((12, 16), (8, 16), (2, 3))
+    assert seen.compute(nn.Identity(), {}) == ("b", "c")
+    assert task.looks(seen) is seen
+    assert Detection().looks(fine) is fine  # before the boxes are known
+    native = View("native", (), lambda module, batch: None)
+    assert task.looks(native) is native
+    fitted = learner("timm:mobilenetv2_035", task=Detection(size=64), weights=None, strategy="feature_extraction")
+    fitted.fit(PICTURES, Y)
+    assert fitted.fitted_.body.plan.view("pyramid").strides == (8, 16, 32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,6 +71,16 @@ class View:
         if len(read) < len(self.reads) or not read:
             read.add(boundary - 1)
         return tuple(sorted(read))
+
+    def levels(self, at: Sequence[int]) -> View:
+        """Return a pyramid of some of this one's levels, by their positions."""
+
+        def compute(module: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+            found = self.compute(module, batch)
+            return tuple(found[i] for i in at)
+
+        widths, strides, reads = (tuple(own[i] for i in at) for own in (self.widths, self.strides, self.reads))
+        return View(self.form, widths, compute, strides, reads)
 
     @property
     def width(self) -> int:

@@ -18,6 +18,7 @@ from punar.texts import detection as texts
 Boxes = tuple[np.ndarray, list[Any]]  # (m, 4) float64 as left, top, right, bottom; m labels
 _FORM = "a dict with 'boxes' (m, 4), as left, top, right, bottom in pixels, and 'labels' (m,)"
 _NAMED = 5
+_TOLERATED = 1.0  # pixels: many tools count the last pixel's number as the right edge, or one more
 
 
 def read(y: Any, where: str, items: Sequence[Any] = ()) -> list[Boxes]:
@@ -41,9 +42,7 @@ def read(y: Any, where: str, items: Sequence[Any] = ()) -> list[Boxes]:
     PunarWarning
         Boxes without area, which are left out, and boxes that reach beyond their picture, which are clipped.
     """
-    found = [_one(own, f"{where}: y[{i}]") for i, own in enumerate(_listed(y, where))]
-    if not found:
-        raise DataError(f"{where}: y must hold {_FORM} for each picture, got none.")
+    found = as_given(y, where)
     sizes = [_size(item) for item in items]
     empty, outside = [], []
     for i, (boxes, labels) in enumerate(found):
@@ -61,7 +60,38 @@ def read(y: Any, where: str, items: Sequence[Any] = ()) -> list[Boxes]:
     return found
 
 
-_TOLERATED = 1.0  # pixels: many tools count the last pixel's number as the right edge, or one more
+def as_given(y: Any, where: str) -> list[Boxes]:
+    """Return boxes and labels of each picture, nothing clipped or left out.
+
+    Raises
+    ------
+    DataError, DataTypeError
+        As :func:`read`.
+    """
+    found = [_one(own, f"{where}: y[{i}]") for i, own in enumerate(_listed(y, where))]
+    if not found:
+        raise DataError(f"{where}: y must hold {_FORM} for each picture, got none.")
+    return found
+
+
+def scores_of(predictions: Sequence[Mapping[str, Any]], found: Sequence[Boxes], where: str) -> list[np.ndarray]:
+    """Return the score of each box of each picture.
+
+    Raises
+    ------
+    DataError
+        They are missing, or of another number than the boxes.
+    """
+    scores = []
+    for i, (own, (boxes, _)) in enumerate(zip(predictions, found, strict=True)):
+        value = np.asarray(own.get("scores", ()), dtype=np.float64)
+        if value.shape != (len(boxes),):
+            raise DataError(
+                f"{where}: prediction {i} must have 'scores', one for each of its {len(boxes)} boxes, got "
+                f"{shown(own.get('scores'))}."
+            )
+        scores.append(value)
+    return scores
 
 
 def sizes_of(items: Sequence[Any]) -> list[tuple[int, int]]:

@@ -102,6 +102,11 @@ class FasterRCNN(nn.Module):
     Ren et al. (2015). Faster R-CNN. NeurIPS.
     """
 
+    @staticmethod
+    def finest(wanted: int) -> int:
+        """Return the pixels per step of the finest map that is read."""
+        return wanted
+
     def __init__(self, view: View, classes: int, finest: int, score_threshold: float) -> None:
         super().__init__()
         tv = torchvision()
@@ -156,11 +161,16 @@ class RetinaNet(nn.Module):
     Lin et al. (2017). Focal loss for dense object detection. ICCV.
     """
 
+    @staticmethod
+    def finest(wanted: int) -> int:
+        """Return the pixels per step of the finest map that is read: every anchor is learned from, and 4 has most."""
+        return max(wanted, 8)
+
     def __init__(self, view: View, classes: int, finest: int, score_threshold: float) -> None:
         super().__init__()
         tv = torchvision()
         pooled = tv.ops.feature_pyramid_network.LastLevelMaxPool()
-        self.pyramid = Pyramid(view, max(finest, 8), pooled)
+        self.pyramid = Pyramid(view, self.finest(finest), pooled)
         strides = [view.strides[i] for i in self.pyramid.at]
         sizes = tuple(tuple(int(4 * s * 2 ** (k / 3)) for k in range(3)) for s in [*strides, 2 * strides[-1]])
         generator = tv.models.detection.anchor_utils.AnchorGenerator(sizes, (_RATIOS,) * len(sizes))

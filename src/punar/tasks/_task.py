@@ -165,6 +165,13 @@ class Task(BaseEstimator, ABC):
         """
         return body.plan.preparation
 
+    def looks(self, view: View) -> View:
+        """Return what of a view is read, such as some levels of a pyramid: the rest is not remembered.
+
+        Asked after :meth:`meet`; of a view that it has returned it returns the same.
+        """
+        return view
+
     # -- targets --------------------------------------------------------------------------------------------------
 
     @abstractmethod

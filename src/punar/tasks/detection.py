@@ -22,7 +22,7 @@ from punar.tasks import _boxes as forms
 from punar.tasks._average_precision import PrecisionMeter
 from punar.tasks._canvas import canvas_of, finest_of, smallest_of
 from punar.tasks._constant_boxes import best_boxes
-from punar.tasks._detector_heads import FasterRCNN, Passed, RetinaNet
+from punar.tasks._detector_heads import FasterRCNN, Passed, RetinaNet, levels_of
 from punar.tasks._own_detectors import Own
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
@@ -124,6 +124,13 @@ class Detection(Task):
             # Until the labels are learned and the head is built; then the network's owner has it alone.
             self.own_ = own
         return replace(colours, canvas=canvas, fill=own.fill)
+
+    def looks(self, view: View) -> View:
+        """Return the levels of a pyramid from the finest on that was chosen for the boxes; see :class:`Task`."""
+        if view.form != "pyramid" or not hasattr(self, "finest_"):
+            return view
+        at = levels_of(view.strides, _DETECTORS[self.detector].finest(self.finest_))
+        return view if len(at) == len(view.strides) else view.levels(at)
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return boxes in the pictures' pixels and label numbers; see :class:`Task`."""
@@ -265,7 +272,9 @@ class Detection(Task):
     def merge(self, parts: Sequence[Any], item: Any) -> Any:
         """Return what was found in a picture, within its borders."""
         (found,) = parts
-        return {**found, "boxes": forms.clip(found["boxes"], item)}
+        boxes = forms.clip(found["boxes"], item)
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(1)  # others lie beside the picture, where its canvas is filled
+        return {name: value[kept] for name, value in (found | {"boxes": boxes}).items()}
 
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> list[dict[str, np.ndarray]]:
         """Return a dict of boxes (m, 4), labels (m,) and scores (m,) for each picture, the surest first."""
@@ -300,14 +309,13 @@ class Detection(Task):
         """Return the mean average precision at an overlap of 0.5."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='detection'; every picture counts once.")
-        true, own = forms.read(y, "score"), forms.read(predictions, "score: predictions")
+        true, own = forms.read(y, "score"), forms.as_given(predictions, "score: predictions")
         if len(true) != len(own):
             raise DataError(f"score: y has {len(true)} pictures and the predictions {len(own)}.")
         names = forms.names_of([*true, *own], "score")
         number = {name: i for i, name in enumerate(names)}
-        meter = PrecisionMeter(names)
-        for (boxes, labels), (found, named), given in zip(true, own, predictions, strict=True):
-            scores = np.asarray(given["scores"]) if len(named) else np.zeros(0)
+        meter, sure = PrecisionMeter(names), forms.scores_of(predictions, own, "score")
+        for (boxes, labels), (found, named), scores in zip(true, own, sure, strict=True):
             answer = {"boxes": found, "labels": [number[name] for name in named], "scores": scores}
             meter.count(answer, boxes, [number[name] for name in labels])
         return meter.value()

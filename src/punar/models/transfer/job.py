@@ -282,10 +282,12 @@ class Job:
 
 def met(task: Task, body: Body, where: str) -> Body:
     """Return the body with items prepared as a task asks for; see :meth:`punar.tasks.Task.meet`."""
+    plan = body.plan
     preparation = task.meet(body, where)
-    if preparation is body.plan.preparation:
+    views = tuple(task.looks(view) for view in plan.views)
+    if preparation is plan.preparation and all(a is b for a, b in zip(views, plan.views, strict=True)):
         return body
-    return replace(body, plan=replace(body.plan, preparation=preparation))
+    return replace(body, plan=replace(plan, preparation=preparation, views=views))
 
 
 def _classes(task: Task, targets: Targets) -> int:
