@@ -233,7 +233,7 @@ def test_training_hides_anew_and_validation_never(tmp_path):
     answers = answered(task, preparation, module, TEXTS)
     meter = task.meter()
     meter.add(answers, targets)
-    assert math.log(meter.further()["perplexity"]) == pytest.approx(float(one.mean), rel=1e-4)
+    assert math.log(meter.details()["perplexity"]) == pytest.approx(float(one.mean), rel=1e-4)
     assert one.weight == sum(own.counts[1] for own in answers) == sum(map(len, targets.columns["hidden"]))
     weights = torch.zeros(len(TEXTS))
     weights[3] = 1.0
@@ -262,7 +262,7 @@ def test_the_constant_is_the_commonest_token_and_answers_may_be_exchanged():
     answers = task.constant(targets)
     ours.add(answers, targets)
     assert ours.value() == 0.5
-    assert ours.further()["perplexity"] == pytest.approx(math.exp((2 * math.log(2) + 2 * math.log(4)) / 4))
+    assert ours.details()["perplexity"] == pytest.approx(math.exp((2 * math.log(2) + 2 * math.log(4)) / 4))
     low, high = ours.interval()
     assert low <= 0.5 <= high
     right = [type(own)(own.rows.clone(), own.sure, own.loss) for own in answers]

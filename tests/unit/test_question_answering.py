@@ -101,7 +101,7 @@ def test_score_and_meter_agree_and_may_be_weighted():
     meter.add(answers, targets)
     found = task.predictions(answers, items)
     assert task.score(y, found) == meter.value() == pytest.approx((1 + 2 / 3 + 0) / 3)
-    assert meter.further() == {"exact_match": pytest.approx(1 / 3)}
+    assert meter.details() == {"exact_match": pytest.approx(1 / 3)}
     assert task.score(y, found, [1, 0, 0]) == 1.0
     low, high = meter.interval()
     assert low <= meter.value() <= high
