@@ -402,3 +402,15 @@ def test_long_texts_are_read_in_windows_to_their_end(tmp_path):
     shown = task.sheet(own, {}, text)
     assert shown["form"] == "blanks"
     assert len(shown["blanks"]) == len(own.rows)
+
+
+def test_a_fit_that_was_stopped_ends_as_if_it_never_was(tmp_path):
+    saved(tmp_path, "BertForMaskedLM")
+    given = {"strategy": "fine_tuning", "unfreeze": "all", "epochs": 6, "batch_size": 4, "random_state": 0}
+    learner = punar.TransferLearner(str(tmp_path), task="masked_language_modeling", cache=False, **given)
+    whole = {name: value.clone() for name, value in learner.fit(TEXTS).module_.state_dict().items()}
+    stopped = learner.fit(TEXTS, checkpoint=tmp_path / "c", time_limit=0.05)
+    assert len(stopped.history_) < 6
+    resumed = learner.fit(TEXTS, checkpoint=tmp_path / "c")
+    assert len(resumed.history_) == 6
+    assert all(torch.equal(value, resumed.module_.state_dict()[name]) for name, value in whole.items())

@@ -484,3 +484,27 @@ def test_questions_with_bad_answers_are_refused_before_anything_is_trained(tmp_p
     long = [("word " * 60, "a context of some words that is much longer than the rest"), *ITEMS]
     with pytest.raises(DataError, match="item 0: its question has"):
         model.fit(long, ["a context", *ANSWERS])
+
+
+def test_a_fit_that_was_stopped_ends_as_if_it_never_was(tmp_path):
+    saved(tmp_path, "BertModel")
+    given = {"strategy": "fine_tuning", "unfreeze": "all", "epochs": 6, "batch_size": 4, "random_state": 0}
+    learner = punar.TransferLearner(str(tmp_path), task="question_answering", cache=False, **given)
+    whole = {name: value.clone() for name, value in learner.fit(ITEMS, ANSWERS).module_.state_dict().items()}
+    stopped = learner.fit(ITEMS, ANSWERS, checkpoint=tmp_path / "c", time_limit=0.05)
+    assert len(stopped.history_) < 6
+    resumed = learner.fit(ITEMS, ANSWERS, checkpoint=tmp_path / "c")
+    assert len(resumed.history_) == 6
+    assert all(torch.equal(value, resumed.module_.state_dict()[name]) for name, value in whole.items())
+
+
+def test_the_folder_is_a_backbone(tmp_path):
+    saved(tmp_path, "BertForQuestionAnswering")
+    given = {"strategy": "fine_tuning", "unfreeze": "all", "epochs": 1, "cache": False, "random_state": 0}
+    model = punar.TransferLearner(str(tmp_path), task="question_answering", **given).fit(ITEMS, ANSWERS)
+    folder = str(punar.save(model, tmp_path / "m"))
+    texts = ["a dog", "Ravi ate", "पुणे"]
+    found = punar.FeatureExtractor(folder, cache=False).fit(texts).transform(texts)
+    assert found.shape == (3, 32)
+    further = punar.TransferLearner(folder, task="question_answering", **given).fit(ITEMS, ANSWERS)
+    assert punar.load(punar.save(further, tmp_path / "n")).predict(ITEMS) == further.predict(ITEMS)

@@ -17,7 +17,7 @@ _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'-]*(?: (?:of |the )?[A-Z][\w'-]*)*")
 _NUMBER = re.compile(r"\d[\d,.]*\d|\d")
-_SENTENCE = re.compile(r".*?[.!?।](?=\s|$)", re.DOTALL)
+_BETWEEN = re.compile(r"(?<=[.!?।])\s+")  # sentences
 _WORDS = (1, 2, 3, 5, 8, 12)
 
 Rule = Callable[[str], str]
@@ -120,9 +120,9 @@ def _rules(answers: Sequence[Sequence[str]]) -> Iterator[Rule]:
     for count in _WORDS:
         yield lambda context, count=count: _words(context, 0, count)  # type: ignore[misc]
         yield lambda context, count=count: _words(context, -count, None)  # type: ignore[misc]
-    for pattern in (_SENTENCE, _NUMBER, _NAME):
+    for parts in (_BETWEEN.split, _NUMBER.findall, _NAME.findall):
         for choose in (_first, _last, _longest, _usual):
-            yield lambda context, p=pattern, choose=choose: choose(p.findall(context))  # type: ignore[misc]
+            yield lambda context, parts=parts, choose=choose: choose(parts(context))  # type: ignore[misc]
     yield lambda context: context
 
 
