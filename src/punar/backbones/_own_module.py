@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.backbones._backbone import Backbone, Plan, Stage, mean_of_map
+from punar.backbones._maps import find_maps, picture_views
 from punar.backbones._stages import prove_stages
 from punar.backbones._vision import input_facts, split_options, stages_as_json
 from punar.errors import BackboneError, ParameterError, ParameterTypeError, shown
@@ -103,6 +104,7 @@ class OwnModule(Backbone):
             "num_features": width,
             "input": input_facts(facts, {k: v for k, v in changes.items() if k != "size"}, called),
             "stages": stages_as_json(stages),
+            "views": find_maps(module, stages, channels, (high, wide)),
             "licence": "that of the module",
             "made_by": "the person who brought it",
         }
@@ -130,6 +132,7 @@ class OwnModule(Backbone):
             forward=lambda net, batch: _features(net, batch["pixels"]),
             pool=mean_of_map,
             export=(),
+            views=picture_views(about),
         )
 
     def _module(self, classifier: str | None) -> nn.Module:
