@@ -14,16 +14,15 @@ from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
-from punar.data.decode import BadItem, LoadedFile, open_picture, reason_of, to_rgb, upright
+from punar.data.decode import LoadedFile, open_picture, to_rgb, upright
 from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Finite, Positive, read_facts
 from punar.preparations._sample import Sample
-from punar.preparations.pictures import Pictures, opened
+from punar.preparations.pictures import RESAMPLING, Pictures, opened
 
 _Side = Annotated[int, Meta(ge=1, le=4096)]
 _Level = Annotated[int, Meta(ge=0, le=255)]
-_RESAMPLING = {"nearest": 0, "bilinear": 2, "bicubic": 3}
 _LAID_DOWN = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
@@ -101,18 +100,8 @@ class Letterboxed(Preparation):
 
     def samples(self, item: Any) -> list[Sample]:
         """Return the picture with the way back to pixels of the upright picture."""
-        picture = opened(item)
-        try:
-            pixels, trace = self._fit(picture)
-            return [Sample(pixels, trace)]
-        except BadItem:
-            raise
-        # Pillow decodes late: a damaged file shows here, with any exception.
-        except Exception as error:
-            raise BadItem(reason_of(error)) from None
-        finally:
-            if picture is not item:
-                picture.close()
+        with opened(item) as picture:
+            return [Sample(*self._fit(picture))]
 
     def collate(self, prepared: Sequence[Tensor], bucket: int = 0) -> Batch:
         """Return {"pixels": float32 (n, channels, height, width)}, normalised."""
@@ -139,7 +128,7 @@ class Letterboxed(Preparation):
         decoded = picture.size
         resized = (max(1, min(round(scale * seen[0]), width)), max(1, min(round(scale * seen[1]), height)))
         if decoded != resized:
-            picture = picture.resize(resized, Image.Resampling(_RESAMPLING[self.interpolation]))
+            picture = picture.resize(resized, RESAMPLING[self.interpolation])
         pixels = np.empty((self.channels, height, width), dtype=np.uint8)
         pixels[:] = np.array(self.fill, dtype=np.uint8)[:, None, None]
         shown = np.asarray(picture, dtype=np.uint8)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -109,19 +110,10 @@ class Pictures(Preparation):
         return self._read(item, traced=True)
 
     def _read(self, item: Any, *, traced: bool = False) -> list[Sample]:
-        picture = opened(item)
-        try:
+        with opened(item) as picture:
             stored = picture.size
             pixels, placement = self._fit(picture)
             return [Sample(pixels, placement.trace(stored, orientation_of(picture)) if traced else None)]
-        except BadItem:
-            raise
-        # Pillow decodes late: a damaged file shows here, with any exception.
-        except Exception as error:
-            raise BadItem(reason_of(error)) from None
-        finally:
-            if picture is not item:
-                picture.close()
 
     def collate(self, prepared: Sequence[Tensor], bucket: int = 0) -> Batch:
         """Return {"pixels": float32 (n, channels, height, width)}, normalised."""
@@ -160,14 +152,29 @@ class Pictures(Preparation):
         return pixels_of(picture), Placement(decoded, resized, (left, top))
 
 
-def opened(item: Any) -> Image.Image:
-    """Return an item that ``check`` let pass as a picture, not yet decoded.
+@contextmanager
+def opened(item: Any) -> Iterator[Image.Image]:
+    """Give an item that ``check`` let pass as a picture, not yet decoded, and close it where it was opened here.
 
     Raises
     ------
     BadItem
-        No picture of a known format, or more than 100 million pixels.
+        No picture of a known format, more than 100 million pixels, or a file that cannot be decoded in the block.
     """
+    picture = _picture_of(item)
+    try:
+        yield picture
+    except BadItem:
+        raise
+    # Pillow decodes late: a damaged file shows here, with any exception.
+    except Exception as error:
+        raise BadItem(reason_of(error)) from None
+    finally:
+        if picture is not item:
+            picture.close()
+
+
+def _picture_of(item: Any) -> Image.Image:
     if isinstance(item, (str, os.PathLike, LoadedFile)):
         return open_picture(item if isinstance(item, LoadedFile) else Path(item))
     if isinstance(item, Image.Image):

@@ -12,7 +12,7 @@ from msgspec import Meta
 from PIL import Image
 from torch import Tensor
 
-from punar.data.decode import BadItem, reason_of, to_rgb, upright
+from punar.data.decode import to_rgb, upright
 from punar.preparations._placement import Placement, orientation_of
 from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Finite, Positive, read_facts
@@ -99,18 +99,9 @@ class WholePictures(Preparation):
             original, before EXIF's turn, along the edges of pixels; the last one holds the original's height and width
             and the number of samples.
         """
-        picture = opened(item)
-        try:
+        with opened(item) as picture:
             stored, orientation = picture.size, orientation_of(picture)
             found = self._tiles(picture) if self.tiles else [self._whole(picture)]
-        except BadItem:
-            raise
-        # Pillow decodes late: a damaged file shows here, with any exception.
-        except Exception as error:
-            raise BadItem(reason_of(error)) from None
-        finally:
-            if picture is not item:
-                picture.close()
         facts = torch.tensor([[stored[1], stored[0], len(found)]], dtype=torch.float64)
         return [Sample(self._filled(p), torch.cat([at.trace(stored, orientation), facts])) for p, at in found]
 
