@@ -10,7 +10,7 @@ import typer
 
 from punar.cli import _written
 from punar.cli._writing import frame_text, write_frame, write_text
-from punar.errors import DataError, ParameterError
+from punar.errors import DataError
 from punar.texts import cli as texts
 from punar.texts import layouts
 from punar.texts import predictions as names
@@ -50,9 +50,8 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     task = fitted.fitted_.task
     tokens = reads_tokens(task)
     known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form)
-    if out is not None and out.suffix.lower() not in known:
-        _written.check(out, may_replace=True, form=task.target_form)
-        raise ParameterError(f"--out must end in {', '.join(dict.fromkeys(known))} for this model, got '{out}'.")
+    if out is not None:
+        _written.check_suffix(out, known)
     found = _in_words(found) if tokens else found
     answers, items = answers_of(fitted, found.items)
     predictions, table = task.predictions(answers, items), task.table(answers, items)

@@ -61,11 +61,22 @@ def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
     if not out.suffix and "" in known:
         check_new_folder(out, "--out")
         return
-    ends = [s for s in known if s]
-    if form is not None and out.suffix.lower() not in ends:
-        ways = [*([texts.NO_SUFFIX] if "" in known else []), *([", ".join(ends)] if ends else [])]
-        raise ParameterError(texts.OUT_MUST.format(ways=" or ".join(ways), out=out))
-    check_file(out, ends, "--out", may_replace=may_replace)
+    if form is not None:
+        check_suffix(out, known)
+    check_file(out, [s for s in known if s], "--out", may_replace=may_replace)
+
+
+def check_suffix(out: Path, known: Sequence[str]) -> None:
+    """Raise where ``out`` ends in nothing that a model's answers are written to; "" stands for a folder.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if out.suffix.lower() not in known:
+        folder = texts.NEW_FOLDER if "" in known else ""
+        ends = ", ".join(dict.fromkeys(s for s in known if s))
+        raise ParameterError(texts.OUT_MUST.format(folder=folder, ends=ends, out=out))
 
 
 def writer_for(form: str, out: Path | None) -> Callable[[Path, Answers], str] | None:

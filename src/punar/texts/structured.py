@@ -19,8 +19,8 @@ PREDICT_OUT = (
     "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO). "
     "Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the terminal."
 )
-OUT_MUST = "--out must be {ways} for what this model predicts, got '{out}'."
-NO_SUFFIX = "a new folder, whose name has no suffix,"
+OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
+NEW_FOLDER = "be a new folder, whose name has no suffix, or "
 MASKS = "{n:,} masks; their numbers are those of the masks learned from"
 BOXES = "{n:,} boxes of {pictures:,} pictures, as COCO writes them"
 ANSWERS = "{n:,} answers"
