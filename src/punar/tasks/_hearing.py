@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from punar.backbones import Body
+from punar.backbones import Body, device_of
 from punar.core.words import listed
 from punar.errors import DataError, shown
 from punar.preparations import Preparation
@@ -151,7 +151,9 @@ class Met:
         facts, body = self.prepared("full"), self.body
         samples = [facts.prepare(item) for item in items]
         batch = facts.collate(samples, max(map(facts.bucket, samples)))
-        native = next(view for view in body.plan.views if view.form == "native")
+        native = body.plan.view("native")
+        device = device_of(body.module)
+        batch = {name: value.to(device) for name, value in batch.items()}
         found = self.dictation.heard(body.module, native.compute(body.module, batch))
         object.__setattr__(self, "body", None)
         return found

@@ -279,14 +279,15 @@ def masked(values: Tensor, lengths: Tensor, generator: torch.Generator) -> Tenso
     values : Tensor of shape (n, t, width)
     lengths : Tensor of int64, (n,)
     generator : torch.Generator
-        On the CPU.
 
     References
     ----------
     Park et al. (2019). SpecAugment. Interspeech.
     """
     n, t, width = values.shape
-    drawn = torch.rand(n, 2, 2, 2, generator=generator)  # steps or bands, twice, how many and where
+    drawn = torch.rand(
+        n, 2, 2, 2, generator=generator, device=generator.device
+    ).cpu()  # steps or bands, twice, how many and where
     found = values
     for axis, size in ((0, lengths.cpu().float()), (1, torch.full((n,), float(width)))):
         along = torch.arange(t if axis == 0 else width)

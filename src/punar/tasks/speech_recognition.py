@@ -56,8 +56,8 @@ class SpeechRecognition(Task):
     Parameters
     ----------
     language : str or None, default=None
-        For Whisper: the language that is spoken, by code or name ("hi", "hindi"). None: in predictions, each
-        recording's as the checkpoint hears it; what is trained on counts as the language of most of its first five.
+        For Whisper: the language that is spoken, by code or name ("hi", "hindi"). None: the one that the checkpoint
+        hears, in each recording where it answers as it is; after training, in most of the first five trained on.
     task : {"transcribe", "translate"}, default="transcribe"
         For Whisper: write what was said, or say it in English.
     vocabulary : {"auto", "transcripts"}, default="auto"
