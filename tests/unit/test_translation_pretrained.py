@@ -198,6 +198,15 @@ def test_a_text_longer_than_the_network_reads_is_refused_by_its_number(folders) 
         learner(folders["marian"][0], "marian").fit([X[0], "one two " * 40, *X[2:]], Y)
 
 
+def test_a_target_longer_than_the_network_writes_is_refused_by_its_number(folders) -> None:
+    with pytest.raises(DataError, match=r"y\[2\] has \d+ tokens, and this network writes 48 at once"):
+        learner(folders["mbart"][0], "mbart").fit(X, [*Y[:2], "एक दो " * 40, *Y[3:]])
+    fitted = learner(folders["mbart"][0], "mbart", strategy="feature_extraction")
+    fitted.set_params(task=Translation(target_language="hi", max_length=500)).fit(X, Y)
+    assert fitted.fitted_.task.most == 47
+    fitted.predict(X[:2])
+
+
 def test_lists_of_words_are_refused(folders) -> None:
     with pytest.raises(DataError, match="item 0: it must be a text"):
         learner(folders["t5"][0], "t5").fit([x.split() for x in X], Y)

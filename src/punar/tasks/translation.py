@@ -18,9 +18,10 @@ from punar.errors import DataError, DataTypeError, ParameterError, shown
 from punar.preparations import Preparation, Sample, learn_pieces, vocabulary_size
 from punar.preparations.sentences import Sentences
 from punar.tasks import _chrf as metric
-from punar.tasks import _languages as languages
 from punar.tasks import _writing as writing
 from punar.tasks._attention_decoder import END, IGNORED, UNKNOWN, AttentionDecoder, Written
+from punar.tasks._kept_decoder import kept_decoder
+from punar.tasks._languages import with_prefix
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
@@ -134,56 +135,27 @@ class Translation(Task):
         given = body.plan.preparation
         if isinstance(given, WholeTexts):
             return given  # asked again
-        assert isinstance(given, Sentences)
+        if "native" not in body.plan.forms:
+            for name in ("source_language", "target_language"):
+                self._refuse(name, f"{where}: this network has no tokens for languages")
+        if not isinstance(given, Sentences):
+            self._refuse("prefix", f"{where}: this network reads words by their spelling")
+            return given
         source = given.tokenizer
         if "native" in body.plan.forms:
             self._refuse("pieces", f"{where}: this network writes pieces of its own")
             self.vocabulary_: str | None = None
-            self.kept_ = str(body.about["native"].get("tokenizer") or source)
-            source = self._speak(source, where)
-            self._end(body.module.config)
-        else:
-            self._refuse("source_language", f"{where}: this network has no tokens for languages")
-            self._refuse("target_language", f"{where}: this network has no tokens for languages")
+            target = str(body.about["native"].get("tokenizer") or source)
+            spoken = self.source_language, self.target_language
+            self.kept_ = kept_decoder(source, target, body.module.config, spoken, where)
+            source = self.kept_.source
         if self.prefix:
-            source = languages.with_prefix(source, self.prefix)
+            source = with_prefix(source, self.prefix)
         return WholeTexts(source, given.max_length, given.pad_id)
-
-    def _end(self, config: Any) -> None:
-        """Note how a text ends: by what the tokenizer puts there, or else as the network's settings say."""
-        known = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
-        own = [i for i in writing.ids_of(self.kept_, "") if i not in self.spoken_.values()]
-        self.ends_ = [] if own else [int(known)]
-        if getattr(config, "decoder_start_token_id", None) is None and config.pad_token_id is not None:
-            config.decoder_start_token_id = config.pad_token_id  # as T5 begins
-            self.spoken_.setdefault("decoder_start_token_id", int(config.pad_token_id))
-        if own and own[-1] != known:  # random weights with a tokenizer of another making
-            self.spoken_["eos_token_id"] = own[-1]
 
     def _refuse(self, name: str, why: str) -> None:
         if getattr(self, name) is not None:
             raise ParameterError(f"{why}: {name} must be None, got {shown(getattr(self, name))}.")
-
-    def _speak(self, source: str, where: str) -> str:
-        """Return a tokenizer of the source language; note what begins a text of the other one."""
-        self.spoken_: dict[str, int] = {}
-        begins = languages.begins(source)
-        if begins is None:
-            self._refuse("source_language", f"{where}: this network's tokenizer marks no languages")
-            self._refuse("target_language", f"{where}: this network's tokenizer marks no languages")
-            return source
-        if self.target_language is None:
-            raise ParameterError(
-                f"{where}: target_language must say which of {len(languages.codes(source))} languages is written, such "
-                f"as {', '.join(languages.codes(source)[:3])}, got None."
-            )
-        code = languages.code_of(self.kept_, self.target_language, "target_language", where)
-        number = languages.number_of(self.kept_, code)
-        self.spoken_ = {"forced_bos_token_id" if begins else "decoder_start_token_id": number}
-        self.kept_ = languages.in_language(self.kept_, code)
-        if self.source_language is None:
-            return source
-        return languages.in_language(source, languages.code_of(source, self.source_language, "source_language", where))
 
     # -- targets --------------------------------------------------------------------------------------------------
 
@@ -192,13 +164,13 @@ class Translation(Task):
         texts = writing.one_text_each(y, where)
         if not self._keeps:
             self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
-        targets = self._encoded(texts)
+        targets = self._encoded(texts, where)
         self.longest_ = max(map(len, targets.columns["ids"]))
         return targets
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new."""
-        return self._encoded(writing.one_text_each(y, where))
+        return self._encoded(writing.one_text_each(y, where), where)
 
     @property
     def _keeps(self) -> bool:
@@ -207,17 +179,20 @@ class Translation(Task):
 
     @property
     def _tokenizer(self) -> str:
-        return self.kept_ if self._keeps else str(self.vocabulary_)
+        return self.kept_.target if self._keeps else str(self.vocabulary_)
 
-    def _encoded(self, texts: Sequence[str]) -> Targets:
-        end = self.ends_ if self._keeps else [END]
+    def _encoded(self, texts: Sequence[str], where: str) -> Targets:
+        end = self.kept_.ends if self._keeps else [END]
         ids = [[*writing.ids_of(self._tokenizer, text), *end] for text in texts]
-        return Targets(
-            {
-                "ids": [torch.tensor(own, dtype=torch.int64) for own in ids],
-                "text": [writing.encoded(text) for text in texts],
-            }
-        )
+        room = self.kept_.room if self._keeps else _MOST
+        for i, own in enumerate(ids):
+            if len(own) > room:
+                raise DataError(
+                    f"{where}: y[{i}] has {len(own)} tokens, and this network writes {room} at once; give its "
+                    "sentences one by one."
+                )
+        numbers = [torch.tensor(own, dtype=torch.int64) for own in ids]
+        return Targets({"ids": numbers, "text": [writing.encoded(text) for text in texts]})
 
     def state(self) -> dict[str, Any]:
         """Return the vocabulary, and the length of the longest target."""
@@ -242,9 +217,8 @@ class Translation(Task):
 
     def collate(self, placed: Sequence[Mapping[str, Tensor]], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return {"labels": (n, t)}, padded with -100."""
-        return {
-            "labels": nn.utils.rnn.pad_sequence([own["ids"] for own in placed], batch_first=True, padding_value=IGNORED)
-        }
+        ids = [own["ids"] for own in placed]
+        return {"labels": nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=IGNORED)}
 
     # -- the network ------------------------------------------------------------------------------------------------
 
@@ -256,7 +230,8 @@ class Translation(Task):
     @property
     def most(self) -> int:
         """Tokens that are written at most."""
-        return int(self.max_length) if self.max_length is not None else min(2 * self.longest_ + 20, _MOST)
+        wanted = int(self.max_length) if self.max_length is not None else 2 * self.longest_ + 20
+        return min(wanted, self.kept_.room - 1 if self._keeps else _MOST)
 
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return a decoder of gated recurrent units with attention; nothing where the network has its own."""
@@ -280,6 +255,8 @@ class Translation(Task):
         if seed is not None:
             with seeded(seed):
                 return self.build_with(cell, view, None)
+        if self.vocabulary_ is None:
+            raise ValueError("a decoder of its own needs a vocabulary, found none")
         return AttentionDecoder(cell, view.width, self.outputs, beams=self.num_beams or 1, longest=self.most)
 
     def losses(
@@ -316,10 +293,10 @@ class Translation(Task):
                 attention_mask=batch["attention_mask"],
                 max_new_tokens=self.most,
                 do_sample=False,
-                **self.spoken_,
+                **self.kept_.generate,
                 **({} if self.num_beams is None else {"num_beams": self.num_beams}),
             )
-            return [Answer(writing.text_from(self.kept_, own)) for own in ids.tolist()]
+            return [Answer(writing.text_from(self.kept_.target, own)) for own in ids.tolist()]
         lengths = batch["attention_mask"].sum(1).tolist()
         pairs = zip(found.ids.cpu(), found.attention.float().cpu(), lengths, strict=True)
         return [self._answer(ids.tolist(), attention[:, :length]) for ids, attention, length in pairs]
