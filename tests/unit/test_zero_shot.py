@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -275,6 +276,18 @@ def test_nothing_is_trained_and_a_clone_answers_the_same(encoder, tmp_path):
     assert loaded.transform(TEXTS).shape == (3, 16)
 
 
+def test_pickled_models_answer_the_same(encoder, entailment, towers):
+    cases = [
+        (encoder, TEXTS),
+        (entailment("RobertaForSequenceClassification")[0], TEXTS),
+        (towers("clip")[0], PICTURES),
+    ]
+    for folder, X in cases:
+        model = zero_shot(folder).fit(None, LABELS)
+        again = pickle.loads(pickle.dumps(model))
+        assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
 def test_rows_only_measure(encoder):
     """A text says its label's name over and over: even a random network's features tell which, and rows only count."""
     labels = ["aaaaaa", "zzzzzz", "खेल खेल"]
@@ -388,6 +401,8 @@ def test_what_does_not_go_together(encoder, towers, entailment, tmp_path):
         zero_shot(encoder).fit(TEXTS, LABELS, [1, 1, 1])
     with pytest.raises(ParameterError, match="checkpoint is for training"):
         zero_shot(encoder).fit(None, LABELS, checkpoint=tmp_path / "c")
+    with pytest.raises(ParameterError, match="groups= says"):
+        zero_shot(encoder).fit(None, LABELS, groups=[1, 1, 2])
     with pytest.raises(ParameterError, match="Pass one of them"):
         zero_shot(encoder).fit(TEXTS, LABELS, validation_data=(TEXTS, LABELS))
     with pytest.raises(NotSupportedError, match="Regression needs examples"):

@@ -64,6 +64,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     where = f"{type(estimator).__name__}.fit"
     if X is not None and wanted.given:
         raise ParameterError(f"{where}: zero_shot is measured on X and y, or on validation_data=. Pass one of them.")
+    if X is None and wanted.groups is not None:
+        raise ParameterError(f"{where}: groups= says which of X belong together, and X is None. Leave it out.")
     wordings = wordings_of(y if X is None else names_in(y, where), where)
     task.from_names(sorted(wordings))
     recipe = resolve(estimator.backbone, estimator.weights, type(estimator).__name__)
