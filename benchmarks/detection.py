@@ -234,9 +234,9 @@ def predicted(model: Any, X: list[np.ndarray], names: list[str]) -> list[dict[st
 
 
 def speed(options: argparse.Namespace) -> None:
-    """Predict 200 pictures with a model of each that was just built: the same work, whatever it answers."""
+    """Predict pictures with a model of each that was just built: the same work, whatever it answers."""
     X, y = bccd("trainval")
-    X, y = X[:200], y[:200]
+    X, y = X[: options.pictures], y[: options.pictures]
     model = punar.TransferLearner(
         backbone(), task="detection", epochs=1, batch_size=BATCH, random_state=0, cache=False, validation_fraction=0
     ).fit(X[:8], y[:8])
@@ -267,6 +267,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--minutes", type=float, default=60.0, help="after so many it stops, to be taken up again")
     parser.add_argument("--checkpoint", type=Path, help="a folder")
+    parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     warnings.simplefilter("ignore")
     chosen = parser.parse_args()
