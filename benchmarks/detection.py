@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from _transfer_data import DATA, need
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import nn
 
 import punar
@@ -101,7 +101,28 @@ def ours(options: argparse.Namespace) -> None:
             punar.save(model, Path(options.checkpoint) / "model")
     V, w = bccd("test")
     name = f"punar, {len(model.history_)} of {options.epochs} epochs"
-    print(row(name, measured(model.fitted_.task, model.predict(V), V, w), seconds))
+    found = model.predict(V)
+    print(row(name, measured(model.fitted_.task, found, V, w), seconds))
+    if options.sheet is not None:
+        sheet(V[:6], w[:6], found[:6]).save(options.sheet)
+
+
+def sheet(X: list[np.ndarray], y: list[dict[str, Any]], found: list[dict[str, Any]]) -> Image.Image:
+    """Return pictures with true boxes in white, thin, and found ones of a score over a half in their class's colour."""
+    colours = {"RBC": "red", "WBC": "blue", "Platelets": "lime"}
+    width, height = X[0].shape[1], X[0].shape[0]
+    page = Image.new("RGB", (3 * width, -(-len(X) // 3) * height))
+    for i, (picture, true, own) in enumerate(zip(X, y, found, strict=True)):
+        tile = Image.fromarray(picture)
+        pen = ImageDraw.Draw(tile)
+        for box in true["boxes"]:
+            pen.rectangle(box, outline="white", width=1)
+        for box, label, score in zip(own["boxes"], own["labels"], own["scores"], strict=True):
+            if score > 0.5:
+                pen.rectangle(box.tolist(), outline=colours[str(label)], width=2)
+                pen.text((float(box[0]) + 3, float(box[1]) + 1), f"{label} {score:.2f}", fill=colours[str(label)])
+        page.paste(tile, (i % 3 * width, i // 3 * height))
+    return page
 
 
 class Maps(nn.Module):
@@ -234,9 +255,9 @@ def predicted(model: Any, X: list[np.ndarray], names: list[str]) -> list[dict[st
 
 
 def speed(options: argparse.Namespace) -> None:
-    """Predict 200 pictures with a model of each that was just built: the same work, whatever it answers."""
+    """Predict pictures with a model of each that was just built: the same work, whatever it answers."""
     X, y = bccd("trainval")
-    X, y = X[:200], y[:200]
+    X, y = X[: options.pictures], y[: options.pictures]
     model = punar.TransferLearner(
         backbone(), task="detection", epochs=1, batch_size=BATCH, random_state=0, cache=False, validation_fraction=0
     ).fit(X[:8], y[:8])
@@ -267,6 +288,8 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--minutes", type=float, default=60.0, help="after so many it stops, to be taken up again")
     parser.add_argument("--checkpoint", type=Path, help="a folder")
+    parser.add_argument("--sheet", type=Path, help="a PNG of six test pictures with their boxes, for the cell punar")
+    parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     warnings.simplefilter("ignore")
     chosen = parser.parse_args()

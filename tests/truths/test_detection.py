@@ -87,14 +87,15 @@ def test_faster_rcnn_finds_shapes_from_scratch(fitted):
     assert report["learned"] is True
     assert report["map_50_95"] > 0.5
     assert set(report["per_class"]) == set(COLOURS)
-    # A network that has learned nothing finds nothing: the score is no property of the metric.
-    untrained = learner("faster_rcnn", 1).set_params(learning_rate=1e-9).fit(*shapes(24, 0))
-    assert untrained.score(X, y) < 0.1
+    # The score is no property of the metric: a network that has learned nothing covers the picture with boxes.
+    untrained = learner("faster_rcnn", 1).set_params(learning_rate=1e-9).fit(*shapes(24, 0)).score(X, y)
+    print(f"untrained: map_50 {untrained:.3f}")
+    assert untrained < 0.4
 
 
 @pytest.mark.slow
 def test_retinanet_finds_shapes_from_scratch():
-    model = learner("retinanet", 12).fit(*shapes(200, 0))
+    model = learner("retinanet", 20).fit(*shapes(200, 0))
     X, y = shapes(60, 1)
     score = model.score(X, y)
     print(f"map_50 {score:.3f} beside chance {model.fit_report_['constant']:.3f}: {model.fit_report_}")
@@ -102,34 +103,18 @@ def test_retinanet_finds_shapes_from_scratch():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(64, 128), (128, 64), (61, 97)])
-def test_boxes_are_right_in_pictures_of_other_proportions(fitted, size):
-    """The pictures are scaled into the canvas, here to no less than half of their size."""
-    X, y = shapes(40, 2, (64, 64))
-    wider = [np.full((*size, 3), 100, np.uint8) for _ in X]
-    down, right = min(size[0] - 61, 5), min(size[1] - 61, 9)
-    for picture, inner in zip(wider, X, strict=True):
-        high, wide = min(64, size[0] - down), min(64, size[1] - right)
-        picture[down : down + high, right : right + wide] = inner[:high, :wide]
-    moved = [{**own, "boxes": np.asarray(own["boxes"]).reshape(-1, 4) + [right, down, right, down]} for own in y]
-    whole = [
-        {
-            "boxes": own["boxes"][(own["boxes"][:, 3] <= size[0]) & (own["boxes"][:, 2] <= size[1])],
-            "labels": [
-                label
-                for label, box in zip(own["labels"], own["boxes"], strict=True)
-                if box[3] <= size[0] and box[2] <= size[1]
-            ],
-        }
-        for own in moved
-    ]
-    large = [np.kron(x, np.ones((2, 2, 1), np.uint8)) for x in wider]
-    doubled = [{**own, "boxes": own["boxes"] * 2} for own in whole]
-    found = fitted.score(large, doubled)
-    shifted = fitted.score(large, [{**own, "boxes": own["boxes"] + 24} for own in doubled])
-    print(f"{size}: map_50 {found:.3f}; with the truth shifted by 24 pixels {shifted:.3f}")
-    assert found >= 0.6
-    assert shifted < 0.2
+@pytest.mark.parametrize("size", [(40, 64), (64, 40), (45, 61)])
+@pytest.mark.parametrize("times", [1, 3])
+def test_boxes_are_right_in_pictures_of_other_proportions(fitted, size, times):
+    """The network learned from squares; others leave a part of its canvas free, large ones are scaled down."""
+    X, y = shapes(40, 2, size)
+    large = [x.repeat(times, 0).repeat(times, 1) for x in X]
+    boxes = [np.asarray(own["boxes"], float).reshape(-1, 4) * times for own in y]
+    found = fitted.score(large, [{**own, "boxes": b} for own, b in zip(y, boxes, strict=True)])
+    moved = fitted.score(large, [{**own, "boxes": b + 12 * times} for own, b in zip(y, boxes, strict=True)])
+    print(f"{size} x {times}: map_50 {found:.3f}; with the truth moved by 12 pixels of 64 {moved:.3f}")
+    assert found >= 0.9
+    assert moved < 0.2
 
 
 @pytest.mark.slow

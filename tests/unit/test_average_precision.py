@@ -43,6 +43,7 @@ def measured(answers: list[Any], truths: list[Any], classes: int) -> PrecisionMe
 
 @pytest.mark.parametrize("part", range(10))
 def test_it_equals_torchmetrics_on_random_cases(part):
+    pytest.importorskip("pycocotools")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchmetrics.detection import MeanAveragePrecision

@@ -16,7 +16,7 @@ from torch import nn
 import punar
 from punar.backbones import View, build
 from punar.core.draws import seeded
-from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, PunarWarning
+from punar.errors import DamagedModelError, DataError, DataTypeError, NotSupportedError, ParameterError, PunarWarning
 from punar.preparations.letterboxed import Letterboxed
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
@@ -484,7 +484,10 @@ def test_a_coco_detector_learns_labels_of_ones_own(detector_file, tmp_path):
     punar.save(fitted, tmp_path / "m")
     again = punar.load(tmp_path / "m")
     alike(again.predict(PICTURES), found)
-    other = get_state(build(backbone, form="native").module)
+    untrained = build(backbone, form="native")
+    with pytest.raises(DamagedModelError, match="tells 90 classes apart, and the model has 2 labels"):
+        learned().meet(untrained, "here")
+    other = get_state(untrained.module)
     kept = get_state(fitted.module_.backbone)
     same = [name for name, value in kept.items() if name in other and torch.equal(value, other[name])]
     assert any(name.startswith("backbone.body") for name in same)

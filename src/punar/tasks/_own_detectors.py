@@ -38,6 +38,12 @@ class Own:
         """The names that the network knows, by its numbers from 1 on; empty for weights of one's own classes."""
         return [str(name) for name in self.body.about["native"].get("categories", [])][1:]
 
+    @property
+    def outputs(self) -> int:
+        """How many classes the network tells apart, without the background."""
+        module: Any = self.body.module
+        return int(module.roi_heads.box_predictor.cls_score.out_features) - 1
+
     def sees(self, canvas: tuple[int, int], score_threshold: float) -> None:
         """Let the network take pictures of the canvas as they are: they were scaled before."""
         module: Any = self.body.module

@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from punar.backbones import Body, View
 from punar.core.draws import drawing_from, seeded
 from punar.core.params import check_params, either, integer, number, one_of
-from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, ParameterTypeError, shown
+from punar.errors import (
+    DamagedModelError,
+    DataError,
+    DataTypeError,
+    NotSupportedError,
+    ParameterError,
+    ParameterTypeError,
+    shown,
+)
 from punar.preparations import Preparation, Sample
 from punar.preparations.letterboxed import Letterboxed
 from punar.preparations.pictures import Pictures
@@ -109,6 +117,8 @@ class Detection(Task):
             The backbone reads no pictures, or of one size alone.
         ParameterError
             A COCO detector is Faster R-CNN, and ``detector`` asks for another.
+        DamagedModelError
+            A stored one has other classes than the labels say.
         """
         canvas = getattr(self, "canvas_", None) or canvas_of((), 0.0, self.size)
         own, colours = Own.of(body), _colours(body.plan.preparation, where)
@@ -121,8 +131,12 @@ class Detection(Task):
             )
         own.sees(canvas, self.score_threshold)
         if not hasattr(self, "labels_"):
-            # Until the labels are learned and the head is built; then the network's owner has it alone.
+            # Until the labels are learned and the head is built: only then can its last layer be another.
             self.own_ = own
+        elif not hasattr(self, "own_") and own.outputs != self.outputs:
+            raise DamagedModelError(
+                f"{where}: the detector tells {own.outputs} classes apart, and the model has {self.outputs} labels."
+            )
         return replace(colours, canvas=canvas, fill=own.fill)
 
     def looks(self, view: View) -> View:
