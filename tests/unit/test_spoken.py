@@ -31,6 +31,7 @@ TERMINAL = (
     "texts/layouts.py",
     "texts/inspection.py",
     "texts/sequences.py",
+    "texts/report.py",
     "texts/structured.py",
 )
 # No option sets these: they are named as Python's, or are facts that were found.

@@ -152,7 +152,7 @@ def _of_yaml(path: Path) -> list[str]:
         import yaml  # type: ignore[import-untyped]
     except ImportError:
         raise MissingExtraError(
-            f"{path}: reading it needs PyYAML: pip install 'punar[vision]'. Or write the names into classes.txt, one "
+            f"{path}: reading it needs PyYAML: pip install 'punar[table]'. Or write the names into classes.txt, one "
             "per line."
         ) from None
     check_room(100 * path.stat().st_size, str(path), "Is it a yaml file of names?")
