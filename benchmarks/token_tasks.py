@@ -38,7 +38,7 @@ from punar.tasks._squad import best_rule, measured
 from punar.tasks.question_answering import QuestionAnswering
 
 EPOCHS, BATCH, LONGEST = 8, 16, 256
-PEAKS = {"ours": 2e-3, "trainer": 1e-3}
+PEAKS = {"ours": 1e-3, "trainer": 1e-3}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WAYS = {
     "who": ["asha", "ravi kumar", "mira", "old tom", "lin wei", "sam"],

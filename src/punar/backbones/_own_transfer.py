@@ -45,6 +45,9 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
             "made_by": "you, with punar",
             "licence": str(fitted["about"].get("licence", "yours")),
         }
+        kept = found["about"].get("native")
+        if found["about"].get("form") == "native" and isinstance(kept, dict):
+            found["native"] = kept
         _recipe(found)
     if own is not None:
         raise BackboneError(
@@ -55,6 +58,11 @@ def describe(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
     with torch.device("meta"):
         plan(build(found), found)  # what it reads must be there before anything is fitted on it
     return found
+
+
+def native(about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return ``about`` of the network with the head that it kept; None where it kept none."""
+    return {**about, "form": "native"} if about.get("native") else None
 
 
 def build(about: Mapping[str, Any]) -> nn.Module:
@@ -70,11 +78,13 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
 
 
 def plan(module: nn.Module, about: Mapping[str, Any]) -> Plan:
-    """Return stages, width and calls; a head that was kept for the old task is no part of what is shown to the next."""
+    """Return stages, width and calls; a head that was kept for the old task is only shown to one that asks for it."""
     recipe, inner = _recipe(about)
     with stored.as_damage("config.json"):
         found = recipe.plan(module, inner)
-    return replace(found, views=tuple(view for view in found.views if view.form != "native"))
+    if about.get("form") == "native":
+        return found
+    return replace(found, views=tuple(view for view in found.views if view.form != "native"), head=())
 
 
 def _recipe(about: Mapping[str, Any]) -> tuple[Backbone, dict[str, Any]]:

@@ -61,7 +61,8 @@ class Local(Backbone):
     def native(self, about: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is known of the library's model with its head or decoder; see :class:`Backbone`."""
         if _maker(about) is not _transformers:
-            return super().native(about)
+            kept = _own_transfer.native(about) if _maker(about) is _own_transfer else None
+            return kept or super().native(about)
         return _transformers.native(about, self._folder(), str(self._folder()))
 
     def build(self, about: Mapping[str, Any]) -> nn.Module:

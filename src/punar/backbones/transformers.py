@@ -56,7 +56,7 @@ _KNOWN: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 
 
 class Transformers(Backbone):
-    """BERT, multilingual BERT, RoBERTa, GPT-2, sentence encoders, Wav2Vec2; encoders of T5, Marian and Whisper.
+    """BERT, DistilBERT, RoBERTa, GPT-2, sentence encoders, Wav2Vec2; encoders of T5, Marian and Whisper.
 
     :meth:`native` keeps what is on top: decoders, and heads for masked words, classes, answers and transcripts.
 
