@@ -24,8 +24,9 @@ class Sample:
         2. where it ends, one past the last;
         3. 1 where this sample answers for it: each word belongs to its first piece in one sample.
 
-        Of pictures float64 (2, 3), which maps (x, y, 1) of the prepared picture to pixels of the original. Of
-        recordings float64 (1,), seconds per sample or frame.
+        Of pictures float64 (2, 3), which maps (x, y, 1) of the prepared picture to pixels of the original; of those
+        seen whole or in tiles (3, 3), whose last row holds the original's height and width and the number of samples.
+        Of recordings float64 (1,), seconds per sample or frame.
     """
 
     tensor: Tensor
