@@ -211,3 +211,12 @@ def test_the_report_has_both_error_rates(fitted):
     report = fitted.fit_report_
     assert report["word_error_rate"] == 1.0 - report["model"]
     assert report["character_error_rate"] >= 0.0
+
+
+def test_a_stored_model_is_a_backbone_for_other_transcripts(fitted, tmp_path):
+    folder = str(punar.save(fitted, tmp_path / "m"))
+    given = {"strategy": "fine_tuning", "unfreeze": "all", "epochs": 2, "random_state": 0}
+    other = punar.TransferLearner(folder, task="speech_recognition", **given).fit(X, [w.upper() for w in WORDS])
+    assert "".join(other.fitted_.task.letters_.letters) == " AB"
+    found = other.predict(X[:3])
+    assert punar.load(punar.save(other, tmp_path / "n")).predict(X[:3]) == found

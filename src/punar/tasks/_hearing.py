@@ -160,6 +160,8 @@ class Met:
 
 
 def _strides(body: Body) -> tuple[tuple[int, int], ...]:
+    if not isinstance(body.plan.preparation, Sounds):
+        return ()  # frames, which are steps already
     config = body.about.get("config") or {}
     if "conv_kernel" in config:
         return tuple(zip(config["conv_kernel"], config["conv_stride"], strict=True))
