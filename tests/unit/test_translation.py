@@ -237,6 +237,15 @@ def test_settings_keep_their_rules(settings) -> None:
         model(task=Translation(**settings)).fit(X, Y)
 
 
+def test_texts_are_not_cut() -> None:
+    with pytest.raises(ParameterError, match="max_length must be None"):
+        model(max_length=3).fit(X, Y)
+
+
+def test_texts_of_nothing_can_be_learned_from() -> None:
+    assert len(model(epochs=1).fit([""] * 30, Y[:30]).predict(["", "a"])) == 2
+
+
 def test_scores_name_what_is_wrong(fitted) -> None:
     task = fitted.fitted_.task
     with pytest.raises(DataTypeError, match=r"score: y\[1\]\[0\] must be a text"):

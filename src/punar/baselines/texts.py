@@ -28,6 +28,8 @@ def nearest_text(known: Sequence[str], asked: Sequence[str]) -> np.ndarray:
     >>> nearest_text(["one two", "three four"], ["three five"])
     array([1])
     """
+    if not any(text.strip() for text in known):
+        return np.zeros(len(asked), dtype=np.int64)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, _LONGEST), sublinear_tf=True)
     table = letters.fit_transform(known).T.tocsc()
     rows = letters.transform(asked)

@@ -255,6 +255,10 @@ def _reader(estimator: Any, task: Task, some: Sequence[Any], cut: int | None, wh
     given = estimator.vocabulary_size
     asked = task.reader(some, None if isinstance(given, str) else int(given), where)
     if asked is not None:
+        if cut is not None:
+            raise ParameterError(
+                f"{where}: max_length must be None: what is written hangs on all of a text, got {cut}."
+            )
         return asked
     size = _sized(given, _SIZES[task.view])
     # Where each word has an answer, its spelling tells what a word that was never seen may be.
