@@ -16,7 +16,7 @@ import punar
 Table = tuple[str, Callable[[argparse.Namespace], list[str]]]
 
 
-def main(title: str, tables: Mapping[str, Table], parser: argparse.ArgumentParser) -> None:
+def main(title: str, tables: Mapping[str, Table], parser: argparse.ArgumentParser, *, seeds: str = "One seed.") -> None:
     """Measure what ``--only`` names, or all, print the page and write it where ``--write`` says.
 
     Parameters
@@ -27,6 +27,8 @@ def main(title: str, tables: Mapping[str, Table], parser: argparse.ArgumentParse
         By the name for ``--only``: a heading, and what returns the section's lines.
     parser : argparse.ArgumentParser
         With the benchmark's own options.
+    seeds : str
+        What is said of them below each section.
     """
     parser.add_argument("--only", choices=tables)
     parser.add_argument("--write", type=Path)
@@ -39,7 +41,7 @@ def main(title: str, tables: Mapping[str, Table], parser: argparse.ArgumentParse
         if options.only in (None, name):
             foot = (
                 f"Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch "
-                f"{torch.__version__}, punar {punar.__version__}. One seed."
+                f"{torch.__version__}, punar {punar.__version__}. {seeds}"
             )
             text += "\n".join([f"\n## {heading}\n", *run(options), "", foot, ""])
         elif heading in kept:
