@@ -224,6 +224,19 @@ def _classes(folder: Path) -> tuple[type, ...]:
     return load_parts([folder / "shades.py"]).classes
 
 
+def test_a_table_of_pictures_and_masks(punar_says, shades: Path) -> None:
+    rows = [f"seen/images/{i}.png,seen/masks/{i}_mask.png" for i in range(30)]
+    Path("t.csv").write_text("picture,drawn\n" + "\n".join(rows))
+    words = ("--path", "picture", "--target", "drawn")
+    answer = punar_says("fit", "t.csv", *words, "--out", "m", *FIT[:-1], "1")
+    assert answer.status == 0, answer.err
+    assert "Next: punar predict m t.csv --path picture --target drawn --out masks" in answer.out
+    answer = punar_says("predict", "m", "t.csv", *words, "--parts", "shades.py", "--out", "new")
+    assert answer.status == 0, answer.err
+    assert "pixels on the labels of DATA" in answer.out
+    assert len(list(Path("new/seen/images").glob("*.png"))) == 30
+
+
 def test_masks_elsewhere_settings_and_what_is_refused(punar_says, shades: Path) -> None:
     Path("seen/masks").rename("drawn")
     answer = punar_says("fit", "seen/images", "--out", "m", *FIT)

@@ -129,6 +129,8 @@ class Asked:
         """Return the options that name the columns of items again."""
         given = {f"--{name}": self.reading[name] for name in ("text", "path", "root", "suffix")}
         given |= {"--target-file": self.reading.get("target_path")}
+        if self.form in ("masks", "answers", "texts") and isinstance(self.reading["target"], str):
+            given["--target"] = self.reading["target"]  # which of two columns of text is written
         return [word for option, value in given.items() if value for word in (option, value)]
 
     def finish(self, model: Any, lines: Sequence[str], command: Sequence[str]) -> None:
