@@ -29,7 +29,12 @@ from punar.baselines import nearest_text
 from punar.tasks.translation import Translation
 
 TATOEBA = DATA / "tatoeba_hin_eng"
-TRAIN, TEST = {"to digits": 4000, "to words": 10_000}, 1000
+TEST = 1000
+# Digits are read and written one by one; words are written in pieces, which are a fifth as many.
+NUMBERS: dict[str, dict[str, Any]] = {
+    "to digits": {"train": 4000, "epochs": 8},
+    "to words": {"train": 5000, "epochs": 15, "pieces": 400, "vocabulary_size": 16},
+}
 
 
 def fitted(X: list[str], Y: list[str], options: argparse.Namespace, **settings: Any) -> tuple[Any, str]:
@@ -51,12 +56,14 @@ def chrf_and_bleu(found: list[str], true: list[list[str]]) -> tuple[float, float
 
 
 def numbers(words: Callable[[int], str], way: str, options: argparse.Namespace) -> list[str]:
-    count = options.train or TRAIN[way]
+    settings = dict(NUMBERS[way])
+    count, epochs = options.train or settings.pop("train"), options.epochs or settings.pop("epochs")
+    settings = {k: v for k, v in settings.items() if k not in ("train", "epochs")}
     drawn = np.random.default_rng(0).permutation(1_000_000)
     train, test = drawn[:count].tolist(), drawn[count : count + TEST].tolist()
     pairs = [([words(n) for n in some], [str(n) for n in some]) for some in (train, test)]
     (X, Y), (T, U) = pairs if way == "to digits" else [(digits, said) for said, digits in pairs]
-    model, seconds = fitted(X, Y, options, epochs=options.epochs or (8 if way == "to digits" else 6))
+    model, seconds = fitted(X, Y, options, epochs=epochs, **settings)
     lines = ["| model | exact | chrF | processor (wall) seconds |", "|" + " --- |" * 4]
     constant = Translation().constant(Translation().learn(Y, "benchmark"))[0].text
     rows = {
