@@ -21,8 +21,8 @@ from punar.extend import Preparation
 from punar.preparations import Batch, SampleOf, learn_vocabulary, of_facts, prepare_all
 from punar.preparations.frames import Frames
 from punar.preparations.histories import Histories
-from punar.preparations.pairs import Pairs
 from punar.preparations.letterboxed import Letterboxed
+from punar.preparations.pairs import Pairs
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
