@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import punar
+from punar.core import deadline
 from punar.core.draws import seeded
 from punar.errors import NotSupportedError, ParameterError
 from punar.tasks import RowsMeter, Targets, Task, Term
@@ -182,11 +183,20 @@ def test_a_folder_gives_the_same_answers(data, tmp_path):
         assert (other.predict(data[0]) == found).all()
 
 
-def test_resumed_equals_never_stopped(data, tmp_path):
+def test_resumed_equals_never_stopped(data, tmp_path, monkeypatch):
     whole = model("fine_tuning", unfreeze="all", epochs=4).fit(*data)
-    stopped = model("fine_tuning", unfreeze="all", epochs=4).fit(*data, checkpoint=tmp_path, time_limit=0.3)
+    now, losses = [0.0], Brightest.losses
+
+    def slow(self: Any, *given: Any, **named: Any) -> Any:
+        now[0] += 1.0
+        return losses(self, *given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deadline, "clock", lambda: now[0])
+        patched.setattr(Brightest, "losses", slow)
+        stopped = model("fine_tuning", unfreeze="all", epochs=4).fit(*data, checkpoint=tmp_path, time_limit=9.0)
     resumed = model("fine_tuning", unfreeze="all", epochs=4).fit(*data, checkpoint=tmp_path)
-    assert len(stopped.history_) < len(whole.history_) == len(resumed.history_)
+    assert 0 < len(stopped.history_) < len(whole.history_) == len(resumed.history_)
     for name, value in whole.module_.state_dict().items():
         assert torch.equal(value, resumed.module_.state_dict()[name]), name
 
