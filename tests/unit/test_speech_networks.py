@@ -16,6 +16,7 @@ import torch
 import punar
 from punar.errors import DataError, NotSupportedError, ParameterError
 from punar.estimators.transfer_learner import STRATEGIES
+from punar.tasks._dictation import said_once
 from punar.tasks.speech_recognition import SpeechRecognition
 
 transformers = pytest.importorskip("transformers")
@@ -255,6 +256,13 @@ def test_whisper_names_what_does_not_fit(whisper, tmp_path):
     (bare / "tokenizer.json").unlink()
     with pytest.raises(NotSupportedError, match=r"no tokenizer\.json"):
         learner(bare, SpeechRecognition("en")).fit(X, SAID)
+
+
+def test_what_is_said_without_end_counts_once():
+    assert said_once([5, 1, 2, 1, 2, 1, 2, 1]) == [5, 1, 2]
+    assert said_once([1, 1, 1, 1]) == [1]
+    for kept in ([], [1], [1, 1], [1, 2, 1, 2], [1, 2, 3, 4, 5, 6], [7, 7, 7, 8]):
+        assert said_once(kept) == kept
 
 
 def test_marks_of_time_become_segments(whisper):

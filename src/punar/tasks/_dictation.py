@@ -15,6 +15,9 @@ from punar.tasks._letters import Segment
 
 _IGNORED = -100
 _PER_SECOND = 50  # marks of time
+_FRAMES = 100  # of a spectrum, in a second
+_PROMPT = 8  # marks before a text, at most
+_FEWEST, _FASTEST = 16, 25  # tokens of any answer, and in each second: letters of some scripts take three each
 
 
 class Dictation:
@@ -136,8 +139,29 @@ class Dictation:
             settings |= {"language": language, "task": task}
         if self._plain is not None:
             settings["return_timestamps"] = timestamps
+        limit = self._limit(net.module.backbone, batch)
+        if limit is not None:
+            settings["max_new_tokens"] = limit
         found = net.module.backbone.generate(encoder_outputs=net(batch), **settings)
-        return [list(map(int, row)) for row in found]
+        rows = [list(map(int, row)) for row in found]
+        return rows if limit is None else [self._ended(row, limit) for row in rows]
+
+    def _limit(self, module: Any, batch: Mapping[str, Tensor]) -> int | None:
+        """Return the most tokens of recordings that are heard as long as they are; None of those heard in full.
+
+        Without the silence that the network was trained with it may say the same words without end.
+        """
+        frames = batch["input_features"].shape[2]
+        if frames >= 2 * int(module.config.max_source_positions):
+            return None
+        heard = float(batch["attention_mask"].sum(1).max()) / _FRAMES
+        return max(1, min(self.longest - _PROMPT, round(_FEWEST + _FASTEST * heard)))
+
+    def _ended(self, tokens: list[int], limit: int) -> list[int]:
+        """Return tokens without the repeats at the end of an answer that did not end by itself."""
+        while tokens and tokens[-1] == self._end:
+            tokens = tokens[:-1]
+        return tokens if len(tokens) < limit else said_once(tokens)
 
     def segments(self, tokens: Sequence[int], begin: float, end: float) -> list[Segment]:
         """Return pieces between marks of time; without marks, one piece from ``begin`` to ``end``.
@@ -169,6 +193,21 @@ class Dictation:
         known = [token for token in tokens if self._plain is None or token <= self._plain]
         found: str = self._tokenizer.decode(known, skip_special_tokens=True)
         return found.strip()
+
+
+def said_once(tokens: list[int]) -> list[int]:
+    """Return tokens without what is said three times or more at their end, but for the first time.
+
+    >>> said_once([5, 1, 2, 1, 2, 1, 2, 1])
+    [5, 1, 2]
+    """
+    for period in range(1, len(tokens) // 3 + 1):
+        at = len(tokens)
+        while at > period and tokens[at - 1] == tokens[at - 1 - period]:
+            at -= 1
+        if len(tokens) - at >= 2 * period:
+            return tokens[:at]
+    return tokens
 
 
 def _first(value: Any) -> int:

@@ -65,7 +65,8 @@ class SpeechRecognition(Task):
         the transcripts, for a language or a script that the checkpoint was not made for.
     padding : {"full", "own"}, default="full"
         For Whisper: every recording is heard as 30 s, as in pretraining, or only as long as it is with two seconds of
-        silence after it, which takes a fraction of the time (measured: benchmarks/speech.md).
+        silence after it, which takes a fraction of the time, and is worse for those of a few seconds (measured:
+        benchmarks/speech.md). Words that the decoder then repeats without end count once.
     beams : int, default=1
         How many texts are followed while decoding; 1 takes the likeliest at each step.
     timestamps : bool, default=False
