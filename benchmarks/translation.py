@@ -125,7 +125,7 @@ def sentences(a: int, b: int, options: argparse.Namespace) -> list[str]:
         print(lines[-1], flush=True)
     pieces, size = options.pieces or None, options.hidden_size
     model, seconds = fitted(
-        X, Y, options, pieces=pieces, beams=options.beams, epochs=options.epochs or 12, hidden_size=size
+        X, Y, options, pieces=pieces, beams=options.beams, epochs=options.epochs or 8, hidden_size=size
     )
     found = model.predict(T)
     chrf, bleu = chrf_and_bleu(found, U)
