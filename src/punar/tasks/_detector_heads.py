@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from punar.backbones import View
 from punar.errors import MissingExtraError, NotSupportedError
 
-# Narrower than for COCO's 118,000 pictures (256 channels, 1024 units, 512 boxes): a third of the time on a CPU, and no
-# worse on some hundred pictures; benchmarks/detection.md.
+# Narrower than torchvision's for COCO's 118,000 pictures (256 channels, 1024 units, 512 boxes): a quarter of the
+# multiplications per map and box, which a processor can train on some hundred pictures.
 CHANNELS, UNITS, PROPOSALS = 128, 512, 64
 _TOP = 32  # pixels per step of the last map that is read; the pyramid goes on by pooling
 _RATIOS = (0.5, 1.0, 2.0)
