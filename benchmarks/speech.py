@@ -116,7 +116,8 @@ def whisper_task(**settings: Any) -> SpeechRecognition:
 def before(options: argparse.Namespace) -> list[str]:
     lines: list[str] = []
     for name, known in (("ljspeech-32", None), ("an4-test", training)):
-        X, said, _ = read(name, options.most)
+        X, said, _ = read(name)
+        X, said = X[:: options.clips], said[:: options.clips]
         lines += ["", *head(f"{name}, {len(X)} clips")]
         lines.append(constant(whisper_task(), said if known is None else known()[1], said))
         for padding in ("full", "own"):
@@ -152,7 +153,8 @@ def equal(options: argparse.Namespace) -> list[str]:
 
 def fine_tuned(options: argparse.Namespace) -> list[str]:
     X, y, speakers = training()
-    T, said, _ = read("an4-test", options.most)
+    T, said, _ = read("an4-test")
+    T, said = T[:: options.clips], said[:: options.clips]
     task = whisper_task(padding="own")
     lines = [*head("AN4 test"), constant(task, y, said)]
     lines.append(line("Whisper base as it is", task, said, as_it_is(options, task).predict(T)))
@@ -182,7 +184,7 @@ if __name__ == "__main__":
     parser.add_argument("--whisper", type=Path, help="folder of Whisper base")
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--minutes", type=float, help="of training in this piece")
-    parser.add_argument("--most", type=int, help="clips to measure on")
+    parser.add_argument("--clips", type=int, default=1, help="of the clips to measure Whisper on take every n-th")
     parser.add_argument("--every", type=int, default=1, help="of the utterances to fine-tune on take every n-th")
     parser.add_argument("--epochs", type=int, default=1)
     _sections.main("Speech recognition", TABLES, parser)
