@@ -35,10 +35,15 @@ def refuse_unused(estimator: Any, task: Task, sample_weight: Any, checkpoint: An
             )
     if not zero:
         return
-    if "transfer" not in task.models:
+    if not {"transfer", "structured"} & set(task.models):
         raise NotSupportedError(
             f"{owner}: strategy='zero_shot' is for labels that have names, as in task='classification' and "
             f"'multilabel'; task={estimator.task!r} needs examples or a network that was trained for it."
+        )
+    if "transfer" not in task.models and estimator.templates is not None:
+        raise ParameterError(
+            f"{owner}: templates={estimator.templates!r} is for labels that have names; task={estimator.task!r} takes a "
+            "checkpoint as it is. Leave it out."
         )
     given = {"sample_weight": sample_weight, "checkpoint": checkpoint, "class_weight": estimator.class_weight}
     for name, value in given.items():
