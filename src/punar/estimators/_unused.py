@@ -42,8 +42,8 @@ def refuse_unused(estimator: Any, task: Task, sample_weight: Any, checkpoint: An
         )
     if "transfer" not in task.models and estimator.templates is not None:
         raise ParameterError(
-            f"{owner}: templates={estimator.templates!r} is for labels that have names; task={estimator.task!r} takes a "
-            "checkpoint as it is. Leave it out."
+            f"{owner}: templates={estimator.templates!r} is for labels that have names; task={estimator.task!r} takes "
+            "a checkpoint as it is. Leave it out."
         )
     given = {"sample_weight": sample_weight, "checkpoint": checkpoint, "class_weight": estimator.class_weight}
     for name, value in given.items():

@@ -172,6 +172,14 @@ class Task(BaseEstimator, ABC):
         """
         raise NotSupportedError(f"{type(self).__name__} needs examples with targets; it cannot learn from names alone.")
 
+    def _takes_as_it_is(self, does: bool, such_as: str) -> None:
+        """Raise where a checkpoint cannot do the task before it has learned from examples."""
+        if not does:
+            raise NotSupportedError(
+                f"{type(self).__name__} without examples needs a checkpoint that does this task already, such as "
+                f"{such_as}. Teach this one: fit it on examples."
+            )
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Return what :meth:`learn` kept, as JSON values."""

@@ -160,6 +160,14 @@ class Detection(Task):
         self.finest_ = finest_of(self.canvas_, sizes, smallest)
         return self._encoded(found, where)
 
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take a detector with its own classes as it is; ``labels`` are none. See :class:`Task`."""
+        own = getattr(self, "own_", None)
+        known = [] if own is None else own.categories
+        self._takes_as_it_is(bool(known) and not labels, "torchvision's detectors that were trained on COCO")
+        self.labels_, self.canvas_ = known, canvas_of((), 0.0, self.size)
+        self.finest_ = finest_of(self.canvas_, (), 0.0)
+
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`."""
         return self._encoded(forms.read(y, where, items), where)

@@ -93,7 +93,7 @@ class MaskedLanguageModeling(Task):
             self.preparation_ = replace(own, tokenizer=self._reader.text)
         except NotSupportedError as error:
             raise NotSupportedError(f"{where}: this network cannot be used here: {error}.") from None
-        self.rates_ = rates_of(body)
+        self.rates_, self.kept_ = rates_of(body), self.form(body.plan) == "native"
         self.words_, self.width_ = map(int, module.get_input_embeddings().weight.shape)
         return self.preparation_
 
@@ -121,6 +121,10 @@ class MaskedLanguageModeling(Task):
         if not any(map(len, targets.columns["hidden"])):
             raise DataError(f"{where}: no text has a word that the network knows, so that nothing can be hidden.")
         return targets
+
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take a checkpoint as it is; ``labels`` are none. See :class:`Task`."""
+        self._takes_as_it_is(self.kept_ and not labels, "one whose class ends in ForMaskedLM")
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`."""

@@ -98,7 +98,7 @@ class QuestionAnswering(Task):
                 f"{where}: task='question_answering' needs a network with a tokenizer, such as 'minilm' or a BERT; "
                 f"this one reads {type(own).__name__.lower()}."
             )
-        self.rates_ = rates_of(body)
+        self.rates_, self.kept_ = rates_of(body), self.form(body.plan) == "native"
         types = getattr(getattr(body.module, "config", None), "type_vocab_size", 0) > 1
         return Pairs(own.tokenizer, own.max_length, own.pad_id, int(self.stride), types)
 
@@ -124,6 +124,11 @@ class QuestionAnswering(Task):
         self._say_absent(torch.nonzero(kinds == forms.ABSENT)[:, 0].tolist(), targets, where)
         self.empty_ = bool((kinds == forms.NO_ANSWER).any())
         return targets
+
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take a checkpoint as it is, which then answers every question; ``labels`` are none. See :class:`Task`."""
+        self._takes_as_it_is(self.kept_ and not labels, "one whose class ends in ForQuestionAnswering")
+        self.empty_ = False
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`."""

@@ -168,6 +168,11 @@ class Translation(Task):
         self.longest_ = max(map(len, targets.columns["ids"]))
         return targets
 
+    def from_names(self, labels: Sequence[str]) -> None:
+        """Take a checkpoint as it is; ``labels`` are none. See :class:`Task`."""
+        self._takes_as_it_is(self._keeps and not labels, "Marian, mBART or T5 with a decoder")
+        self.longest_ = min(self.kept_.room, _MOST)
+
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new."""
         return self._encoded(writing.one_text_each(y, where), where)

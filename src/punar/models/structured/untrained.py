@@ -41,7 +41,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, wanted: Wanted) -> Fitted:
         Examples are given twice, or without targets.
     """
     where = f"{type(estimator).__name__}.fit"
-    if X is not None and (wanted.given or y is None):
+    if X is not None and (wanted.given or (y is None and task.takes_targets)):
         raise ParameterError(
             f"{where}: strategy='zero_shot' trains nothing: pass X and y, or validation_data=, to measure on, or "
             "neither: fit(None)."
