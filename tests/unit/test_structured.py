@@ -16,6 +16,7 @@ import punar
 from punar.core import deadline
 from punar.core.draws import seeded
 from punar.errors import NotSupportedError, ParameterError
+from punar.models.structured.module import Structured
 from punar.tasks import RowsMeter, Targets, Task, Term
 
 
@@ -155,14 +156,24 @@ def test_what_is_remembered_equals_what_is_computed_again(data, monkeypatch, tmp
     assert (some.predict(data[0]) == again.predict(data[0])).all()
 
 
-def test_a_new_head_learns_alone_in_the_first_quarter_of_the_epochs(data):
+def test_a_new_head_learns_alone_in_the_first_quarter_of_the_epochs(data, monkeypatch):
+    opened, thaw = [], Structured.thaw
+
+    def noted(self: Any, trainable: frozenset[int]) -> None:
+        opened.append(sorted(trainable))
+        thaw(self, trainable)
+
+    monkeypatch.setattr(Structured, "thaw", noted)
     frozen = model("feature_extraction", epochs=1, validation_fraction=0).fit(*data)
     pretrained = weights_of(frozen, "backbone")
-    one = model("fine_tuning", unfreeze="all", epochs=1, validation_fraction=0).fit(*data)
+    opened.clear()
     four = model("fine_tuning", unfreeze="all", epochs=4, validation_fraction=0).fit(*data)
-    assert all(torch.equal(value, one.module_.backbone.state_dict()[name]) for name, value in pretrained.items())
-    changed = [name for name, value in pretrained.items() if not torch.equal(value, weights_of(four, "backbone")[name])]
-    assert {name.split(".")[0] for name in changed} == {"0", "1", "2"}
+    assert opened == [[0, 1, 2], [], [0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 1, 2]]  # built; four epochs; done
+    one = model("fine_tuning", unfreeze="all", epochs=1, validation_fraction=0).fit(*data)
+    for fitted in (one, four):
+        found = weights_of(fitted, "backbone")
+        changed = {name.split(".")[0] for name, value in pretrained.items() if not torch.equal(value, found[name])}
+        assert changed == {"0", "1", "2"}
 
 
 def test_it_learns_and_says_so_beside_chance():

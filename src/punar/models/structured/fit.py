@@ -56,7 +56,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     parts = division.parts(valid)
     module = _module(job, trained)
     native = task.form(job.body.plan) == "native" and estimator.strategy != "scratch"
-    alone = 0 if native or estimator.strategy != "fine_tuning" else max(1, round(_HEAD_ALONE * settings.epochs))
+    alone = 0 if native or estimator.strategy != "fine_tuning" else _alone(int(settings.epochs))
     store = job.checkpoint(checkpoint)
     loop = jobs.run(
         settings,
@@ -171,6 +171,11 @@ def _losses(job: Job, *, varies: bool) -> Callable[..., Mapping[str, Term]]:
             )
 
     return losses
+
+
+def _alone(epochs: int) -> int:
+    """Return in how many epochs a new head learns alone; of a single one in none, or nothing else would be trained."""
+    return min(max(1, round(_HEAD_ALONE * epochs)), epochs - 1)
 
 
 def _epoch_begin(job: Job, trained: frozenset[int], alone: int) -> Callable[[nn.Module, int], None]:
