@@ -16,13 +16,13 @@ SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
 SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
 
 PREDICT_OUT = (
-    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO). "
+    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO results). "
     "Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the terminal."
 )
 OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
 NEW_FOLDER = "be a new folder, whose name has no suffix, or "
 MASKS = "{n:,} masks; their numbers are those of the masks learned from"
-BOXES = "{n:,} boxes of {pictures:,} pictures, as COCO writes them"
+BOXES = "{n:,} boxes of {pictures:,} pictures, as pycocotools reads results (loadRes)"
 ANSWERS = "{n:,} answers"
 TEXTS = "{n:,} texts, one on each line"
 SUBTITLES = "subtitles of {n:,} recordings"
