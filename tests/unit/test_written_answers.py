@@ -77,7 +77,8 @@ def test_boxes_are_a_list_of_results(tmp_path: Path) -> None:
     assert said.startswith("2 boxes of 2 pictures")
     rows = json.loads((tmp_path / "boxes.json").read_text(encoding="utf-8"))
     assert rows[0] == {
-        "image_id": 1, "category_id": 2, "bbox": [1.25, 2, 9.75, 10.5], "score": 0.9, "file_name": "a.png", "category": "गाय"
+        "image_id": 1, "category_id": 2, "bbox": [1.25, 2, 9.75, 10.5], "score": 0.9, "file_name": "a.png",
+        "category": "गाय"
     }  # fmt: skip
     assert [(row["category_id"], row["score"]) for row in rows] == [(2, 0.9), (1, 0.5)]
 

@@ -59,6 +59,8 @@ def fit(
     if strategy == ZERO_SHOT_STRATEGY:
         from punar.cli._fit_zero_shot import fit_zero_shot as chosen
     elif sequences["cell"] is not None or not of_network:
+        if task is not None and not {"recurrent", "forecaster"} & set(asked.task_class.models):
+            raise ParameterError(texts.FIT_TASK_NOT_CELL.format(task=task))
         from punar.cli._fit_sequence import fit_sequence as chosen
     elif transfer["backbone"] is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer as chosen

@@ -16,8 +16,9 @@ SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
 SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
 
 PREDICT_OUT = (
-    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO results). "
-    "Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the terminal."
+    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO "
+    "results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the "
+    "terminal."
 )
 OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
 NEW_FOLDER = "be a new folder, whose name has no suffix, or "
@@ -39,6 +40,7 @@ NO_TARGETS = {
     "boxes": "name a COCO json file, a Pascal VOC folder (JPEGImages, Annotations) or a YOLO folder (images, labels), "
     "or say where the boxes are: --target-file PATH",
     "answers": "name a SQuAD json file, or a table with the columns question, context and answer",
-    "texts": "name the column that is to be written with --target, or the file of its lines with --target-file; or put "
-    "a .txt file beside each recording",
+    "texts": "name the column that is to be written with --target, or the file of its lines with --target-file",
+    "recordings": "put a .txt file beside each recording, or name a csv or tsv file with a column of files and one of "
+    "texts: --target-file PATH",
 }
