@@ -10,6 +10,7 @@ from punar.cli._asked import Asked
 from punar.errors import ParameterError, shown
 from punar.texts import cli as texts
 from punar.texts import fit as words
+from punar.texts import structured
 
 _TRAINING = ("epochs", "batch_size", "learning_rate", "patience", "checkpoint", "time_limit", "validation", "groups")
 
@@ -58,7 +59,7 @@ def _refuse_others(found: Any, names: list[str], asked: Asked) -> None:
     if other is not None:
         target = asked.reading["target"]
         where = f"column {target}" if isinstance(target, str) else "a label"
-        message = texts.FIT_OTHER_LABELS.format(
+        message = structured.FIT_OTHER_LABELS.format(
             data=asked.data, where=where, label=shown(other), names=", ".join(names)
         )
         raise ParameterError(message)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from punar.sources import UserItems, UserSequences
 
 TABLES = (".csv", ".tsv", ".parquet")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 TOKENS = (".conll", ".tsv", ".txt")
 
 
@@ -61,6 +62,8 @@ def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
     if not out.suffix and "" in known:
         check_new_folder(out, "--out")
         return
+    if "" in known and out.suffix.lower() in _PICTURES:
+        raise ParameterError(texts.OUT_NO_PICTURE.format(out=out, name=out.with_suffix("")))
     if form is not None:
         check_suffix(out, known)
     check_file(out, [s for s in known if s], "--out", may_replace=may_replace)

@@ -30,8 +30,6 @@ _ELSEWHERE = {
     ".gz": "Only .csv.gz and .tsv.gz are read packed; unpack others first.",
     ".zip": "Unpack it first.",
     ".tar": "Unpack it first.",
-    ".json": "One of questions as SQuAD writes them needs --task question_answering, one of boxes as COCO does --task "
-    "detection.",
     ".yaml": "Of a YOLO data set name the folder that the images and labels lie in.",
     ".yml": "Of a YOLO data set name the folder that the images and labels lie in.",
     ".pkl": "A pickle can run anything and is never read; save it as csv, parquet or npz.",

@@ -122,9 +122,6 @@ Examples:
 """
 FIT_NEEDS_DATA = "DATA is missing: what to learn from. Only --strategy zero_shot needs none: --labels sports,politics."
 FIT_NEEDS_LABELS = "--strategy zero_shot needs the names of the labels: --labels sports,politics, or DATA with labels."
-FIT_OTHER_LABELS = (
-    "{data}: {where} holds {label}, which is not among --labels ({names}). Name it there, or leave it out."
-)
 FIT_ONLY_ZERO_SHOT = "{option} is for --strategy zero_shot, where labels are told by their names; leave it out."
 FIT_NOT_ZERO_SHOT = "{option} is not for --strategy zero_shot, which trains nothing; leave it out."
 FIT_OUT = "The model folder to write."
@@ -135,7 +132,6 @@ TASK = (
 )
 FIT_CELL_NOT_WITH = "{option} is not for recurrent networks; leave it out, or leave out --cell and --task forecasting."
 FIT_ONLY_WITH_CELL = "{option} is for recurrent networks: --cell NAME, --task forecasting, or --network lstm."
-FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --backbone, and leave --cell out."
 FIT_BRANCH = "{option} is for recurrent networks that give each series or recording one answer: add --cell NAME."
 FIT_NOT_WITH_SERIES = "{option} is not for series; leave it out, or take --network dense or conv."
 ONLY_FORECASTS = "--freq, --horizon, --context, --season, --known-ahead, --lower and --upper need --task forecasting."
@@ -174,7 +170,8 @@ One row for each item: its file or number, the prediction and, for classes, the 
 writes a token and its label on each line, with a blank line between sentences; a tagger of series a row for each step.
 A forecasting model writes a row for each step to come, with an interval, after the end of DATA, or without DATA after
 the end of the series that it was fitted on. Masks are PNG files in a new folder, boxes a json file of COCO results,
-answers and texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside chance.
+answers and texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside
+chance.
 """
 PREDICT_EXAMPLES = """\b
 Examples:

@@ -15,11 +15,20 @@ SETTING_FORM = "--set is NAME=VALUE, such as ignore=11, got {given!r}."
 SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
 SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
 
+FIT_OTHER_LABELS = (
+    "{data}: {where} holds {label}, which is not among --labels ({names}). Name it there, or leave it out."
+)
+FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --backbone, and leave --cell out."
+
 PREDICT_OUT = (
     "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO "
     "results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the "
     "terminal."
 )
+OUT_NO_PICTURE = (
+    "--out must be no picture, got '{out}': masks go into a new folder, one for each picture. Name it: {name}."
+)
+NO_BLANKS = "{same:,} of {total:,} texts have no blank ([MASK], <mask> or ___) and stay as they are"
 OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
 NEW_FOLDER = "be a new folder, whose name has no suffix, or "
 MASKS = "{n:,} masks; their numbers are those of the masks learned from"
