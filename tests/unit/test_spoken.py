@@ -14,7 +14,7 @@ import pytest
 
 import punar
 from punar.cli import _options as o
-from punar.cli._spoken import option_of, spoken
+from punar.cli._spoken import OF_TASKS, option_of, spoken
 
 ROOT = Path(punar.__file__).parent
 # What writes markup, or says nothing to a person.
@@ -83,7 +83,7 @@ def test_each_parameter_in_a_message_has_an_option_or_is_said_to_be_pythons(path
     for message in messages(path):
         for name in SETTING.findall(outside_calls(spoken(message))):
             assert option_of(name) is None, f"{name}= reaches the terminal: {spoken(message)}"
-            assert name in PYTHON_ONLY, f"is there an option for {name}=? {message}"
+            assert name in PYTHON_ONLY | OF_TASKS, f"is there an option for {name}=? {message}"
 
 
 @pytest.mark.parametrize("path", files(terminal=False), ids=lambda p: str(p.relative_to(ROOT)))

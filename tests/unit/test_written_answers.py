@@ -15,7 +15,7 @@ from punar.cli import _written
 from punar.cli._answers import as_rows
 from punar.cli._written import Answers
 from punar.errors import DataError, ParameterError
-from punar.sources import UserItems, read_items
+from punar.sources import UserItems
 from punar.tasks import Table
 from punar.texts import predictions as names
 
@@ -62,7 +62,7 @@ def test_absolute_names_stay_in_the_folder(tmp_path: Path) -> None:
     assert [p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.png")] == ["etc/x.png"]
 
 
-def test_boxes_are_read_again(tmp_path: Path) -> None:
+def test_boxes_are_a_list_of_results(tmp_path: Path) -> None:
     for name in ("a.png", "ख.png"):
         Image.new("RGB", (40, 20)).save(tmp_path / name)
     predictions = [
@@ -75,13 +75,12 @@ def test_boxes_are_read_again(tmp_path: Path) -> None:
     ]
     said = write("boxes", tmp_path / "boxes.json", plain(items("a.png", "ख.png", folder=tmp_path), predictions))
     assert said.startswith("2 boxes of 2 pictures")
-    whole = json.loads((tmp_path / "boxes.json").read_text(encoding="utf-8"))
-    assert whole["images"][0] == {"id": 1, "file_name": "a.png", "width": 40, "height": 20}
-    assert [row["score"] for row in whole["annotations"]] == [0.9, 0.5]
-    again = read_items(tmp_path / "boxes.json", form="boxes").labels()
-    assert again[0]["boxes"].tolist() == [[1.25, 2, 11, 12.5], [0, 0, 3, 4]]
-    assert again[0]["labels"] == ["गाय", "dog"]
-    assert len(again[1]["boxes"]) == 0
+    rows = json.loads((tmp_path / "boxes.json").read_text(encoding="utf-8"))
+    assert rows[0] == {
+        "image_id": 1, "category_id": 2, "bbox": [1.25, 2, 9.75, 10.5], "score": 0.9, "file_name": "a.png",
+        "category": "गाय"
+    }  # fmt: skip
+    assert [(row["category_id"], row["score"]) for row in rows] == [(2, 0.9), (1, 0.5)]
 
 
 def test_answers_and_texts(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     found = _in_words(found) if tokens else found
     answers, items = answers_of(fitted, found.items)
     predictions, table = task.predictions(answers, items), task.table(answers, items)
+    if task.target_form == "none":
+        _say_unchanged(predictions, found.items)
     columns, own = {}, _written.writer_for(task.target_form, out)
     if own is None:
         columns = _titled(found, as_rows(table, predictions))
@@ -74,6 +76,13 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     line = _score(task, found, predictions, items)
     if line:
         typer.echo(line, err=out is None)
+
+
+def _say_unchanged(predictions: Any, items: Any) -> None:
+    """Say how many texts were given back as they are, for there was nothing in them to fill."""
+    same = sum(isinstance(text, str) and text == item for text, item in zip(predictions, items, strict=True))
+    if same:
+        typer.echo(words.NO_BLANKS.format(same=same, total=len(predictions)), err=True)
 
 
 def _in_words(found: UserItems | UserSequences) -> UserItems | UserSequences:

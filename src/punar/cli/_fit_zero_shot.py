@@ -7,9 +7,10 @@ from typing import Any
 from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
-from punar.errors import ParameterError
+from punar.errors import ParameterError, shown
 from punar.texts import cli as texts
 from punar.texts import fit as words
+from punar.texts import structured
 
 _TRAINING = ("epochs", "batch_size", "learning_rate", "patience", "checkpoint", "time_limit", "validation", "groups")
 
@@ -45,8 +46,23 @@ def fit_zero_shot(asked: Asked) -> None:
     elif names is None:
         model.fit(found.items, found.labels())
     else:
+        _refuse_others(found, names, asked)
         model.fit(None, names, validation_data=(found.items, found.labels()))
     asked.finish(model, [], ["predict", str(asked.out), asked.data or "DATA", *asked.columns(), "--out", "preds.csv"])
+
+
+def _refuse_others(found: Any, names: list[str], asked: Asked) -> None:
+    """Raise for a label of the data that was not named."""
+    if found.target_kind != "classification":
+        return
+    other = next((label for label in found.classes if label not in names), None)
+    if other is not None:
+        target = asked.reading["target"]
+        where = f"column {target}" if isinstance(target, str) else "a label"
+        message = structured.FIT_OTHER_LABELS.format(
+            data=asked.data, where=where, label=shown(other), names=", ".join(names)
+        )
+        raise ParameterError(message)
 
 
 def _names(labels: list[str] | None) -> list[str] | None:

@@ -36,12 +36,18 @@ def read_labelled(source: str, **options: Any) -> UserItems:
 
 def no_labels(found: Any, form: str | None = None) -> DataError:
     """Return the error for data to learn from that has no labels of the form that was asked for."""
-    if form in structured.NO_TARGETS:
-        return DataError(f"{found.name}: there is nothing to learn from; {structured.NO_TARGETS[form]}.")
+    advice = no_targets(found, form)
+    if advice is not None:
+        return DataError(f"{found.name}: there is nothing to learn from; {advice}.")
     what = "put them into one subfolder per class" if found.row_title == "file" else "name the column with --target"
     if holds_tokens(found):
         what = "write each token's label after it, with a tab between"
     return DataError(f"{found.name}: there are no labels to learn from; {what}.")
+
+
+def no_targets(found: Any, form: str | None) -> str | None:
+    """Return what to do about data without targets of a form; None of labels, amounts and what needs none."""
+    return structured.NO_TARGETS.get("recordings" if form == "texts" and found.kind == "audio" else str(form))
 
 
 def holds_tokens(found: Any) -> bool:

@@ -33,6 +33,14 @@ _FURTHER: Mapping[str, tuple[str, str]] = {
     "verbose": ("--quiet", ""),
     "validation_data": ("--validation", "DATA"),
 }
+# Parameters of tasks alone: ``--set NAME=VALUE``.
+OF_TASKS = frozenset(
+    {
+        *("decoder", "detector", "hidden_share", "ignore", "language", "max_answer_length", "normalise", "num_beams"),
+        *("padding", "pieces", "prefix", "score_threshold", "source_language", "target_language", "tiles"),
+        *("timestamps", "vocabulary"),
+    }
+)
 # A call is Python's own and stays as it is, but for what a command does as well.
 _CALLS: Mapping[str, str] = {
     r"punar\.list_backbones\(domain='?([\w-]+)'?\)": r"punar models --domain \1",
@@ -47,6 +55,7 @@ _LEFT_ALONE = re.compile(
     r"(?:[a-z_]+=)?[A-Za-z_][\w.]*\((?:[^()]|\([^()]*\))*\)|(?<![\w=])'[^'\n]*'|(?<![\w=])\"[^\"\n]*\""
 )
 _SETTING = re.compile(rf"(?<![\w.\-=\"'/])([a-z][a-z_]*)=(?!=)({_VALUE})")
+_TO_SET = re.compile(rf"(?<![\w-])([Ss]et|[Pp]ass|[Uu]se|[Tt]ake) ([a-z][a-z_]*)=(?!=)({_VALUE})")
 _ALTERNATIVE = re.compile(r"(--[a-z-]+ [\w-]+) or '([\w-]+)'")
 _AUTO = re.compile(r"([Ll])eave ([a-z][a-z_]*)='auto'")
 _RULE = re.compile(
@@ -54,7 +63,7 @@ _RULE = re.compile(
     r"|(?<=eave )([a-z][a-z_]*)(?= out)"
 )
 _UNDERSCORED = re.compile(r"(?<![\w.\-='\"/{])([a-z]+(?:_[a-z]+)+)(?![\w='\"(/.}]\S)(?!=)")
-_ADVISED = re.compile(r"(?:[Uu]se|[Ss]et|[Pp]ass|[Tt]ake|[Ff]it with|or)$")
+_ADVISED = re.compile(r"(?<![\w-])(?:[Uu]se|[Ss]et|[Pp]ass|[Tt]ake|[Ff]it with|or)$")
 
 
 def spoken(message: str) -> str:
@@ -66,6 +75,8 @@ def spoken(message: str) -> str:
     'Autoencoder: --latent-dim must be an integer >= 1, got 0. Lower --learning-rate.'
     >>> spoken("set gradient_clip=1.0.")
     'set gradient_clip=1.0 in Python.'
+    >>> spoken("Where 255 is a class, set ignore=None.")
+    'Where 255 is a class, pass --set ignore=none.'
     """
     for said, command in texts.SPOKEN.items():
         message = message.replace(said, command)
@@ -109,12 +120,15 @@ def _outside_code(message: str, change: Callable[[str], str]) -> str:
 
 def _renamed(part: str) -> str:
     part = _AUTO.sub(lambda m: f"{m[1]}eave {_bare(m[2])} out", part)
+    part = _TO_SET.sub(lambda m: _setting_of_task(m[1], m[2], m[3]) if m[2] in OF_TASKS else m[0], part)
     part = _SETTING.sub(lambda m: _setting(m[1], m[2], m.string[: m.start()], m.string[m.end() :]), part)
     part = _RULE.sub(lambda m: _bare(m[1] or m[2]), part)
     return _UNDERSCORED.sub(lambda m: _bare(m[1]), part)
 
 
 def _setting(name: str, value: str, before: str, after: str) -> str:
+    if before.endswith("--set "):
+        return f"{name}={value}"  # as it was given, or as it has to be
     found = option_of(name)
     if found is None:
         # What was found is said as it is; what is to be done has to be done elsewhere.
@@ -126,7 +140,17 @@ def _setting(name: str, value: str, before: str, after: str) -> str:
         return _switch(name, flag, plain)
     if plain in ("", "...") or plain.startswith(("[", "(")):
         return f"{flag} {placeholder}"
-    return f"{flag} {plain.lower() if plain in ('None', 'True', 'False') else plain}"
+    return f"{flag} {_plain(value)}"
+
+
+def _setting_of_task(verb: str, name: str, value: str) -> str:
+    return f"{'Pass' if verb.istitle() else 'pass'} --set {name}={_plain(value)}"
+
+
+def _plain(value: str) -> str:
+    """Return a value as it is typed."""
+    plain = value.strip("'\"")
+    return plain.lower() if plain in ("None", "True", "False") else plain
 
 
 def _switch(name: str, flag: str, value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from punar.sources import UserItems, UserSequences
 
 TABLES = (".csv", ".tsv", ".parquet")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 TOKENS = (".conll", ".tsv", ".txt")
 
 
@@ -61,6 +62,8 @@ def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
     if not out.suffix and "" in known:
         check_new_folder(out, "--out")
         return
+    if "" in known and out.suffix.lower() in _PICTURES:
+        raise ParameterError(texts.OUT_NO_PICTURE.format(out=out, name=out.with_suffix("")))
     if form is not None:
         check_suffix(out, known)
     check_file(out, [s for s in known if s], "--out", may_replace=may_replace)
@@ -146,40 +149,27 @@ def _file_names(found: UserItems | UserSequences, suffix: str) -> list[Path]:
 
 
 def _coco(out: Path, answers: Answers) -> str:
-    """Write boxes as COCO's json files have them, with a score each."""
+    """Write boxes as ``COCO.loadRes`` of pycocotools reads them: a list, with the ids that the data's file has."""
+    found = answers.found
     labels = sorted({str(label) for own in answers.predictions for label in own["labels"]})
-    numbers = {name: i for i, name in enumerate(labels, 1)}
-    whole: dict[str, Any] = {
-        "images": [],
-        "annotations": [],
-        "categories": [{"id": number, "name": name} for name, number in numbers.items()],
-    }
-    for i, (name, own) in enumerate(zip(_names(answers.found), answers.predictions, strict=True), 1):
-        whole["images"].append({"id": i, "file_name": name, **_size(answers.found.items[i - 1])})
+    numbers = _numbers(labels, getattr(found, "class_ids", {}))
+    pictures = found.kept.get("image_id", range(1, len(found) + 1))
+    rows: list[dict[str, Any]] = []
+    for picture, name, own in zip(pictures, _names(found), answers.predictions, strict=True):
         for box, label, score in zip(own["boxes"], own["labels"], own["scores"], strict=True):
             x, y, right, bottom = (round(float(v), 2) for v in box)
-            sides = [x, y, round(right - x, 2), round(bottom - y, 2)]
-            row: dict[str, Any] = {
-                "id": len(whole["annotations"]) + 1,
-                "image_id": i,
-                "category_id": numbers[str(label)],
-            }
-            row |= {"bbox": sides, "area": round(sides[2] * sides[3], 2), "iscrowd": 0, "score": round(float(score), 6)}
-            whole["annotations"].append(row)
-    write_text(out, json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
-    return texts.BOXES.format(n=len(whole["annotations"]), pictures=len(whole["images"]))
+            row = {"image_id": picture, "category_id": numbers[str(label)]}
+            row |= {"bbox": [x, y, round(right - x, 2), round(bottom - y, 2)], "score": round(float(score), 6)}
+            rows.append(row | {"file_name": name, "category": str(label)})
+    write_text(out, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+    return texts.BOXES.format(n=len(rows), pictures=len(found))
 
 
-def _size(item: Any) -> dict[str, int]:
-    """Return the width and height of a picture as it is seen; nothing where they cannot be told."""
-    from punar.data.decode import BadItem, picture_size
-
-    shape = getattr(item, "shape", None)
-    try:
-        height, width = shape[:2] if shape is not None else picture_size(Path(item))
-    except (BadItem, TypeError, OSError):
-        return {}
-    return {"width": int(width), "height": int(height)}
+def _numbers(labels: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an id for each label: its own, else the next free number."""
+    numbers = {label: known[label] for label in labels if label in known}
+    last = max((key for key in known.values() if isinstance(key, int)), default=0)
+    return numbers | {label: i for i, label in enumerate((x for x in labels if x not in known), last + 1)}
 
 
 # -- answers and texts

@@ -18,6 +18,7 @@ from punar.cli._writing import check_model_folder
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 from punar.texts.fit import ZERO_SHOT_STRATEGY
+from punar.texts.structured import FIT_TASK_NOT_CELL
 
 
 @takes(
@@ -59,6 +60,8 @@ def fit(
     if strategy == ZERO_SHOT_STRATEGY:
         from punar.cli._fit_zero_shot import fit_zero_shot as chosen
     elif sequences["cell"] is not None or not of_network:
+        if task is not None and not {"recurrent", "forecaster"} & set(asked.task_class.models):
+            raise ParameterError(FIT_TASK_NOT_CELL.format(task=task))
         from punar.cli._fit_sequence import fit_sequence as chosen
     elif transfer["backbone"] is not None or task is not None:
         from punar.cli._fit_transfer import fit_transfer as chosen

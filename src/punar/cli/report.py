@@ -17,7 +17,6 @@ from punar.cli._writing import check_file
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
 from punar.texts import report as words
-from punar.texts import structured
 
 
 @takes(reading=o.DATA.without("size", "kind"), targets=o.STRUCTURED.only("target_path"))
@@ -100,7 +99,9 @@ def _truth(task: Any, found: Any) -> Any:
         return None
     truth = _answers.known_labels(task, found)
     if truth is None:
-        advice = structured.NO_TARGETS.get(task.target_form, words.ADVICE)
+        advice = _items.no_targets(found, task.target_form) or words.ADVICE
+        if found.labels() is None and advice == words.ADVICE:
+            advice = words.ADVICE_FOLDER if found.row_title == "file" else words.ADVICE_COLUMN
         raise DataError(words.NEEDS_TARGETS.format(data=found.name, advice=advice))
     return truth
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from punar.errors import ParameterError
+from punar.errors import NotSupportedError, ParameterError
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection._opened import open_model
 from punar.inspection.gates import gates
@@ -50,7 +50,9 @@ def gate_facts(model: Any, items: Any, index: int, *, name: str | None = None, y
     dict
         ``cell``; ``item`` with ``name``, ``steps``, ``labels``, ``unknown``, ``seconds``, ``inputs`` and ``answer``;
         ``layers``, each with ``number``, ``reverse``, ``parts``, ``order``, ``kept_by`` and ``half_lives``; ``flow``
-        with ``lines`` and ``ratios``; ``target``, a key of :data:`punar.texts.inspection.FLOW_TARGETS`;
+        with ``lines`` and ``ratios``, both empty
+        where the task's loss cannot be taken from the states; ``target``, a key of
+        :data:`punar.texts.inspection.FLOW_TARGETS`;
         ``doubt``, a sentence where the model did not learn, or None.
 
     Raises
@@ -63,18 +65,26 @@ def gate_facts(model: Any, items: Any, index: int, *, name: str | None = None, y
     one = items[index : index + 1]
     found = {part: values[0] for part, values in gates(model, one).items()}
     given = None if y is None else [y[index]]
-    measured = gradient_flow(model, one, given)
     item = {"name": str(index) if name is None else name, "steps": len(next(iter(found.values())))}
     return {
         "cell": type(_cell(model)).__name__,
         "item": item | _of_input(model, one) | {"answer": _answer(model, one)},
         "layers": layers(found, type(_cell(model)).__name__),
-        "flow": {
-            "lines": {layer: norms[0].tolist() for layer, norms in measured.by_item.items()},
-            "ratios": {layer: ratio if np.isfinite(ratio) else None for layer, ratio in measured.ratios.items()},
-        },
+        "flow": _flow(model, one, given),
         "target": _target(model, given),
         "doubt": doubt(model),
+    }
+
+
+def _flow(model: Any, one: Any, given: Any) -> dict[str, Any]:
+    """Return the norms of the gradient and their ratios; none where the loss cannot be taken from the states."""
+    try:
+        measured = gradient_flow(model, one, given)
+    except NotSupportedError:
+        return {"lines": {}, "ratios": {}}
+    return {
+        "lines": {layer: norms[0].tolist() for layer, norms in measured.by_item.items()},
+        "ratios": {layer: ratio if np.isfinite(ratio) else None for layer, ratio in measured.ratios.items()},
     }
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from punar.cells import Stack
 from punar.core.runtime import as_usual
-from punar.errors import DataError, ParameterError, ParameterTypeError
+from punar.errors import DataError, NotSupportedError, ParameterError, ParameterTypeError
 from punar.estimators.autoencoder import Autoencoder
 from punar.estimators.sequence_model import SequenceModel
 from punar.inspection import _targets
@@ -143,6 +143,9 @@ def _loss_of(
 
     def of_task(rows: Any, index: Tensor) -> Tensor:
         raw, task = opened.run(rows), model.fitted_.task
+        if not isinstance(raw, Tensor):
+            name = type(task).__name__
+            raise NotSupportedError(f"{where}: {name} writes its answer step by step; its loss is none of one pass.")
         found = task.itself(raw) if target is None else target.take(index, rows)
         wanted = {name: value.to(raw.device) for name, value in found.items()}
         terms = task.losses(lambda _: raw, rows, wanted, None, progress=1.0, generator=None)

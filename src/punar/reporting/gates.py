@@ -33,6 +33,7 @@ def html(facts: dict[str, Any]) -> str:
     """
     item = facts["item"]
     answer = f"; {item['answer']}" if item["answer"] else ""
+    flows = [own for own in facts["flows"] if own["lines"]]
     panels = [(_title(layer), Markup(figure(layer, item))) for layer in facts["layers"]]
     return (
         environment()
@@ -50,9 +51,11 @@ def html(facts: dict[str, Any]) -> str:
             doubt=facts.get("doubt"),
             panels=panels,
             captions=_captions(facts),
-            flow_caption=texts.CAPTION_FLOW.format(target=texts.FLOW_TARGETS[facts["target"]]),
-            flow_panels=[Markup(panel) for panel in flow.panels(facts["flows"])],
-            flow_rows=flow.rows(facts["flows"]),
+            flow_caption=texts.CAPTION_FLOW.format(target=texts.FLOW_TARGETS[facts["target"]])
+            if flows
+            else texts.CAPTION_NO_FLOW,
+            flow_panels=[Markup(panel) for panel in flow.panels(flows)] if flows else [],
+            flow_rows=flow.rows(flows),
             table=[row for layer in facts["layers"] for row in _rows(layer)],
         )
     )

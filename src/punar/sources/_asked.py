@@ -21,7 +21,8 @@ FORMS = ("classes", "amounts", "sets", "sequences", *STRUCTURED, "none")
 _BESIDE = {
     "masks": "a folder of pictures and one of masks",
     "boxes": "a folder of pictures, and a COCO json file or a folder of xml or txt files,",
-    "texts": "two files of lines that belong together",
+    "texts": "two files of lines that belong together, or recordings and a csv or tsv file with a column of files and "
+    "one of texts,",
 }
 _ELSEWHERE = {
     ".xls": "Save the sheet as 'CSV UTF-8'.",
@@ -29,6 +30,8 @@ _ELSEWHERE = {
     ".gz": "Only .csv.gz and .tsv.gz are read packed; unpack others first.",
     ".zip": "Unpack it first.",
     ".tar": "Unpack it first.",
+    ".yaml": "Of a YOLO data set name the folder that the images and labels lie in.",
+    ".yml": "Of a YOLO data set name the folder that the images and labels lie in.",
     ".pkl": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
     ".pickle": "A pickle can run anything and is never read; save it as csv, parquet or npz.",
 }

@@ -106,6 +106,10 @@ class FoundItems:
         What was decided while reading, a sentence each.
     classes : tuple of str
         Names of the values of masks by number, or of the labels of boxes; empty where the format does not say.
+    kept : dict of str to ndarray of shape (n,)
+        What else the format says of each item, such as its ``image_id``.
+    class_ids : dict of str to int or str
+        The format's own ids of the classes by name.
     """
 
     items: Sequence[Any]
@@ -116,6 +120,8 @@ class FoundItems:
     title: str = "row"
     notes: list[str] = field(default_factory=list)
     classes: tuple[str, ...] = ()
+    kept: Mapping[str, np.ndarray] = field(default_factory=dict)
+    class_ids: Mapping[str, Any] = field(default_factory=dict)
 
 
 # UserData are rows ready for an estimator: what the built-in sets are.

@@ -244,6 +244,8 @@ def _from_ready(found: FoundItems, asked: Asked, wanted: Wanted) -> UserItems:
         notes=[*found.notes, *([labels.note] if labels is not None else [])],
         row_names=found.names or tuple(str(i) for i in range(len(found.items))),
         row_title=found.title,
+        kept=dict(found.kept),
+        class_ids=dict(found.class_ids),
     )
 
 

@@ -41,7 +41,7 @@ def rows_of(whole: Mapping[str, Any], name: str, path: Path | str) -> Iterator[t
     """
     found = whole.get(name)
     if not isinstance(found, list):
-        raise DataError(f"{path}: {name} must be a list, found {shown(found, 60)}.")
+        raise DataError(f"{path}: the field {name} must be a list, found {shown(found, 60)}.")
     for i, row in enumerate(found):
         where = f"{path}, {name}[{i}]"
         if not isinstance(row, dict):
@@ -60,7 +60,9 @@ def entry(row: Mapping[str, Any], name: str, kind: type[_T], where: str) -> _T:
     value: Any = row.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
         words = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
-        raise DataError(f"{where}: {name} must be {words.get(kind, kind.__name__)}, found {shown(value, 60)}.")
+        raise DataError(
+            f"{where}: the field {name} must be {words.get(kind, kind.__name__)}, found {shown(value, 60)}."
+        )
     if isinstance(value, str):
         value = value.encode(errors="backslashreplace").decode()
     return value

@@ -91,6 +91,8 @@ class UserItems:
         Columns of the table that stand beside the items.
     outputs : tuple of str
         What several amounts of an item are called.
+    class_ids : dict of str to int or str
+        The ids that the data's own format gives the classes, by name.
     """
 
     items: Any
@@ -105,6 +107,7 @@ class UserItems:
     row_title: str = "row"
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    class_ids: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)

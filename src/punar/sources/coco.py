@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from punar.core.words import counted, listed
 from punar.errors import DataError, shown
 from punar.sources import _boxes
@@ -65,6 +67,8 @@ class Coco(Source):
             title="file",
             notes=[*notes, *_boxes.said(boxes, names)],
             classes=tuple(found.categories.values()),
+            kept={"image_id": np.array(kept, dtype=object)},
+            class_ids={name: key for key, name in found.categories.items()},
         )
 
 

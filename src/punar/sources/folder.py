@@ -49,7 +49,7 @@ class Folder(Source):
             names = listed([p.name for p in parts.values()])
             raise DataError(f"{path}: it is split into {names}. Name the one that you mean, such as {parts['train']}.")
         tree = _Tree.of(path)
-        if request.form in ("answers", "texts") and not tree.count("audio"):
+        if request.form in ("answers", "texts") and request.kind != "audio" and not tree.count("audio"):
             raise DataError(f"{path}: {_TEXTS}")
         kind = request.kind if request.kind in SUFFIXES else None
         if kind is None and request.kind is not None:

@@ -17,6 +17,16 @@ from punar.sources._typed import typed
 _DIGITS = 18  # a whole number of more may not fit into 64 bits
 
 
+_MEND = "Give each value a field of its own."
+# A field of formats that are no tables, and the task that reads them.
+_TASKS = {"paragraphs": "question_answering", "annotations": "detection"}
+
+
+def _advice(found: dict[str, Any]) -> str:
+    task = next((task for field, task in _TASKS.items() if repr(field) in str(found)), None)
+    return _MEND if task is None else f"Is it for --task {task}? Say so."
+
+
 class Jsonl(Source):
     """Tables as records: jsonl, ndjson and json.
 
@@ -48,7 +58,7 @@ class Jsonl(Source):
             if nested is not None:
                 raise DataError(
                     f"{path}, {place}: the field {shown(nested, 40)} holds {shown(row[nested], 40)}; a table has one "
-                    "value in each field. Give each value a field of its own."
+                    f"value in each field. {_advice(row)}"
                 )
         frame = pd.DataFrame([[row.get(name) for name in names] for row in rows], columns=names)
         notes: list[str] = []
@@ -85,7 +95,7 @@ def _of_columns(found: dict[str, Any], path: Path) -> list[dict[str, Any]]:
     if len(lengths) != 1 or None in lengths:
         raise DataError(
             f"{path}: an object is a table where it has one list for each column, all of one length; found "
-            f"{shown(found, 60)}."
+            f"{shown(found, 60)}. {_advice(found)}"
         )
     return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 

@@ -23,16 +23,21 @@ class Transcripts(Source):
     """A folder of recordings whose texts lie beside them.
 
     Three layouts: ``a.txt`` or ``a.lab`` beside ``a.wav``; LibriSpeech's ``*.trans.txt``, whose lines begin with the
-    name of a recording; or one csv or tsv file with a column of files and one of texts.
+    name of a recording; or one csv or tsv file with a column of files and one of texts, there or as ``--target-file``.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("texts",)
+    options: ClassVar[tuple[str, ...]] = ("target_path",)
 
     def takes(self, path: Path) -> bool:
         """Return whether recordings and texts are there."""
         if not path.is_dir() or not files_in(path, SUFFIXES["audio"]):
             return False
         return bool(_tables(path)) or bool(_beside(path)) or bool(files_in(path, [_CHAPTER]))
+
+    def takes_with(self, path: Path, target_path: Path) -> bool:
+        """Return whether it is a folder of recordings, and a csv or tsv file."""
+        return path.is_dir() and target_path.suffix.lower() in _TABLES and bool(files_in(path, SUFFIXES["audio"]))
 
     def read(self, path: Path, request: Request) -> FoundItems | FoundTable:
         """Return the paths of the recordings, and what is said in each.
@@ -42,9 +47,9 @@ class Transcripts(Source):
         DataError
             Recordings have no text and may not be left out, or a text file is empty.
         """
-        tables = _tables(path)
+        tables = _tables(path) if request.target_path is None else [Path(request.target_path)]
         if tables:
-            return _of_table(tables, request)
+            return _of_table(tables, request, path)
         recordings, notes = files_in(path, SUFFIXES["audio"]), list[str]()
         chapters = files_in(path, [_CHAPTER])
         texts = _of_chapters(chapters) if chapters else _of_files(path)
@@ -70,7 +75,9 @@ def _tables(path: Path) -> list[Path]:
     return [p for p in sorted(path.iterdir()) if p.is_file() and p.suffix.lower() in _TABLES]
 
 
-def _of_table(tables: list[Path], request: Request) -> FoundTable:
+def _of_table(tables: list[Path], request: Request, folder: Path) -> FoundTable:
+    """Return the table; its files are named as from its own folder, or from that of the recordings."""
+    from punar.sources._item_table import candidates
     from punar.sources.csv import Csv
 
     if len(tables) > 1:
@@ -79,7 +86,9 @@ def _of_table(tables: list[Path], request: Request) -> FoundTable:
             f"mean, as {tables[0]}."
         )
     found = Csv().read(tables[0], request)
-    return FoundTable(found.frame, [f"texts: {tables[0]}", *found.notes], found.line_of, found.spelled, tables[0])
+    own = "audio" in candidates(found.frame, tables[0].parent, None).values()
+    place = tables[0] if own else folder / tables[0].name
+    return FoundTable(found.frame, [f"texts: {tables[0]}", *found.notes], found.line_of, found.spelled, place)
 
 
 def _beside(path: Path) -> list[Path]:

@@ -33,6 +33,10 @@ and the message says how; 130 interrupted.
 
 # What a message says to who calls from Python -> what it says here.
 SPOKEN = {
+    'Pass fit(None, ["sports", "politics"]), or wordings of each: {"sports": ["sport", "football"], ...}.': (
+        "Name them with --labels sports,politics."
+    ),
+    "or neither: fit(None).": "or leave DATA out.",
     "Repair or remove them.": "Repair or remove them, or leave them out (--skip-bad).",
 }
 TYPED = "read as one text, as it stands on the line"

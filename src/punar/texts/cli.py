@@ -169,8 +169,9 @@ PREDICT_HELP = """Write what a model predicts for DATA, to a file or without --o
 One row for each item: its file or number, the prediction and, for classes, the probability of each. A tagger of tokens
 writes a token and its label on each line, with a blank line between sentences; a tagger of series a row for each step.
 A forecasting model writes a row for each step to come, with an interval, after the end of DATA, or without DATA after
-the end of the series that it was fitted on. Masks are PNG files in a new folder, boxes a COCO json file, answers and
-texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside chance.
+the end of the series that it was fitted on. Masks are PNG files in a new folder, boxes a json file of COCO results,
+answers and texts a table or a file of their own (--out). Where DATA has labels, the score is printed too, beside
+chance.
 """
 PREDICT_EXAMPLES = """\b
 Examples:

@@ -83,6 +83,9 @@ CAPTION_FLOW = (
     "line has fallen by many powers of ten, training cannot connect what was read there with the answer. The loss is "
     "the model's own, against {target}."
 )
+CAPTION_NO_FLOW = (
+    "No gradient is drawn: it needs a loss that is taken from the states of what was read, and nothing else."
+)
 FLOW_TARGETS = {
     "given": "the sequence's own label",
     "own": "the class that it predicts",

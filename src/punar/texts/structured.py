@@ -15,14 +15,24 @@ SETTING_FORM = "--set is NAME=VALUE, such as ignore=11, got {given!r}."
 SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
 SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
 
-PREDICT_OUT = (
-    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO). "
-    "Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the terminal."
+FIT_OTHER_LABELS = (
+    "{data}: {where} holds {label}, which is not among --labels ({names}). Name it there, or leave it out."
 )
+FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --backbone, and leave --cell out."
+
+PREDICT_OUT = (
+    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO "
+    "results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the "
+    "terminal."
+)
+OUT_NO_PICTURE = (
+    "--out must be no picture, got '{out}': masks go into a new folder, one for each picture. Name it: {name}."
+)
+NO_BLANKS = "{same:,} of {total:,} texts have no blank ([MASK], <mask> or ___) and stay as they are"
 OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
 NEW_FOLDER = "be a new folder, whose name has no suffix, or "
 MASKS = "{n:,} masks; their numbers are those of the masks learned from"
-BOXES = "{n:,} boxes of {pictures:,} pictures, as COCO writes them"
+BOXES = "{n:,} boxes of {pictures:,} pictures, as pycocotools reads results (loadRes)"
 ANSWERS = "{n:,} answers"
 TEXTS = "{n:,} texts, one on each line"
 SUBTITLES = "subtitles of {n:,} recordings"
@@ -39,6 +49,7 @@ NO_TARGETS = {
     "boxes": "name a COCO json file, a Pascal VOC folder (JPEGImages, Annotations) or a YOLO folder (images, labels), "
     "or say where the boxes are: --target-file PATH",
     "answers": "name a SQuAD json file, or a table with the columns question, context and answer",
-    "texts": "name the column that is to be written with --target, or the file of its lines with --target-file; or put "
-    "a .txt file beside each recording",
+    "texts": "name the column that is to be written with --target, or the file of its lines with --target-file",
+    "recordings": "put a .txt file beside each recording, or name a csv or tsv file with a column of files and one of "
+    "texts: --target-file PATH",
 }
