@@ -112,9 +112,8 @@ class Segmentation(Task):
             )
         if self.names is not None and not all(isinstance(name, str) for name in self.names):
             raise ParameterError(f"{where}: names must be None or a list of names, got {shown(self.names)}.")
-        twice = [name for name in dict.fromkeys(self.names or ()) if list(self.names or ()).count(name) > 1]
-        if twice:
-            raise ParameterError(f"{where}: names must differ, got {listed(twice)} more than once.")
+        if self.names is not None and len(set(self.names)) < len(self.names):
+            raise ParameterError(f"{where}: names must differ, got {shown(self.names)}.")
 
     # -- targets --------------------------------------------------------------------------------------------------
 
