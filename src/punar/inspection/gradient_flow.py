@@ -125,6 +125,12 @@ def gradient_flow(model: Any, x: Any, y: Any = None, *, loss: Loss | None = None
         raise ParameterError(f"{where}: loss is for a module; a {type(model).__name__} has its own. Leave it out.")
     if loss is not None and not callable(loss):
         raise ParameterTypeError(f"{where}: loss must be a callable, got {type(loss).__name__}.")
+    if isinstance(model, SequenceModel) and hasattr(model, "fitted_") and model.fitted_.task.writes:
+        raise NotSupportedError(
+            f"{where}: the {type(model.fitted_.task).__name__} task writes its answers token by token and has no "
+            "single loss of the states that were read. punar.attention shows what it looked at, punar.gates what its "
+            "cells kept."
+        )
     with as_usual():
         opened = open_model(model, x, where)
         target = None if y is None else _targets.given(model, x, y, len(opened.lengths), where)

@@ -76,6 +76,9 @@ class Pictures(Preparation):
         """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
         if isinstance(X, (str, os.PathLike)):
             raise DataTypeError(f"{where}: X must be a list of paths, pictures or an array of them, got one path: [X].")
+        shape = getattr(X, "shape", ())
+        if self.channels == 3 and len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
+            raise DataError(f"{where}: X of shape {tuple(shape)} looks like one picture (h, w, {shape[2]}): pass [X].")
         items = _as_sequence(X, where)
         if len(items) == 0:
             raise DataError(f"{where}: Found X with 0 sample(s) while a minimum of 1 is required.")
@@ -243,6 +246,8 @@ def _refuse_table(X: np.ndarray, where: str) -> Sequence[Any]:
 def _check_array(item: Any, where: str) -> None:
     if not isinstance(item, np.ndarray):
         raise DataTypeError(f"{where} must be a path, a PIL image or an array, got {shown(item)}.")
+    if 0 in item.shape:
+        raise DataError(f"{where} is empty: it has shape {item.shape}, and no pixel.")
     if item.ndim == 3 and item.shape[2] not in (1, 3, 4) and channels.are_first(item.shape):
         raise DataError(
             f"{where} of shape {item.shape} looks like (channels, height, width), as torch has it; pictures are "

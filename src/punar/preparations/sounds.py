@@ -229,7 +229,9 @@ class Sounds(Preparation):
             raise DataTypeError(
                 f"{where} must hold float samples in [-1, 1] or int16, int32 or uint8 ones, got {samples.dtype}."
             )
-        if samples.ndim not in (1, 2) or 0 in samples.shape or (samples.ndim == 2 and samples.shape[1] > 64):
+        if 0 in samples.shape:
+            raise DataError(f"{where} is empty: it has shape {samples.shape}, and no sample.")
+        if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > 64):
             raise DataError(
                 f"{where} must have shape (samples,) or (samples, channels), got {samples.shape}. "
                 "Transpose arrays of shape (channels, samples)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,14 @@ def _files(values: pd.Series, folder: Path, wanted: Wanted) -> tuple[list[str], 
     root = folder if wanted.root is None else Path(wanted.root)
     paths = [_existing(_ended(str(v), wanted), root) for v in values]
     lost = [i for i, path in enumerate(paths) if not Path(path).is_file()]
-    return paths, {i: f"there is no file {shown(str(values.iloc[i]))}" for i in lost}
+    bad = {i: f"there is no file {shown(str(values.iloc[i]))}" for i in lost}
+    # As with COCO's names, nothing but the data themselves is opened because data say so.
+    inside = os.path.abspath(root)
+    away = [i for i, path in enumerate(paths) if not Path(os.path.abspath(path)).is_relative_to(inside)]
+    return paths, bad | {
+        i: f"the file {shown(str(values.iloc[i]))} must lie inside {root}; say where the files are (--root FOLDER)"
+        for i in away
+    }
 
 
 def _left_out(bad: dict[int, str], table: FoundTable, where: str, *, may_skip: bool) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from punar.core.words import counted, listed
+from punar.data.decode import BadItem, picture_size
 from punar.errors import DataError, shown
 from punar.sources import _boxes
 from punar.sources._apart import inside, left_out, named
@@ -56,6 +57,8 @@ class Coco(Source):
         lost = [printable(paths[key].name) for key in paths if not paths[key].is_file()]
         left_out(lost, len(paths), f"pictures are not in {folder}", str(file), request, notes)
         kept = [key for key in paths if paths[key].is_file()]
+        for key in kept:
+            _check_size(paths[key], found.sizes.get(key), file)
         names = [printable(found.files[key]) for key in kept]
         boxes = [found.boxes[key] for key in kept]
         return FoundItems(
@@ -78,6 +81,7 @@ class _Read:
 
     files: dict[Any, str] = field(default_factory=dict)
     boxes: dict[Any, Boxes] = field(default_factory=dict)
+    sizes: dict[Any, tuple[Any, Any]] = field(default_factory=dict)  # width, height, as the json has them
     categories: dict[Any, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -92,6 +96,7 @@ class _Read:
             _once(found.files, _key(row, "id", where), where)
             found.files[row["id"]] = entry(row, "file_name", str, where)
             found.boxes[row["id"]] = Boxes()
+            found.sizes[row["id"]] = row.get("width"), row.get("height")
         if not found.files:
             raise DataError(f"{path}: images is empty; there is no picture in it.")
         crowds = sum(found._take(where, row) for where, row in rows_of(whole, "annotations", path))
@@ -114,6 +119,23 @@ class _Read:
         x, y, width, height = (_boxes.number(v, "bbox", where) for v in values)
         self.boxes[picture].add((x, y, x + width, y + height), self.categories[kind], where)
         return False
+
+
+def _check_size(picture: Path, said: tuple[Any, Any] | None, file: Path) -> None:
+    """Raise where boxes were drawn on a picture of another size than the file has."""
+    if said is None or not all(type(side) is int and side > 0 for side in said):
+        return  # optional, and zeros stand for unknown in some tools' files
+    try:
+        height, width = picture_size(picture)
+    except BadItem:
+        return  # whoever reads the picture says why
+    # A tag (EXIF) that turns the picture exchanges its sides, and tools differ in whether they count before or after.
+    if sorted(said) != sorted((height, width)):
+        raise DataError(
+            f"{file}: the picture {picture.name} is {said[0]} x {said[1]} pixels (width x height) in its json, and "
+            f"{width} x {height} in its file: the boxes belong to another copy of it. Use the pictures that were "
+            "labelled, or scale the boxes."
+        )
 
 
 def _key(row: Mapping[str, Any], name: str, where: str) -> Any:

@@ -43,6 +43,9 @@ def read(y: Any, where: str, items: Sequence[Any] = ()) -> list[Boxes]:
         Boxes without area, which are left out, and boxes that reach beyond their picture, which are clipped.
     """
     found = as_given(y, where)
+    given = [boxes for boxes, _ in found if len(boxes)]
+    if given and all(float(boxes.max()) <= 1.0 for boxes in given):
+        warnings.warn(texts.SHARES.format(where=where), PunarWarning, stacklevel=5)
     sizes = [_size(item) for item in items]
     empty, outside = [], []
     for i, (boxes, labels) in enumerate(found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,6 +22,7 @@ from punar.errors import (
     NotSupportedError,
     ParameterError,
     ParameterTypeError,
+    PunarWarning,
     shown,
 )
 from punar.preparations import Preparation, Sample
@@ -34,6 +36,7 @@ from punar.tasks._detector_heads import FasterRCNN, Passed, RetinaNet, levels_of
 from punar.tasks._own_detectors import Own
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
+from punar.texts import detection as sentences
 from punar.texts import predictions as texts
 
 _DETECTORS: dict[str, Any] = {"faster_rcnn": FasterRCNN, "retinanet": RetinaNet}
@@ -334,7 +337,14 @@ class Detection(Task):
         true, own = forms.read(y, "score"), forms.as_given(predictions, "score: predictions")
         if len(true) != len(own):
             raise DataError(f"score: y has {len(true)} pictures and the predictions {len(own)}.")
+        if not any(len(boxes) for boxes, _ in true):
+            raise DataError(f"score: y has no box in {len(true)} pictures; there is nothing to measure.")
         names = forms.names_of([*true, *own], "score")
+        if hasattr(self, "labels_"):
+            strange = [name for name in forms.names_of(true, "score") if name not in self.labels_]
+            if strange:
+                said = sentences.STRANGE.format(found=shown(strange), known=shown(self.labels_))
+                warnings.warn(said, PunarWarning, stacklevel=3)
         number = {name: i for i, name in enumerate(names)}
         meter, sure = PrecisionMeter(names), forms.scores_of(predictions, own, "score")
         for (boxes, labels), (found, named), scores in zip(true, own, sure, strict=True):

@@ -123,6 +123,8 @@ class QuestionAnswering(Task):
         assert isinstance(kinds, Tensor)
         self._say_absent(torch.nonzero(kinds == forms.ABSENT)[:, 0].tolist(), targets, where)
         self.empty_ = bool((kinds == forms.NO_ANSWER).any())
+        if bool((kinds == forms.NO_ANSWER).all()):
+            raise DataError(f"{where}: y must have an answer to learn from, got {len(kinds)} empty ones.")
         return targets
 
     def from_names(self, labels: Sequence[str]) -> None:

@@ -112,6 +112,8 @@ class Segmentation(Task):
             )
         if self.names is not None and not all(isinstance(name, str) for name in self.names):
             raise ParameterError(f"{where}: names must be None or a list of names, got {shown(self.names)}.")
+        if self.names is not None and len(set(self.names)) < len(self.names):
+            raise ParameterError(f"{where}: names must differ, got {shown(self.names)}.")
 
     # -- targets --------------------------------------------------------------------------------------------------
 
@@ -160,6 +162,11 @@ class Segmentation(Task):
             )
         if len(values) < 2:
             raise DataError(files.too_few(values, self.ignore, where))
+        if self.names is not None and max(values) >= len(self.names):
+            raise ParameterError(
+                f"{where}: names must have a name for each number of the masks, counted from 0: they hold "
+                f"{max(values)}, and there are {len(self.names)} names."
+            )
         self.values_ = values
         if self.size == "auto":
             self.size_ = self._median_size(read, items, where)
@@ -358,6 +365,8 @@ class Segmentation(Task):
         for i, (a, b) in enumerate(zip(true.columns["masks"], found.columns["masks"], strict=True)):
             if a.shape != b.shape:
                 raise DataError(f"score: y[{i}] has shape {tuple(a.shape)}, and its prediction {tuple(b.shape)}.")
+        if all(bool((mask == masks.IGNORED).all()) for mask in true.columns["masks"]):
+            raise DataError(f"score: every pixel of y is ignored ({self.ignore}); there is nothing to measure.")
         meter = self.meter()
         meter.add(list(found.columns["masks"]), true)
         return meter.value()

@@ -373,6 +373,8 @@ class SpeechRecognition(Task):
         """Return 1 - word error rate of transcripts, over all words; below 0 where more are wrong than were said."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='speech_recognition'; every word counts once.")
+        if not any(rates.transcripts(y, "score")):
+            raise DataError("score: every transcript of y is empty; there is no word to measure.")
         return rates.measured(y, predictions, self.normalise, "score").value()
 
     def error_rates(self, y: Any, predictions: Any) -> dict[str, float]:

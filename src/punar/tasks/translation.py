@@ -162,6 +162,9 @@ class Translation(Task):
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return the tokens of each text, and its bytes; see :class:`Task`."""
         texts = writing.one_text_each(y, where)
+        for name, each in (("y", texts), ("X", items)):
+            if each and not any(map(str.strip, each)):
+                raise DataError(f"{where}: {name} must have a text to learn from, got {len(each)} empty ones.")
         if not self._keeps:
             self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
         targets = self._encoded(texts, where)
