@@ -76,7 +76,7 @@ class Pictures(Preparation):
         """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
         if isinstance(X, (str, os.PathLike)):
             raise DataTypeError(f"{where}: X must be a list of paths, pictures or an array of them, got one path: [X].")
-        shape = getattr(X, "shape", ())
+        shape: tuple[int, ...] = getattr(X, "shape", ())
         if self.channels == 3 and len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
             raise DataError(f"{where}: X of shape {tuple(shape)} looks like one picture (h, w, {shape[2]}): pass [X].")
         items = _as_sequence(X, where)
