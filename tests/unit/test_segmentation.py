@@ -86,9 +86,9 @@ def test_the_numbers_of_the_fit_are_the_classes() -> None:
     assert bool((targets.item(0)["masks"][:4] == IGNORED).all())
     known = targets.item(1)["masks"]
     assert np.array_equal(np.array([0, 3, 9])[known.numpy()], Y[1])
-    named = Segmentation(names=["sky", "a", "b", "road"])
+    named = Segmentation(names=["sky", "a", "b", "road", "c", "d", "e", "f", "g", "car"])
     named.learn(Y, "fit", X)
-    assert named.class_names == ["sky", "road", "9"]
+    assert named.class_names == ["sky", "road", "car"]
 
 
 def test_what_was_learned_travels_as_json() -> None:

@@ -163,7 +163,7 @@ class Translation(Task):
         """Return the tokens of each text, and its bytes; see :class:`Task`."""
         texts = writing.one_text_each(y, where)
         for name, each in (("y", texts), ("X", items)):
-            if each and not any(map(str.strip, each)):
+            if each and not any(not isinstance(text, str) or text.strip() for text in each):
                 raise DataError(f"{where}: {name} must have a text to learn from, got {len(each)} empty ones.")
         if not self._keeps:
             self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
