@@ -23,11 +23,14 @@ from punar.errors import DamagedModelError, ParameterError, ParameterTypeError, 
 from punar.extend import Backbone, Plan, Preparation, Stage
 from punar.preparations.frames import Frames
 from punar.preparations.histories import Histories
+from punar.preparations.letterboxed import Letterboxed
+from punar.preparations.pairs import Pairs
 from punar.preparations.pictures import Pictures
 from punar.preparations.rows import Rows
 from punar.preparations.sentences import Sentences
 from punar.preparations.series import Series
 from punar.preparations.sounds import Sounds
+from punar.preparations.whole_pictures import WholePictures
 from punar.preparations.words import Words
 
 # --- facts ---
@@ -149,11 +152,14 @@ def test_a_tensor_that_is_no_text_is_refused(tensor: Tensor) -> None:
 OF_PUNAR: list[Preparation] = [
     Frames(rate=8000, n_mels=4),
     Histories(channels=2, context=6),
+    Letterboxed(canvas=(32, 64)),
+    Pairs("{}", 12, 0, 4, True),
     Pictures(size=(16, 16)),
     Rows(5),
     Sentences("{}", 12),
     Series(channels=2, shift=(1.0, 2.0), scale=(1.0, 0.5)),
     Sounds(rate=8000),
+    WholePictures(size=(32, 64)),
     Words(),
 ]
 
