@@ -125,12 +125,6 @@ def gradient_flow(model: Any, x: Any, y: Any = None, *, loss: Loss | None = None
         raise ParameterError(f"{where}: loss is for a module; a {type(model).__name__} has its own. Leave it out.")
     if loss is not None and not callable(loss):
         raise ParameterTypeError(f"{where}: loss must be a callable, got {type(loss).__name__}.")
-    if isinstance(model, SequenceModel) and hasattr(model, "fitted_") and model.fitted_.task.writes:
-        raise NotSupportedError(
-            f"{where}: the {type(model.fitted_.task).__name__} task writes its answers token by token and has no "
-            "single loss of the states that were read. punar.attention shows what it looked at, punar.gates what its "
-            "cells kept."
-        )
     with as_usual():
         opened = open_model(model, x, where)
         target = None if y is None else _targets.given(model, x, y, len(opened.lengths), where)
@@ -151,7 +145,10 @@ def _loss_of(
         raw, task = opened.run(rows), model.fitted_.task
         if not isinstance(raw, Tensor):
             name = type(task).__name__
-            raise NotSupportedError(f"{where}: {name} writes its answer step by step; its loss is none of one pass.")
+            raise NotSupportedError(
+                f"{where}: {name} writes its answer step by step, so that its loss is none of one pass. "
+                "punar.attention shows what it looked at, punar.gates what its cells kept."
+            )
         found = task.itself(raw) if target is None else target.take(index, rows)
         wanted = {name: value.to(raw.device) for name, value in found.items()}
         terms = task.losses(lambda _: raw, rows, wanted, None, progress=1.0, generator=None)
