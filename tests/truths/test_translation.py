@@ -26,7 +26,7 @@ def words(count: int, seed: int, letters: list[str] = LETTERS, longest: int = 12
 
 
 def judged(name: str, model: Any, X: list[str], Y: list[str], T: list[str], U: list[str]) -> tuple[float, float]:
-    """Return chrF and the share of texts that are written without a mistake; print them beside what looks at nothing.
+    """Return chrF and the share of texts that are written without a mistake; print them beside the constant answer.
 
     No text of the test is one of the training's.
     """

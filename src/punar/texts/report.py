@@ -26,7 +26,7 @@ FIGURES = "{metric}: {score:.4f}{interval}; chance: {chance:.4f}"
 FIGURES_INTERVAL = " (95 %: {low:.4f} to {high:.4f})"
 
 TITLE = "{model} on {data}"
-LEAD = "{task}, {n:,} items. {metric}: {score}{interval}; the best answer that looks at nothing reaches {chance}"
+LEAD = "{task}, {n:,} items. {metric}: {score}{interval}; the best constant answer reaches {chance}"
 INTERVAL = " (between {low} and {high} with 95 % confidence)"
 HEAD_FIGURES, HEAD_CLASSES, HEAD_WORST = "Figures", "By class", "Worst answers"
 ROW_MODEL, ROW_CHANCE = "this model", "chance"

@@ -41,7 +41,7 @@ MASK_NUMBERS = (
 )
 SRT_ONE = "--out: a .srt file is for one recording, and there are {n:,}. Name a new folder, such as --out {folder}."
 SRT_SOUNDS = "--out: subtitles are for recordings."
-CHANCE = " (chance: {chance:.4f}, the best answer that looks at nothing)"
+CHANCE = " (chance: {chance:.4f}, the best constant answer)"
 
 NO_TARGETS = {
     "masks": "put the pictures into images/ and their masks, of the same names, into masks/, or name their folder: "
