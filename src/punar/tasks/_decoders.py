@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from punar.errors import MissingExtraError
+from punar.tasks._doubling import Doubling
 
 DECODERS = ("unet", "deeplabv3plus", "fpn")
 _UNET = (256, 128, 64, 32, 16)  # channels of a block, the coarsest first; the library's own
@@ -122,6 +123,7 @@ def _unet(rungs: Sequence[Rung]) -> tuple[list[Rung], nn.Module, int]:
     smp = library()
     channels = ((_UNET[0],) * len(rungs) + _UNET)[-len(rungs) :]
     decoder = smp.decoders.unet.decoder.UnetDecoder([0, *(r.width for r in rungs)], channels, len(rungs))
+    decoder.blocks = nn.ModuleList(Doubling(block) for block in decoder.blocks)
     return list(rungs), decoder, channels[-1]
 
 
