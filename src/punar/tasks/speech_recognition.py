@@ -24,8 +24,6 @@ from punar.texts import predictions as texts
 
 _IGNORED = -100
 _LISTENED = 5  # recordings of which the language is heard
-
-
 _NOTHING = Met()
 
 
@@ -177,8 +175,8 @@ class SpeechRecognition(Task):
         if not any(said):
             raise DataError(f"{where}: y must have at least one word to learn from, got {len(said)} empty transcripts.")
         met = self._known
-        self.writes_ = met.dictation is not None
-        self.kept_ = met.letters is not None
+        met.refuse_unused(self, where)
+        self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
         self.letters_ = Letters(()) if self.writes_ else met.letters or Letters.of_texts(said)
         self.language_ = None
         if met.dictation is not None and met.dictation.languages:
@@ -201,6 +199,7 @@ class SpeechRecognition(Task):
                 "SpeechRecognition without examples needs a checkpoint that has learned to write, such as Whisper or "
                 "Wav2Vec2 with a head for CTC and its vocab.json. Teach this one: fit(recordings, transcripts)."
             )
+        met.refuse_unused(self, "fit")
         self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
         self.letters_, self.language_ = met.letters or Letters(()), None
 
@@ -234,13 +233,13 @@ class SpeechRecognition(Task):
 
         Raises
         ------
-        DataError
+        Misfit
             The recording is too short for its transcript, or the transcript longer than the decoder writes.
         """
-        text, dictation = rates.text_of(target["said"]), self._known.dictation
-        if dictation is not None:
-            return {"tokens": dictation.taught(text, self.language_, self.task)}
-        return {"units": self.letters_.taught(text, self._known.steps(len(sample.tensor)))}
+        text, known = rates.text_of(target["said"]), self._known
+        if known.dictation is not None:
+            return {"tokens": known.dictation.taught(text, self.language_, self.task)}
+        return {"units": self.letters_.taught(text, known.steps(len(sample.tensor)), known.span(sample.trace)[1])}
 
     def collate(self, placed: Sequence[Mapping[str, Tensor]], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return {"tokens": (n, t)}, padded with -100, or {"units": (n, letters), "length": (n,)}."""
