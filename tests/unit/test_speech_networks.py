@@ -147,9 +147,7 @@ def test_wav2vec2_names_what_does_not_fit(wav2vec2):
     with pytest.raises(DataError, match=r"y\[1\], 'xyz', has the letter 'x'"):
         learner(wav2vec2).fit(X, ["one", "xyz"] * 4)
     for vocabulary in ("auto", "transcripts"):
-        with pytest.raises(
-            DataError, match=r"4 of 8 .*: y\[0\], 'one.*need at least 900 steps, 0\.\d+ s .*; y\[2\].*5 ms"
-        ):
+        with pytest.raises(DataError, match=r"4 of 8 .*: y\[0\], 'one.*at least 900 steps, 0\.\d+ s .*; y\[2\].*5 ms"):
             learner(wav2vec2, SpeechRecognition(vocabulary=vocabulary)).fit(X, ["one" * 300, "two"] * 4)
     with pytest.raises(DataError, match=r"1 of 8 recordings.*item 2 \(31.0 s\)"):
         learner(wav2vec2).fit([*X[:2], (np.zeros(31 * RATE, dtype=np.float32), RATE), *X[3:]], SAID)
@@ -167,9 +165,7 @@ def test_settings_of_decoders_are_refused_where_letters_are_said(wav2vec2, given
 
 
 def test_a_setting_of_letters_is_refused_where_a_decoder_writes(whisper):
-    with pytest.raises(
-        ParameterError, match=r"vocabulary='transcripts' .* says letters \(CTC\); this network has a dec"
-    ):
+    with pytest.raises(ParameterError, match=r"vocabulary='transcripts' .* says letters \(CTC\); this network has"):
         learner(whisper, SpeechRecognition(vocabulary="transcripts")).fit(X, SAID)
 
 

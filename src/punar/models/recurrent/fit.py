@@ -125,8 +125,9 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     )
     train, valid = division.split()
     preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
-    placed = Placed(task, targets, samples, where, division.given)
-    rows = SequenceRows(prepared, placed, division.weight_of(samples.item), device)
+    rows = SequenceRows(
+        prepared, Placed(task, targets, samples, where, division.given), division.weight_of(samples.item), device
+    )
     say_far_longer(rows.lengths, where)
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
