@@ -15,11 +15,11 @@ import numpy as np
 
 import punar
 
-SMALL = (
+BELOW_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 
 
 def words(number: int) -> str:
@@ -29,8 +29,8 @@ def words(number: int) -> str:
             rest = number % unit
             return f"{words(number // unit)} {name}" + (f" {words(rest)}" if rest else "")
     if number < 20:
-        return SMALL[number]
-    return TENS[number // 10 - 2] + (f" {SMALL[number % 10]}" if number % 10 else "")
+        return BELOW_TWENTY.split()[number]
+    return TENS.split()[number // 10 - 2] + (f" {words(number % 10)}" if number % 10 else "")
 
 
 def main(train: int = 2000, test: int = 300, epochs: int = 20) -> tuple[float, float]:
