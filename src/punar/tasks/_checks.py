@@ -74,6 +74,11 @@ def bare(y: Any, where: str) -> Any:
     return y
 
 
+def described(y: Any) -> str:
+    """Return for a message what targets are: of tables and arrays kind and shape, of others themselves."""
+    return f"{type(y).__name__} of shape {tuple(y.shape)}" if hasattr(y, "shape") else shown(y)
+
+
 def _column(y: pd.Series, where: str) -> Any:
     extension = not isinstance(y.dtype, np.dtype) and not isinstance(y.dtype, pd.CategoricalDtype)
     if not extension or kind_of(y) != "numbers":

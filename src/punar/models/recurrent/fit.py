@@ -26,7 +26,7 @@ from punar.models.recurrent.before import fit_before, kept_design
 from punar.models.recurrent.divided import divided
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
-from punar.models.recurrent.reading import read_texts, say_far_longer
+from punar.models.recurrent.reading import how_to_pass, read_texts, say_far_longer
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
 from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
@@ -200,6 +200,7 @@ def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] 
     if domain not in task.domains:
         raise ParameterError(
             f"{where}: X is read as {kind}, and the task {type(task).__name__} is for {', '.join(task.domains)}."
+            f"{how_to_pass(X, task.domains)}"
         )
     if kind != "series" and (estimator.id_column is not None or estimator.time_column is not None):
         raise ParameterError(f"{where}: id_column and time_column are for tables of numbers, got {kind}.")

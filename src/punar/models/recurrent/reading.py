@@ -21,6 +21,18 @@ _FEWEST, _MOST = 256, 8_192  # tokens
 _PER_TOKEN = 20  # characters, far more than a word has
 
 
+def how_to_pass(X: Any, domains: Sequence[str]) -> str:
+    """Return advice on how texts or recordings are passed, for a task that reads nothing else."""
+    columns = [str(name) for name in X.columns] if hasattr(X, "columns") else []
+    if domains == ("text",):
+        column = f"one column of the table, such as X[{columns[0]!r}]" if columns else "a list or a 1-D array of texts"
+        return f" Pass {column}; what is to be predicted goes into y."
+    if domains == ("audio",):
+        column = f"a column of files, such as X[{columns[0]!r}]" if columns else "a list of files"
+        return f" Pass {column}, or pairs of samples and their rate: [(wave, 16_000), ...]."
+    return ""
+
+
 def read_texts(items: Sequence[Any], size: int, longest: int | None) -> Sentences:
     """Return how texts are read, learned from those that are trained on.
 
