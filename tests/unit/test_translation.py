@@ -212,7 +212,7 @@ def test_states_and_gates_are_seen(fitted) -> None:
         ([*Y[:-1], ["a", "b"]], r"y\[399\] must be a text"),
         ([*Y[:-1], "\ud800"], r"y\[399\] holds half of a character"),
         (Y[:-1], "inconsistent numbers of samples"),
-        (np.array([["a"]] * 400), "must be a list or a column of texts"),
+        (np.array([["a"]] * 400), "must be a list, a column or a 1-D array of texts"),
     ],
 )
 def test_targets_that_are_no_texts_are_refused(y, said) -> None:

@@ -93,7 +93,7 @@ def _one(model: Any, item: str, answer: Any, index: int) -> Attention:
         raise DataError(f"attention: X[{index}] is too long for a map: {shown(item)}. Pass a part of it.")
     weights = answer.attention.astype(np.float32)
     read = tuple(_tokens(model.preparation_.tokenizer, item))
-    return Attention(answer.text, answer.tokens, read[: weights.shape[1]], weights)
+    return Attention(answer.text, answer.tokens, read[: weights.shape[1]], weights[:, : len(read)])
 
 
 def _tokens(tokenizer: str, text: str) -> list[str]:

@@ -112,6 +112,27 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     return (losses * weight).sum() / weight.sum().clamp(min=torch.finfo(losses.dtype).tiny)
 
 
+def score_weights(sample_weight: Any, count: int) -> np.ndarray | None:
+    """Return weights of items as a score takes them, float64 (count,); None where none are given.
+
+    Raises
+    ------
+    DataError
+        Another number of weights than items; negative, not finite, or all 0.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        found = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("score: sample_weight must hold one number per item.") from None
+    if found.shape != (count,):
+        raise DataError(f"score: sample_weight.shape == {found.shape}, expected ({count},): one weight per item.")
+    if not np.isfinite(found).all() or (found < 0).any() or found.sum() <= 0:
+        raise DataError("score: sample_weight must be finite, >= 0 and not all 0.")
+    return found
+
+
 def plain(y: Any) -> np.ndarray:
     """Return targets as scikit-learn's metrics take them: a column of objects is an unknown kind of target there."""
     values = np.asarray(bare(y, "score"))

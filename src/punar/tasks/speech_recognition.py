@@ -205,7 +205,7 @@ class SpeechRecognition(Task):
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return transcripts encoded as those of the fit; see :class:`Task`."""
-        return self._encoded(rates.transcripts(y, where), where, items)
+        return self._encoded(rates.with_words(y, where), where, items)
 
     def _encoded(self, said: Sequence[str], where: str, items: Sequence[Any]) -> Targets:
         self._known.check_lengths(items, where)
@@ -372,9 +372,7 @@ class SpeechRecognition(Task):
         """Return 1 - word error rate of transcripts, over all words; below 0 where more are wrong than were said."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='speech_recognition'; every word counts once.")
-        if not any(rates.transcripts(y, "score")):
-            raise DataError("score: every transcript of y is empty; there is no word to measure.")
-        return rates.measured(y, predictions, self.normalise, "score").value()
+        return rates.measured(rates.with_words(y, "score"), predictions, self.normalise, "score").value()
 
     def error_rates(self, y: Any, predictions: Any) -> dict[str, float]:
         """Return ``word_error_rate`` and ``character_error_rate`` of transcripts.
