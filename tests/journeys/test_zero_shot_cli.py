@@ -66,6 +66,13 @@ def test_data_measures_the_names(punar_says, rows):
         (("rows.csv", "--labels", "a,b", "--strategy", "scratch"), "--labels is for --strategy zero_shot"),
         (("rows.csv", "--template", "{}", "--backbone", "minilm"), "--template is for --strategy zero_shot"),
         (("--labels", "a,b", "--epochs", "3"), "--epochs is not for --strategy zero_shot"),
+        (("--labels", "a,b", "--set", "epochs=5"), "name it with --task. --epochs is an option of its own"),
+        (
+            ("--labels", "a,b", "--task", "classification", "--set", "epochs=5"),
+            "no setting 'epochs'. --epochs is",
+        ),
+        (("--labels", "a,b", "--task", "translation"), "--labels is for labels that have names; --task translation"),
+        (("--strategy", "zero_shot", "--task", "translation"), "needs a checkpoint that does this task already"),
         (("--labels", "a,b", "--cell", "gru"), "--cell is not for --strategy zero_shot"),
         (("--labels", "a,b", "--task", "tagging"), "Tagging needs examples"),
         (("--labels", "a,b", "--backbone", "starter"), "this backbone reads pictures alone"),

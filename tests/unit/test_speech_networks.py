@@ -146,12 +146,27 @@ def test_a_frozen_body_stays_as_it_was_and_only_the_head_learns(wav2vec2):
 def test_wav2vec2_names_what_does_not_fit(wav2vec2):
     with pytest.raises(DataError, match=r"y\[1\], 'xyz', has the letter 'x'"):
         learner(wav2vec2).fit(X, ["one", "xyz"] * 4)
-    with pytest.raises(DataError, match="needs at least"):
-        learner(wav2vec2).fit(X, ["one" * 300, "two"] * 4)
+    for vocabulary in ("auto", "transcripts"):
+        with pytest.raises(DataError, match=r"4 of 8 .*: y\[0\], 'one.*at least 900 steps, 0\.\d+ s .*; y\[2\].*5 ms"):
+            learner(wav2vec2, SpeechRecognition(vocabulary=vocabulary)).fit(X, ["one" * 300, "two"] * 4)
     with pytest.raises(DataError, match=r"1 of 8 recordings.*item 2 \(31.0 s\)"):
         learner(wav2vec2).fit([*X[:2], (np.zeros(31 * RATE, dtype=np.float32), RATE), *X[3:]], SAID)
     with pytest.raises(ParameterError, match=r"reads vision"):
         punar.TransferLearner("starter", task="speech_recognition").fit([np.zeros((8, 8))] * 8, SAID)
+
+
+@pytest.mark.parametrize("given", [{"language": "hi"}, {"padding": "own"}, {"task": "translate"}])
+def test_settings_of_decoders_are_refused_where_letters_are_said(wav2vec2, given):
+    task = SpeechRecognition(**given)
+    with pytest.raises(ParameterError, match=r"TransferLearner.fit: .*='.* is for .* Whisper.*Leave .* out"):
+        learner(wav2vec2, task).fit(X, SAID)
+    with pytest.raises(ParameterError, match=r"is for .* Whisper"):
+        punar.TransferLearner(str(wav2vec2), task=task, strategy="zero_shot").fit(None)
+
+
+def test_a_setting_of_letters_is_refused_where_a_decoder_writes(whisper):
+    with pytest.raises(ParameterError, match=r"vocabulary='transcripts' .* says letters \(CTC\); this network has"):
+        learner(whisper, SpeechRecognition(vocabulary="transcripts")).fit(X, SAID)
 
 
 def test_long_recordings_and_silence_are_answered(wav2vec2):
@@ -247,7 +262,7 @@ def test_long_recordings_are_written_window_by_window(whisper):
 
 
 def test_whisper_names_what_does_not_fit(whisper, tmp_path):
-    with pytest.raises(DataError, match="tokens, and the network writes at most 40"):
+    with pytest.raises(DataError, match=r"4 of 8 .*: y\[0\], 'one.* tokens\); y\[2\].*writes at most 40"):
         learner(whisper, SpeechRecognition("en")).fit(X, ["one " * 30, "two"] * 4)
     with pytest.raises(DataError, match=r"longer than 2 s.*item 0 \(3.0 s\)"):
         learner(whisper, SpeechRecognition("en")).fit([(np.zeros(3 * RATE, np.float32), RATE), *X[1:]], SAID)

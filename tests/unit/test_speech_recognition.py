@@ -86,11 +86,15 @@ def test_a_silent_recording_may_be_trained_on():
 
 def test_a_transcript_too_long_for_its_recording_is_named():
     long = "ab" * 200
-    with pytest.raises(DataError, match=r"'abab.*needs at least 400 steps.*has \d+"):
+    with pytest.raises(DataError, match=r"fit: 1 of 30 transcripts.*y\[29\], 'abab.*at least 400 steps, .* s have \d+"):
         model().fit(X, [*WORDS[:-1], long])
+    with pytest.raises(DataError, match=r"7 of 30 .*y\[0\], 'aba.*; y\[4\].*; and 2 more\. .* every 30 ms.*pairs out"):
+        model().fit(X, [long] * 7 + WORDS[7:])
+    with pytest.raises(DataError, match=r"1 of 32 .*: validation_data y\[1\], 'aba"):
+        model().fit(X, WORDS, validation_data=(X[:2], ["ab", long]))
     # Two equal letters need a blank between them.
     short = (np.zeros(RATE // 20, dtype=np.float32), RATE)
-    with pytest.raises(DataError, match="'aaa' needs at least 5 steps"):
+    with pytest.raises(DataError, match=r"y\[30\], 'aaa' \(3 letters need at least 5 steps, 0.0\d s have 2\)"):
         model().fit([*X, short], [*WORDS, "aaa"])
 
 
@@ -220,3 +224,10 @@ def test_a_stored_model_is_a_backbone_for_other_transcripts(fitted, tmp_path):
     assert "".join(other.fitted_.task.letters_.letters) == " AB"
     found = other.predict(X[:3])
     assert punar.load(punar.save(other, tmp_path / "n")).predict(X[:3]) == found
+
+
+@pytest.mark.parametrize("given", [{"language": "hi"}, {"padding": "own"}, {"task": "translate"}])
+def test_settings_of_decoders_are_refused_where_letters_are_said(given):
+    name = next(iter(given))
+    with pytest.raises(ParameterError, match=rf"SequenceModel.fit: {name}='.* of SpeechRecognition is for .* Whisper"):
+        model(task=given).fit(X, WORDS)

@@ -340,6 +340,12 @@ LAYOUTS = {
         _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True},
         "wav2vec2",
     ),
+    "HubertForCTC": (
+        "HubertConfig",
+        _WAVE | {"feat_extract_norm": "layer", "do_stable_layer_norm": True},
+        "hubert",
+    ),
+    "HubertModel": ("HubertConfig", _WAVE | {"feat_extract_norm": "layer", "feat_proj_layer_norm": False}, "hubert"),
     "WhisperModel": ("WhisperConfig", _WHISPER, "whisper"),
     "WhisperForConditionalGeneration": ("WhisperConfig", _WHISPER, "whisper"),
 }

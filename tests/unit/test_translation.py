@@ -163,7 +163,7 @@ def test_attention_says_which_letter_each_one_was_taken_from(fitted) -> None:
 
 def test_attention_is_for_decoders(fitted) -> None:
     other = model(task="classification", epochs=1).fit(X[:40], [len(x) for x in X[:40]])
-    with pytest.raises(NotSupportedError, match="classification, and writes nothing"):
+    with pytest.raises(NotSupportedError, match="task='classification', which has no decoder"):
         punar.attention(other, X[:2])
     with pytest.raises(ParameterTypeError, match="SequenceModel or a TransferLearner"):
         punar.attention("gru", X[:2])
@@ -212,7 +212,7 @@ def test_states_and_gates_are_seen(fitted) -> None:
         ([*Y[:-1], ["a", "b"]], r"y\[399\] must be a text"),
         ([*Y[:-1], "\ud800"], r"y\[399\] holds half of a character"),
         (Y[:-1], "inconsistent numbers of samples"),
-        (np.array([["a"]] * 400), "must be a list or a column of texts"),
+        (np.array([["a"]] * 400), "must be a list, a column or a 1-D array of texts"),
     ],
 )
 def test_targets_that_are_no_texts_are_refused(y, said) -> None:

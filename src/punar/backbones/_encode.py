@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from punar.backbones._backbone import Forward, mean_of_tokens
-from punar.backbones._families import frames
+from punar.backbones._families import WAVES, frames
 from punar.backbones._view import Tokens, View
 from punar.preparations import Preparation
 from punar.preparations.sounds import Sounds
@@ -55,9 +55,9 @@ class Encode:
         self.kind, self.config, self.part = kind, config, part
         if kind == "whisper":
             self.names: tuple[str, ...] = ("input_features",)
-        elif kind == "wav2vec2":
+        elif kind in WAVES:
             # Networks with a group norm were trained without a mask.
-            group = config["feat_extract_norm"] == "group"
+            group = config.get("feat_extract_norm") == "group"
             self.names = ("input_values",) if group else ("input_values", "attention_mask")
         else:
             self.names = ("input_ids", "attention_mask")
@@ -136,4 +136,4 @@ class Encode:
     def _stride(self, preparation: Preparation) -> tuple[int, ...]:
         if self.kind == "whisper" and isinstance(preparation, Sounds):
             return (2 * preparation.hop,)  # its second convolution
-        return (math.prod(self.config["conv_stride"]),) if self.kind == "wav2vec2" else ()
+        return (math.prod(self.config["conv_stride"]),) if self.kind in WAVES else ()

@@ -60,6 +60,8 @@ _DECODED = ("model.decoder.", "decoder.", "lm_head.", "final_logits_bias", "mode
 # Of one making: encoder and decoder with a table of tokens in common.
 SPEAKERS = ("marian", "mbart", "m2m_100", "bart")
 T5 = ("t5", "mt5")
+# That read samples by convolutions.
+WAVES = ("wav2vec2", "hubert", "data2vec-audio")
 _TOPS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 
@@ -76,6 +78,21 @@ def _t5(name: str) -> Family:
         ("decoder.", "lm_head.", "classification_head."), tail=("encoder.final_layer_norm",),
         inner=("layer.0.layer_norm", *(f"layer.0.SelfAttention.{part}" for part in "qkvo"), "layer.1"),
         part="encoder", heads=(f"{name}ForConditionalGeneration",),
+    )  # fmt: skip
+
+
+def _waves(part: str, name: str) -> Family:
+    return Family(
+        "audio",
+        # Without its projection: in a replay that makes the tensor that the encoder then masks in place. Its
+        # parameters count as the first stage's, which this is.
+        (
+            "feature_extractor", "feature_projection.layer_norm", "encoder.pos_conv_embed", "encoder.layer_norm",
+            "encoder.dropout",
+        ),
+        "encoder.layers", "num_hidden_layers", "hidden_size", (f"{part}.",),
+        ("lm_head.", "quantizer.", "project_hid.", "project_q.", "classifier.", "projector.", "layer_weights"),
+        part=part, heads=(f"{name}ForCTC", f"{name}ForSequenceClassification"),
     )  # fmt: skip
 
 
@@ -102,18 +119,9 @@ FAMILIES: dict[str, Family] = {
     ),
     "t5": _t5("T5"),
     "mt5": _t5("MT5"),
-    "wav2vec2": Family(
-        "audio",
-        # Without its projection: in a replay that makes the tensor that the encoder then masks in place. Its
-        # parameters count as the first stage's, which this is.
-        (
-            "feature_extractor", "feature_projection.layer_norm", "encoder.pos_conv_embed", "encoder.layer_norm",
-            "encoder.dropout",
-        ),
-        "encoder.layers", "num_hidden_layers", "hidden_size", ("wav2vec2.",),
-        ("lm_head.", "quantizer.", "project_hid.", "project_q.", "classifier.", "projector.", "layer_weights"),
-        part="wav2vec2", heads=("Wav2Vec2ForCTC", "Wav2Vec2ForSequenceClassification"),
-    ),
+    "wav2vec2": _waves("wav2vec2", "Wav2Vec2"),
+    "hubert": _waves("hubert", "Hubert"),
+    "data2vec-audio": _waves("data2vec_audio", "Data2VecAudio"),
     "whisper": Family(
         "audio", ("conv1", "conv2", "embed_positions"), "layers", "encoder_layers", "d_model",
         ("model.encoder.", "encoder."), ("model.decoder.", "decoder.", "proj_out."), tail=("layer_norm",),
@@ -186,9 +194,10 @@ def stages(kind: str, config: Mapping[str, Any]) -> list[Stage]:
     """Return the stages that a configuration should have: embeddings, then one per layer."""
     family = FAMILIES[kind]
     names = [f"{family.layers}.{i}" for i in range(config[family.depth])]
-    stable = kind == "wav2vec2" and config["do_stable_layer_norm"]  # its norm follows the layers
+    stable = kind in WAVES and config.get("do_stable_layer_norm")  # its norm follows the layers
     tail = ("encoder.layer_norm",) if stable else family.tail
-    first = Stage("embeddings", tuple(m for m in family.embeddings if m not in tail))
+    absent = () if config.get("feat_proj_layer_norm", True) else ("feature_projection.layer_norm",)
+    first = Stage("embeddings", tuple(m for m in family.embeddings if m not in (*tail, *absent)))
     # T5's first layer computes the position bias of all layers: what is not named here stays in place in a replay,
     # and its parameters count as the first stage's.
     inner = [tuple(f"{name}.{part}" for part in family.inner) or (name,) for name in names]
@@ -216,7 +225,7 @@ def narrow(kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if kind in SPEAKERS:
         heads = config["encoder_attention_heads"] * config["decoder_attention_heads"]
         return {"d_model": 4 * heads, "encoder_ffn_dim": 8, "decoder_ffn_dim": 8}
-    if kind == "wav2vec2":
+    if kind in WAVES:
         width = math.lcm(4 * config["num_attention_heads"], config["num_conv_pos_embedding_groups"])
         return {"hidden_size": width, "intermediate_size": 8, "conv_dim": [8] * len(config["conv_dim"])}
     width = 4 * config["num_attention_heads"]
@@ -228,7 +237,7 @@ def frames(kind: str, config: Mapping[str, Any], mask: Tensor, steps: int) -> Te
     """Return the mask at the network's own pace, (n, steps)."""
     if kind == "whisper":
         return mask[:, :: max(mask.shape[1] // steps, 1)][:, :steps]
-    if kind != "wav2vec2":
+    if kind not in WAVES:
         return mask
     lengths = mask.sum(1)
     for kernel, stride in zip(config["conv_kernel"], config["conv_stride"], strict=True):

@@ -25,7 +25,7 @@ from punar.backbones._configuration import (
     small_batch,
 )
 from punar.backbones._encode import POOLINGS, Encode
-from punar.backbones._families import FAMILIES, SPEAKERS, T5, clean, stages
+from punar.backbones._families import FAMILIES, SPEAKERS, T5, WAVES, clean, stages
 from punar.backbones._stages import prove_stages
 from punar.backbones._tokenizer import byte_tokenizer, read_tokenizer
 from punar.backbones._weights import put_weights, read_state_dict, stored_names
@@ -49,7 +49,7 @@ _DROPPED = (
 )  # fmt: skip
 # Dropping whole layers and masking the input are recipes of pretraining: on short recordings the second fails.
 _FIXED: dict[str, dict[str, Any]] = {
-    "wav2vec2": {"layerdrop": 0.0, "apply_spec_augment": False},
+    **{kind: {"layerdrop": 0.0, "apply_spec_augment": False} for kind in WAVES},
     "whisper": {"encoder_layerdrop": 0.0, "apply_spec_augment": False},
     **{kind: {"encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0} for kind in SPEAKERS},
 }
@@ -283,7 +283,7 @@ def _build(config: Any) -> nn.Module:
         module = transformers.AutoModelForTextEncoding.from_config(config)
     elif kind == "distilbert":
         module = transformers.AutoModel.from_config(config)
-    elif "bert" in kind and "deberta" not in kind:  # which pools in its heads
+    elif "bert" in kind and kind not in ("deberta-v2", "hubert"):  # these have no pooling of their own
         module = transformers.AutoModel.from_config(config, add_pooling_layer=False)
     else:
         module = transformers.AutoModel.from_config(config)
@@ -318,8 +318,10 @@ def _sounds(config: Any, settings: Mapping[str, Any]) -> Sounds:
             rate, "log_mel", int(config.num_mel_bins), int(settings.get("n_fft", 400)), hop, frames * hop / rate
         )
     normalise = bool(settings.get("do_normalize", True))
-    # A group norm over time sees the padding: only recordings of equal length may then share a batch.
-    multiple = 1 if config.feat_extract_norm == "group" else 1_600
+    # A group norm over time sees the padding, as do several convolutions for positions: only recordings of equal
+    # length may then share a batch.
+    sees = config.model_type == "data2vec-audio" or config.feat_extract_norm == "group"
+    multiple = 1 if sees else 1_600
     shortest = 1
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
         shortest = (shortest - 1) * stride + kernel

@@ -56,7 +56,7 @@ _KNOWN: dict[str, tuple[str, str, str, dict[str, Any]]] = {
 
 
 class Transformers(Backbone):
-    """BERT, DistilBERT, RoBERTa, GPT-2, sentence encoders, Wav2Vec2; encoders of T5, Marian and Whisper.
+    """BERT, RoBERTa, GPT-2, sentence encoders, Wav2Vec2, HuBERT, Data2Vec; encoders of T5, Marian and Whisper.
 
     :meth:`native` keeps what is on top: decoders, and heads for masked words, classes, answers and transcripts.
 
@@ -80,7 +80,8 @@ class Transformers(Backbone):
     References
     ----------
     Devlin et al. (2019), BERT; Liu et al. (2019), RoBERTa; Radford et al. (2019), GPT-2; Raffel et al. (2020), T5;
-    Reimers and Gurevych (2019), Sentence-BERT; Baevski et al. (2020), wav2vec 2.0; Radford et al. (2022), Whisper.
+    Reimers and Gurevych (2019), Sentence-BERT; Baevski et al. (2020), wav2vec 2.0; Hsu et al. (2021),
+    HuBERT; Baevski et al. (2022), data2vec; Radford et al. (2022), Whisper.
     """
 
     def __init__(self, name: str, weights: Any = "default", options: dict[str, Any] | None = None) -> None:

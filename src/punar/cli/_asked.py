@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from punar.cli import _options as options
 from punar.cli._panels import Given
 from punar.cli._parts import Parts
 from punar.cli._spoken import spoken
@@ -66,11 +67,15 @@ class Asked:
         settings = self.reading.get("task_settings") or ()
         if self.task is None:
             if settings:
-                raise ParameterError(structured.SETTING_NEEDS_TASK.format(given=settings[0]))
+                raise ParameterError(
+                    structured.SETTING_NEEDS_TASK.format(
+                        given=settings[0], hint=_hint(settings[0].partition("=")[0], ())
+                    )
+                )
             return str(found.target_kind)
         named, known = self.parts.part("tasks", self.task), settings_of(self.task_class)
         given = read_settings(settings, self.task, known)
-        if self.form == "masks" and "names" in known and found.classes:
+        if self.form == "masks" and "names" in known and found is not None and found.classes:
             given.setdefault("names", list(found.classes))
         if not given:
             return named
@@ -169,11 +174,19 @@ def read_settings(given: Sequence[str], task: str, known: Sequence[str]) -> Give
             raise ParameterError(structured.SETTING_FORM.format(given=word))
         if name not in known:
             message = structured.SETTING_UNKNOWN.format(
-                given=word, task=task, name=name, hint=suggest(name, known), known=", ".join(known) or "none"
+                given=word, task=task, name=name, hint=_hint(name, known), known=", ".join(known) or "none"
             )
             raise ParameterError(message)
         found[name] = _value(value)
     return found
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return which setting was meant, or that this is an option and no setting of the task."""
+    for panel in (options.TRAINING, options.TRANSFER, options.SEQUENCES):
+        if name in panel.options:
+            return structured.SETTING_OPTION.format(flag=panel.options[name].name)
+    return suggest(name, known)
 
 
 def _value(text: str) -> Any:

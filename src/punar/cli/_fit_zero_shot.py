@@ -28,7 +28,10 @@ def fit_zero_shot(asked: Asked) -> None:
         texts.FIT_NOT_ZERO_SHOT,
     )
     names = _names(transfer["labels"])
-    if not asked.data and names is None:
+    # Without labels of its own a checkpoint that does the task already is taken as it is.
+    if asked.task is not None and "transfer" not in asked.task_class.models:
+        _items.refuse(o.TRANSFER.given(transfer, "labels"), structured.FIT_NO_LABELS.format(task=asked.task))
+    elif not asked.data and names is None:
         raise ParameterError(texts.FIT_NEEDS_LABELS)
     found = None
     if asked.data:
@@ -38,11 +41,11 @@ def fit_zero_shot(asked: Asked) -> None:
     settings: dict[str, Any] = {"strategy": words.ZERO_SHOT_STRATEGY, "templates": transfer["templates"] or None}
     model = punar.TransferLearner(
         _items.chosen_backbone(transfer["backbone"], transfer["weights"], kind, asked.parts),
-        "classification" if asked.task is None else asked.parts.part("tasks", asked.task),
+        "classification" if asked.task is None and not asked.reading.get("task_settings") else asked.task_for(found),
         **asked.settings(settings),
     )
     if found is None:
-        model.fit(None, names)
+        model.fit(None, names)  # none: of a checkpoint that is taken as it is
     elif names is None:
         model.fit(found.items, found.labels())
     else:

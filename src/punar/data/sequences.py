@@ -231,6 +231,7 @@ def _item(item: Any, where: str) -> np.ndarray:
 def _check_type(values: np.ndarray, where: str) -> None:
     if values.dtype.kind not in "biuf":
         word = "Complex data not supported" if values.dtype.kind == "c" else "series must be numbers"
+        word += " (of texts pass a list or a 1-D array)" if values.dtype.kind in "US" else ""
         raise DataTypeError(f"{where}: {word}, got dtype {values.dtype}.")
 
 

@@ -39,8 +39,8 @@ def carrier(estimator: Any) -> Any:
         if name in _CARRIERS:
             return _CARRIERS[name]
     raise ParameterError(
-        f"{type(estimator).__name__}: task={estimator.task!r} is not for sequence models; it is carried by "
-        f"{', '.join(known)}."
+        f"{type(estimator).__name__}: task={estimator.task!r} is for pretrained networks. Use "
+        f"punar.TransferLearner(backbone, task={estimator.task!r})."
     )
 
 

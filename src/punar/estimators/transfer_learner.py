@@ -29,7 +29,6 @@ from punar.preparations import AUGMENTATIONS, Preparation
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
-from punar.training.report import meter_of
 
 STRATEGIES = ("feature_extraction", "fine_tuning", "scratch", "zero_shot")
 
@@ -259,7 +258,7 @@ class TransferLearner(BaseEstimator):
         validation_data : tuple (X, y), optional
             Held out in place of a share of X, and read with the scaling learned from X: in fine-tuning it chooses
             the weights, and ``fit_report_`` rests on it (from 20 items on each half is answered by weights that the
-            other half chose).
+            other half chose). X alone where there is no y.
         groups : array-like of shape (n,), optional
             Which items belong together, such as one person's: they are held out together.
 
@@ -277,7 +276,7 @@ class TransferLearner(BaseEstimator):
         refuse_unused(self, task, sample_weight, checkpoint)
         task.check()
         carried = carrier_of(self, task)
-        wanted = Wanted.of(self, validation_data, groups)
+        wanted = Wanted.of(self, validation_data, groups, targets=task.takes_targets)
         with jobs.all_or_nothing(self, time_limit, checkpoint), as_usual():
             self._take(carried.fit(self, task, X, y, sample_weight, checkpoint, wanted))
         advice = texts.ZERO_SHOT_ADVICE if self.strategy == "zero_shot" else texts.TRANSFER_ADVICE
@@ -314,7 +313,7 @@ class TransferLearner(BaseEstimator):
         where = f"{type(self).__name__}.score"
         if not fitted.task.takes_targets:
             found, items = carrier_of(self, fitted.task).answers(self, fitted, X, "score")
-            return meter_of(fitted.task, found, fitted.task.encode(y, where, items)).value()
+            return fitted.task.measured(found, fitted.task.encode(y, where, items), sample_weight, where)
         y, found = self.preparation_.targets(X, y, where), self.predict(X)
         check_length(y, found, where)
         return fitted.task.score(y, found, sample_weight)

@@ -69,7 +69,7 @@ def answer_facts(
         cards.append({"form": sheet["form"], "name": names[i], "score": scores[i], **drawn, **_attention(sheet)})
     return {
         "metric": task.metric,
-        "score": float(ours.value()),
+        "score": float(ours.value()) if task.takes_targets else task.measured(answers, targets, None, "report"),
         "interval": [float(low), float(high)] if math.isfinite(low) and math.isfinite(high) else None,
         "chance": float(chance.value()),
         "items": len(items),

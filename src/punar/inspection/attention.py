@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from punar.core.words import snake
 from punar.errors import DataError, NotSupportedError, ParameterTypeError, shown
 from punar.estimators.sequence_model import SequenceModel
 from punar.estimators.transfer_learner import TransferLearner
@@ -74,7 +75,8 @@ def attention(model: Any, X: Any) -> list[Attention]:
     fitted: Any = model._known()
     if not fitted.task.writes:
         raise NotSupportedError(
-            f"attention: this model is for {type(fitted.task).__name__.lower()}, and writes nothing."
+            f"attention: this model was fitted with task={snake(type(fitted.task).__name__)!r}, which has no decoder "
+            "whose attention could be shown. Pass a model for task='translation'."
         )
     answers = recurrent.answers if isinstance(model, SequenceModel) else structured.answers
     found, items = answers(model, fitted, X, "attention")
@@ -91,7 +93,7 @@ def _one(model: Any, item: str, answer: Any, index: int) -> Attention:
         raise DataError(f"attention: X[{index}] is too long for a map: {shown(item)}. Pass a part of it.")
     weights = answer.attention.astype(np.float32)
     read = tuple(_tokens(model.preparation_.tokenizer, item))
-    return Attention(answer.text, answer.tokens, read[: weights.shape[1]], weights)
+    return Attention(answer.text, answer.tokens, read[: weights.shape[1]], weights[:, : len(read)])
 
 
 def _tokens(tokenizer: str, text: str) -> list[str]:

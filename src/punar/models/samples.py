@@ -6,17 +6,18 @@ are windows, the split is by item, and the answers of an item's windows are merg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from punar.core.words import MOST_SHOWN
 from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.preparations import Preparation, Sample, SampleOf
-from punar.tasks import Column, Targets, Task, VectorTask
+from punar.tasks import Column, Misfit, Targets, Task, VectorTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,16 +146,31 @@ class Placed:
     targets : Targets
         One per item.
     samples : Samples
+    where : str, default="fit"
+        The caller, for messages.
+    given : int, default=0
+        How many items, the last ones, are to validate on.
+
+    Raises
+    ------
+    DataError
+        Targets that do not fit their items, all of them counted and the first ones named.
     """
 
-    def __init__(self, task: Task, targets: Targets, samples: Samples) -> None:
+    def __init__(self, task: Task, targets: Targets, samples: Samples, where: str = "fit", given: int = 0) -> None:
         self._task, self._targets, self._samples = task, targets, samples
         self._whole = isinstance(task, VectorTask)
         self._each: list[dict[str, Tensor]] = []
         if not self._whole:
             known = samples.known or [Sample(torch.empty(0))] * len(samples)
             pairs = zip(samples.item.tolist(), known, strict=True)
-            self._each = [task.place(targets.item(i), sample) for i, sample in pairs]
+            unfit: dict[int, Misfit] = {}
+            for i, sample in pairs:
+                try:
+                    self._each.append(task.place(targets.item(i), sample))
+                except Misfit as error:
+                    unfit.setdefault(i, error)
+            _refuse(unfit, len(targets), where, given)
 
     def take(self, index: Tensor, batch: Any) -> dict[str, Tensor]:
         """Return the targets of some samples as one batch, on the CPU."""
@@ -169,3 +185,17 @@ class Placed:
             return dict(self._targets.take(index).columns)
         some = [self._each[i] for i in index.tolist()]
         return {name: [each[name] for each in some] for name in (some[0] if some else {})}
+
+
+def _refuse(unfit: Mapping[int, Misfit], count: int, where: str, given: int) -> None:
+    """Raise where targets do not fit their items."""
+    if not unfit:
+        return
+    learned = count - given
+    named = [
+        f"{f'y[{i}]' if i < learned else f'validation_data y[{i - learned}]'}, {error.found}"
+        for i, error in list(unfit.items())[:MOST_SHOWN]
+    ]
+    more = f"; and {len(unfit) - MOST_SHOWN} more" if len(unfit) > MOST_SHOWN else ""
+    first = next(iter(unfit.values()))
+    raise DataError(f"{where}: {len(unfit)} of {count} {first.noun} do not fit: {'; '.join(named)}{more}. {first.rule}")

@@ -85,8 +85,9 @@ class Pairs(Preparation):
 
         Parameters
         ----------
-        X : list of pairs, array of shape (n, 2), or table
-            A table has columns named ``question`` and ``context``.
+        X : list of pairs or of mappings, array of shape (n, 2), or table
+            Mappings, as rows of Hugging Face's datasets are, have the keys ``question`` and ``context``, and a table
+            has columns of these names; others are not read.
         where : str
         """
         items = _listed(X, where)
@@ -181,16 +182,36 @@ def _listed(X: Any, where: str) -> list[Any]:
                 f"{shown(columns, 200)}. Rename them, or pass pairs: list(zip(X['q'], X['text']))."
             )
         return list(zip(X["question"], X["context"], strict=True))
+    if isinstance(X, Mapping) and set(NAMES) <= set(X) and not isinstance(X["question"], str):
+        return _of_columns(X, where)
     if isinstance(X, (str, bytes, Mapping, Set)) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) > 2:
         raise DataTypeError(
-            f"{where}: X must be a list of pairs (question, context), or a table with these columns, got "
-            f"{type(X).__name__}."
+            f"{where}: X must be a list of pairs (question, context) or of such dicts, or a table with these columns, "
+            f"got {type(X).__name__}. Of one question pass a list, [X]."
         )
     return list(X)
 
 
+def _of_columns(X: Mapping[Any, Any], where: str) -> list[Any]:
+    """Return pairs of a mapping of columns, as slices of Hugging Face's datasets are."""
+    columns = [X[name] for name in NAMES]
+    counts = [len(column) if hasattr(column, "__len__") else -1 for column in columns]
+    if -1 in counts or counts[0] != counts[1]:
+        raise DataError(
+            f"{where}: X must have as many questions as contexts, got {shown(columns[0])} and {shown(columns[1])}."
+        )
+    return list(zip(*columns, strict=True))
+
+
 def _pair(item: Any, where: str) -> tuple[str, str]:
     """Return one item as a tuple of two texts."""
+    if isinstance(item, Mapping):
+        absent = [name for name in NAMES if name not in item]
+        if absent:
+            raise DataTypeError(
+                f"{where} must have the keys 'question' and 'context', got {shown(sorted(map(str, item)), 200)}."
+            )
+        item = [item[name] for name in NAMES]
     parts = None if isinstance(item, (str, bytes, Mapping, Set)) or not hasattr(item, "__len__") else list(item)
     if parts is None or len(parts) != len(NAMES):
         missing = is_missing(item)

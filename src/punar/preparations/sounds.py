@@ -253,6 +253,8 @@ def mono(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     if samples.dtype.name in _FULL_SCALE:
         middle, full = _FULL_SCALE[samples.dtype.name]
         samples = ((samples.astype(np.float64) - middle) / full).astype(np.float32)
+    if samples.dtype.kind not in "fiub":
+        raise BadItem(f"it must hold samples, which are numbers, and holds {samples.dtype}")
     wave = samples.astype(np.float32, copy=False)
     if wave.ndim == 2:
         wave = wave.mean(axis=1, dtype=np.float32)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from punar.core.words import counted, listed
+from punar.data.decode import SOUNDS
 from punar.errors import DataError, shown
 from punar.sources._apart import named
 from punar.sources._found import FoundItems
@@ -89,6 +90,8 @@ def _files(path: Path) -> list[Path]:
     found = [p for p in found if not p.stem.lower().startswith(other)]
     # train.en and train.hi are lines by what they are called together.
     stems, ends = {p.stem for p in found}, {p.suffix.lower() for p in found}
+    if ends & set(SOUNDS):  # one recording with its transcript
+        return []
     plain = ends == {".txt"} or (len(stems) == 1 and not ends & set(_TABLES) and all(2 < len(e) < 8 for e in ends))
     return found if plain else []
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from punar.tasks._linear_head import LinearHead as LinearHead
     from punar.tasks._meter import RowsMeter as RowsMeter
     from punar.tasks._meter import bootstrap as bootstrap
+    from punar.tasks._targets import Misfit as Misfit
     from punar.tasks._targets import Targets as Targets
     from punar.tasks._task import Column as Column
     from punar.tasks._task import Meter as Meter
@@ -23,6 +24,7 @@ _HOME = {
     "Column": "_task",
     "LinearHead": "_linear_head",
     "Meter": "_task",
+    "Misfit": "_targets",
     "Net": "_task",
     "RowsMeter": "_meter",
     "Table": "_task",

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from punar.data.missing import is_missing
 from punar.errors import DataError, DataTypeError, shown
+from punar.tasks._checks import described
 
 NO_ANSWER, FOUND, ABSENT = range(3)
 _KEYS = {"text", "answer_start"}
@@ -50,7 +51,7 @@ def listed(y: Any, where: str) -> list[Answers]:
     if y is None or isinstance(y, (str, bytes, Mapping)) or not hasattr(y, "__len__") or getattr(y, "ndim", 1) != 1:
         raise DataTypeError(
             f"{where}: y must be a list with an answer for each question: a text, a list of texts, or "
-            f"{{'text': [...], 'answer_start': [...]}}; got {shown(y)}."
+            f"{{'text': [...], 'answer_start': [...]}}; got {described(y)}."
         )
     return [_answers(own, f"{where}: y[{i}]") for i, own in enumerate(y)]
 

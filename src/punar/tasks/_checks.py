@@ -74,6 +74,11 @@ def bare(y: Any, where: str) -> Any:
     return y
 
 
+def described(y: Any) -> str:
+    """Return for a message what targets are: of tables and arrays kind and shape, of others themselves."""
+    return f"{type(y).__name__} of shape {tuple(y.shape)}" if hasattr(y, "shape") else shown(y)
+
+
 def _column(y: pd.Series, where: str) -> Any:
     extension = not isinstance(y.dtype, np.dtype) and not isinstance(y.dtype, pd.CategoricalDtype)
     if not extension or kind_of(y) != "numbers":
@@ -105,6 +110,27 @@ def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return losses.mean()
     return (losses * weight).sum() / weight.sum().clamp(min=torch.finfo(losses.dtype).tiny)
+
+
+def score_weights(sample_weight: Any, count: int) -> np.ndarray | None:
+    """Return weights of items as a score takes them, float64 (count,); None where none are given.
+
+    Raises
+    ------
+    DataError
+        Another number of weights than items; negative, not finite, or all 0.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        found = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("score: sample_weight must hold one number per item.") from None
+    if found.shape != (count,):
+        raise DataError(f"score: sample_weight.shape == {found.shape}, expected ({count},): one weight per item.")
+    if not np.isfinite(found).all() or (found < 0).any() or found.sum() <= 0:
+        raise DataError("score: sample_weight must be finite, >= 0 and not all 0.")
+    return found
 
 
 def plain(y: Any) -> np.ndarray:

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from punar.backbones import Body
-from punar.errors import DataError, MissingExtraError, NotSupportedError, ParameterError, shown, suggest
+from punar.errors import MissingExtraError, NotSupportedError, ParameterError, shown, suggest
 from punar.tasks._letters import Segment
+from punar.tasks._targets import Misfit
 
 _IGNORED = -100
 _PER_SECOND = 50  # marks of time
@@ -103,14 +104,16 @@ class Dictation:
 
         Raises
         ------
-        DataError
+        Misfit
             There are more than the decoder writes.
         """
         found = self.numbers(text, language, task)
         if len(found) > self.longest:
-            raise DataError(
-                f"fit: the transcript {shown(text)} has {len(found)} tokens, and the network writes at most "
-                f"{self.longest}. Cut recording and transcript at a sentence."
+            raise Misfit(
+                f"{shown(text, 40)} ({len(text)} letters, {len(found)} tokens)",
+                "transcripts",
+                f"The network writes at most {self.longest} tokens for one recording. Is it the transcript of another "
+                "recording? Cut recording and transcript at a sentence, or leave these pairs out.",
             )
         return torch.tensor(found, dtype=torch.int64)
 

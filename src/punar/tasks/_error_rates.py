@@ -32,7 +32,17 @@ def transcripts(y: Any, where: str) -> list[str]:
     for i, text in enumerate(found):
         if not isinstance(text, str):
             raise DataTypeError(f"{where}: y[{i}] must be the text of a transcript, got {shown(text)}.")
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise DataError(f"{where}: y[{i}] holds half of a character (a lone surrogate), which is not text.")
     return [tidy(text) for text in found]
+
+
+def with_words(y: Any, where: str) -> list[str]:
+    """Return transcripts, of which one at least has a word that can be measured; see :func:`transcripts`."""
+    found = transcripts(y, where)
+    if not any(found):
+        raise DataError(f"{where}: every transcript of y is empty; there is no word to measure.")
+    return found
 
 
 def tidy(text: str) -> str:

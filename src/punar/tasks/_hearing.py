@@ -11,7 +11,7 @@ from torch import Tensor
 
 from punar.backbones import Body, device_of
 from punar.core.words import listed
-from punar.errors import DataError, shown
+from punar.errors import DataError, ParameterError, shown
 from punar.preparations import Preparation
 from punar.preparations.sounds import Sounds
 from punar.tasks._dictation import Dictation
@@ -19,6 +19,9 @@ from punar.tasks._letters import Letters
 
 HEADS = ("ForConditionalGeneration", "ForCTC")
 _WINDOW = 30.0  # seconds: attention over more takes memory by the square
+# Settings that say something to a decoder alone, and to letters alone, and what they are where nobody sets them.
+_OF_DECODERS = {"language": None, "task": "transcribe", "padding": "full"}
+_OF_LETTERS = {"vocabulary": "auto"}
 # Seconds after a recording that is heard as long as it is: with less the decoder may repeat itself without end.
 _SILENCE = 2.0
 
@@ -76,6 +79,23 @@ class Met:
     def writes(self) -> bool:
         """Whether the network has a decoder or letters of its own."""
         return self.dictation is not None or self.letters is not None
+
+    def refuse_unused(self, task: Any, where: str) -> None:
+        """Raise where a setting of the task was given that this network makes nothing of.
+
+        Raises
+        ------
+        ParameterError
+        """
+        decodes = self.dictation is not None
+        owner = "one that says letters (CTC)" if decodes else "one with a decoder of many languages, such as Whisper"
+        own = "has a decoder and no letters" if decodes else "says a letter or nothing at each step"
+        for name, unset in (_OF_LETTERS if decodes else _OF_DECODERS).items():
+            if getattr(task, name) != unset:
+                raise ParameterError(
+                    f"{where}: {name}={getattr(task, name)!r} of SpeechRecognition is for {owner}; this network {own}, "
+                    f"and would not heed it. Leave {name} out."
+                )
 
     def prepared(self, padding: str) -> Preparation:
         """Return how recordings are prepared: cut into windows, and as long as they are where that is wanted."""

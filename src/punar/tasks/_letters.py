@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from punar.errors import DataError, NotSupportedError, shown
+from punar.tasks._targets import Misfit
 
 
 class Segment(NamedTuple):
@@ -105,21 +106,33 @@ class Letters:
             found.append(unit)
         return found
 
-    def taught(self, text: str, steps: int) -> Tensor:
+    def taught(self, text: str, steps: int, seconds: float) -> Tensor:
         """Return the units of a transcript.
+
+        Parameters
+        ----------
+        text : str
+        steps : int
+            Of its recording.
+        seconds : float
+            Of a step.
 
         Raises
         ------
-        DataError
+        Misfit
             Its recording has too few steps.
         """
         units = torch.tensor(self.fitting(text, "fit: a transcript"), dtype=torch.int64)
         needed = steps_needed(units)
         if needed > steps:
-            raise DataError(
-                f"fit: the transcript {shown(text)} needs at least {needed} steps, one for each letter and one between "
-                f"two that are equal, and its recording has {steps}. Is it the transcript of another recording? Leave "
-                "the pair out, or cut the recording where its words end."
+            raise Misfit(
+                f"{shown(text, 40)} ({len(text)} letters need at least {needed} steps, {steps * seconds:.2f} s have "
+                f"{steps})",
+                "transcripts",
+                f"The recording is too short for its transcript: the network says a letter or nothing every "
+                f"{seconds * 1000:.0f} ms, and needs such a step for each letter and one more between two that are "
+                "equal. Is it the transcript of another recording, or the speech far too fast? Leave these pairs out "
+                "or correct them.",
             )
         return units
 

@@ -9,6 +9,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from punar.errors import DataError
+
+
+class Misfit(DataError):
+    """A target that one of its item's samples has no room for, such as a transcript longer than its recording.
+
+    A fit says of all such targets at once which they are.
+
+    Parameters
+    ----------
+    found : str
+        What the target is, and by how much it does not fit.
+    noun : str
+        What targets are called, in the plural.
+    rule : str
+        What does not fit, why, and what to do; said once, behind the targets.
+    """
+
+    def __init__(self, found: str, noun: str, rule: str) -> None:
+        super().__init__(f"{found}. {rule}")
+        self.found, self.noun, self.rule = found, noun, rule
+
 
 @dataclass(frozen=True, eq=False)
 class Targets:

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from punar.backbones import Body, Plan, View
 from punar.cells import Cell
-from punar.errors import NotSupportedError, ParameterError
+from punar.errors import DataTypeError, NotSupportedError, ParameterError
 from punar.preparations import Preparation, Sample
 from punar.tasks._linear_head import LinearHead
 from punar.tasks._targets import Targets
@@ -363,6 +363,20 @@ class Task(BaseEstimator, ABC):
     @abstractmethod
     def meter(self) -> Meter:
         """Return a new meter of :attr:`metric`."""
+
+    def measured(self, answers: Sequence[Any], targets: Targets, sample_weight: Any, where: str) -> float:
+        """Return what ``score`` of an estimator means for a task without y, from encoded answers and targets.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            There is nothing to measure, or weights that it has no use for.
+        """
+        if sample_weight is not None:
+            raise DataTypeError(f"{where}: sample_weight is for tasks with a target y. Leave it out.")
+        meter = self.meter()
+        meter.add(answers, targets)
+        return meter.value()
 
     @abstractmethod
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor
 from punar.data import layouts
 from punar.data.missing import is_missing
 from punar.errors import DataError, DataTypeError, MissingExtraError, shown
+from punar.tasks._checks import described
 
 _MOST_SHOWN = 3
 
@@ -44,7 +45,7 @@ def _listed(y: Any, where: str) -> list[Any]:
         raise DataTypeError(f"{where}: y must have a text for each item, got one text: pass a list, [y].")
     known = layouts.known(y, where)
     if not hasattr(known, "__len__") or isinstance(known, dict) or getattr(known, "ndim", 1) != 1:
-        raise DataTypeError(f"{where}: y must be a list or a column of texts, got {shown(y)}.")
+        raise DataTypeError(f"{where}: y must be a list, a column or a 1-D array of texts, got {described(y)}.")
     values = list(known)
     if not values:
         raise DataError(f"{where}: y must have a text for each item, got none.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, ClassVar
@@ -15,7 +16,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
-from punar.errors import DataError, DataTypeError, ParameterError, shown
+from punar.core.words import listed
+from punar.errors import DataError, DataTypeError, ParameterError, PunarWarning, shown
 from punar.tasks._checks import as_array, bare, plain, weighted_mean
 from punar.tasks._linear_head import LinearHead, fit_logistic
 from punar.tasks._targets import Targets
@@ -158,6 +160,13 @@ class Classification(VectorTask):
         if (true.dtype.kind in "US") != (self.classes_.dtype.kind in "US"):
             kinds = [_kinds(v.ravel().tolist()) for v in (true, self.classes_)]
             raise DataTypeError(f"score: y holds {kinds[0]}, and the model's classes are {kinds[1]}.")
+        if true.size and not np.isin(true, self.classes_).any():
+            warnings.warn(
+                f"score: none of the labels of y is a class of the model, so that no answer is right: y holds "
+                f"{listed(np.unique(true).tolist())}, the classes are {listed(self.classes_.tolist())}.",
+                PunarWarning,
+                stacklevel=3,
+            )
         return float(accuracy_score(true, predictions, sample_weight=sample_weight))
 
 

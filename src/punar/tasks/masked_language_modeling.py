@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 from punar.backbones import Body, View
 from punar.core.draws import seeded
 from punar.core.params import check_params, number
-from punar.errors import DataError, DataTypeError, NotSupportedError, shown
+from punar.errors import DataError, DataTypeError, NotSupportedError, PunarWarning, shown
 from punar.preparations import Preparation, Sample, naming
 from punar.preparations.sentences import Sentences
 from punar.tasks._blanks import BLANK, Reader, drawn, fixed, may_be_hidden, reader
@@ -117,17 +118,14 @@ class MaskedLanguageModeling(Task):
             y is given, or no text has a word that could be hidden.
         """
         self.check(where)
-        targets = self.encode(y, where, items)
-        if not any(map(len, targets.columns["hidden"])):
-            raise DataError(f"{where}: no text has a word that the network knows, so that nothing can be hidden.")
-        return targets
+        return self.encode(y, where, items)
 
     def from_names(self, labels: Sequence[str]) -> None:
         """Take a checkpoint as it is; ``labels`` are none. See :class:`Task`."""
         self._takes_as_it_is(self.kept_ and not labels, "one whose class ends in ForMaskedLM")
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
-        """Return targets encoded as those of the fit; see :class:`Task`."""
+        """Return the tokens that are hidden when answers are measured, as :meth:`learn` does."""
         if y is not None:
             raise DataError(
                 f"{where}: task='masked_language_modeling' learns from texts alone: leave y out, or pass None, got "
@@ -139,6 +137,8 @@ class MaskedLanguageModeling(Task):
             with naming(f"{where}: {self.preparation_.name(item, i)}"):
                 samples = self.preparation_.samples(item)
             found.append(torch.cat([s.tensor[self._hidden(s)] for s in samples]))
+        if not any(map(len, found)):
+            raise DataError(f"{where}: no text has a word that the network knows, so that nothing can be hidden.")
         return Targets({"hidden": found})
 
     def _hidden(self, sample: Sample) -> Tensor:
@@ -285,6 +285,22 @@ class MaskedLanguageModeling(Task):
     def meter(self) -> Meter:
         """Return a meter of the share of hidden tokens named right, which knows the perplexity too."""
         return GuessMeter()
+
+    def measured(self, answers: Sequence[Any], targets: Targets, sample_weight: Any, where: str) -> float:
+        """Return the share of hidden tokens that are named right; texts with blanks of their own are left out.
+
+        Raises
+        ------
+        DataError
+            All of them have.
+        """
+        blank = sum(bool((own.rows[:, 2] < 0).any()) for own in answers)
+        said = f"{where}: {blank:,} of {len(answers):,} texts have a blank, and nobody knows which word is right there"
+        if not sum(own.counts[1] for own in answers):
+            raise DataError(f"{said}: there is nothing to measure. Pass texts without blanks.")
+        if blank:
+            warnings.warn(f"{said}. They are left out of the score.", PunarWarning, stacklevel=3)
+        return super().measured(answers, targets, sample_weight, where)
 
     def score(self, y: Any, predictions: Any, sample_weight: Any = None) -> float:
         """Raise: what is measured are hidden words, which the model draws from the texts itself."""

@@ -20,6 +20,7 @@ from punar.preparations import Preparation, Sample
 from punar.preparations.pairs import Pairs
 from punar.preparations.sentences import Sentences
 from punar.tasks import _answer_forms as forms
+from punar.tasks._checks import score_weights
 from punar.tasks._rates import rates_of
 from punar.tasks._squad import SquadMeter, best_rule, measured
 from punar.tasks._targets import Targets
@@ -315,7 +316,7 @@ class QuestionAnswering(Task):
         """Return SQuAD's F1 over words: of each question that of the best right answer, in the mean."""
         answers = forms.listed(y, "score")
         each = [measured(str(found), own.texts)[0] for found, own in zip(predictions, answers, strict=True)]
-        return float(np.average(each, weights=sample_weight))
+        return float(np.average(each, weights=score_weights(sample_weight, len(each))))
 
     def sheet(self, answer: Any, target: Mapping[str, Tensor], item: Any) -> Mapping[str, Any]:
         """Return what a report shows of one question, as plain data."""

@@ -24,8 +24,6 @@ from punar.texts import predictions as texts
 
 _IGNORED = -100
 _LISTENED = 5  # recordings of which the language is heard
-
-
 _NOTHING = Met()
 
 
@@ -177,8 +175,8 @@ class SpeechRecognition(Task):
         if not any(said):
             raise DataError(f"{where}: y must have at least one word to learn from, got {len(said)} empty transcripts.")
         met = self._known
-        self.writes_ = met.dictation is not None
-        self.kept_ = met.letters is not None
+        met.refuse_unused(self, where)
+        self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
         self.letters_ = Letters(()) if self.writes_ else met.letters or Letters.of_texts(said)
         self.language_ = None
         if met.dictation is not None and met.dictation.languages:
@@ -201,12 +199,13 @@ class SpeechRecognition(Task):
                 "SpeechRecognition without examples needs a checkpoint that has learned to write, such as Whisper or "
                 "Wav2Vec2 with a head for CTC and its vocab.json. Teach this one: fit(recordings, transcripts)."
             )
+        met.refuse_unused(self, "fit")
         self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
         self.letters_, self.language_ = met.letters or Letters(()), None
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return transcripts encoded as those of the fit; see :class:`Task`."""
-        return self._encoded(rates.transcripts(y, where), where, items)
+        return self._encoded(rates.with_words(y, where), where, items)
 
     def _encoded(self, said: Sequence[str], where: str, items: Sequence[Any]) -> Targets:
         self._known.check_lengths(items, where)
@@ -234,13 +233,13 @@ class SpeechRecognition(Task):
 
         Raises
         ------
-        DataError
+        Misfit
             The recording is too short for its transcript, or the transcript longer than the decoder writes.
         """
-        text, dictation = rates.text_of(target["said"]), self._known.dictation
-        if dictation is not None:
-            return {"tokens": dictation.taught(text, self.language_, self.task)}
-        return {"units": self.letters_.taught(text, self._known.steps(len(sample.tensor)))}
+        text, known = rates.text_of(target["said"]), self._known
+        if known.dictation is not None:
+            return {"tokens": known.dictation.taught(text, self.language_, self.task)}
+        return {"units": self.letters_.taught(text, known.steps(len(sample.tensor)), known.span(sample.trace)[1])}
 
     def collate(self, placed: Sequence[Mapping[str, Tensor]], batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return {"tokens": (n, t)}, padded with -100, or {"units": (n, letters), "length": (n,)}."""
@@ -373,9 +372,7 @@ class SpeechRecognition(Task):
         """Return 1 - word error rate of transcripts, over all words; below 0 where more are wrong than were said."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='speech_recognition'; every word counts once.")
-        if not any(rates.transcripts(y, "score")):
-            raise DataError("score: every transcript of y is empty; there is no word to measure.")
-        return rates.measured(y, predictions, self.normalise, "score").value()
+        return rates.measured(rates.with_words(y, "score"), predictions, self.normalise, "score").value()
 
     def error_rates(self, y: Any, predictions: Any) -> dict[str, float]:
         """Return ``word_error_rate`` and ``character_error_rate`` of transcripts.

@@ -20,6 +20,7 @@ from punar.preparations.sentences import Sentences
 from punar.tasks import _chrf as metric
 from punar.tasks import _writing as writing
 from punar.tasks._attention_decoder import END, IGNORED, UNKNOWN, AttentionDecoder, Written
+from punar.tasks._checks import score_weights
 from punar.tasks._kept_decoder import kept_decoder
 from punar.tasks._languages import with_prefix
 from punar.tasks._targets import Targets
@@ -370,6 +371,7 @@ class Translation(Task):
         """
         true, found = writing.references(y, "score"), writing.one_text_each(predictions, "score: predictions")
         counts = np.array([metric.best_statistics(a, own) for a, own in zip(found, true, strict=True)], np.float64)
-        if sample_weight is not None:
-            counts = counts * np.asarray(sample_weight, np.float64)[:, None]
+        weights = score_weights(sample_weight, len(counts))
+        if weights is not None:
+            counts = counts * weights[:, None]
         return metric.chrf(counts.sum(0))

@@ -12,7 +12,9 @@ SETTING = (
     "the task's own page."
 )
 SETTING_FORM = "--set is NAME=VALUE, such as ignore=11, got {given!r}."
-SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task."
+SETTING_NEEDS_TASK = "--set {given} sets the task; name it with --task.{hint}"
+SETTING_OPTION = " {flag} is an option of its own."
+FIT_NO_LABELS = "{{option}} is for labels that have names; --task {task} takes a checkpoint as it is. Leave it out."
 SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: {known}."
 
 FIT_OTHER_LABELS = (

@@ -26,7 +26,7 @@ from punar.models.recurrent.before import fit_before, kept_design
 from punar.models.recurrent.divided import divided
 from punar.models.recurrent.module import Design, SequenceModule
 from punar.models.recurrent.passes import answers_of
-from punar.models.recurrent.reading import read_texts, say_far_longer
+from punar.models.recurrent.reading import how_to_pass, read_texts, refuse_unused, say_far_longer
 from punar.models.recurrent.rows import Mini, SequenceRows, rows_per_pass, sorted_by_length
 from punar.models.samples import Placed, Samples
 from punar.preparations import Preparation, as_texts, prepare_all, say_unread, vocabulary_size
@@ -125,7 +125,9 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     )
     train, valid = division.split()
     preparation, samples, prepared = prepare(estimator, task, found, train, where, before)
-    rows = SequenceRows(prepared, Placed(task, targets, samples), division.weight_of(samples.item), device)
+    rows = SequenceRows(
+        prepared, Placed(task, targets, samples, where, division.given), division.weight_of(samples.item), device
+    )
     say_far_longer(rows.lengths, where)
     letters = found.kind == "texts" and mostly_unspaced(found.items)
     chosen = settings(estimator, task, preparation.domain, cell, rows.lengths[samples.index(train)], letters=letters)
@@ -198,6 +200,7 @@ def read(estimator: Any, task: Task, X: Any, where: str, names: tuple[str, ...] 
     if domain not in task.domains:
         raise ParameterError(
             f"{where}: X is read as {kind}, and the task {type(task).__name__} is for {', '.join(task.domains)}."
+            f"{how_to_pass(X, task.domains)}"
         )
     if kind != "series" and (estimator.id_column is not None or estimator.time_column is not None):
         raise ParameterError(f"{where}: id_column and time_column are for tables of numbers, got {kind}.")
@@ -226,6 +229,7 @@ def prepare(
         return before.preparation, *_prepared(task, before.preparation, found, where)
     some = [found.items[i] for i in train.tolist()]
     cut = None if estimator.max_length is None else int(estimator.max_length)
+    refuse_unused(estimator, task, found.kind, where)
     if found.kind == "sounds":
         plain = Frames.for_items(some, where, n_mels=int(estimator.n_mels), max_length=cut)
         frames = prepare_all(plain, found.items, where)
@@ -255,10 +259,6 @@ def _reader(estimator: Any, task: Task, some: Sequence[Any], cut: int | None, wh
     given = estimator.vocabulary_size
     asked = task.reader(some, None if isinstance(given, str) else int(given), where)
     if asked is not None:
-        if cut is not None:
-            raise ParameterError(
-                f"{where}: max_length must be None: what is written hangs on all of a text, got {cut}."
-            )
         return asked
     size = _sized(given, _SIZES[task.view])
     # Where each word has an answer, its spelling tells what a word that was never seen may be.

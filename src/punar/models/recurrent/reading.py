@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from punar.core.words import snake
 from punar.data.decode import BadItem
-from punar.errors import PunarWarning
+from punar.errors import ParameterError, PunarWarning
 from punar.preparations import learn_vocabulary
 from punar.preparations.sentences import Sentences
 
@@ -19,6 +20,40 @@ from punar.preparations.sentences import Sentences
 _TIMES = 8
 _FEWEST, _MOST = 256, 8_192  # tokens
 _PER_TOKEN = 20  # characters, far more than a word has
+
+
+def how_to_pass(X: Any, domains: Sequence[str]) -> str:
+    """Return advice on how texts or recordings are passed, for a task that reads nothing else."""
+    columns = [str(name) for name in X.columns] if hasattr(X, "columns") else []
+    if domains == ("text",):
+        column = f"one column of the table, such as X[{columns[0]!r}]" if columns else "a list or a 1-D array of texts"
+        return f" Pass {column}; what is to be predicted goes into y."
+    if domains == ("audio",):
+        column = f"a column of files, such as X[{columns[0]!r}]" if columns else "a list of files"
+        return f" Pass {column}, or pairs of samples and their rate: [(wave, 16_000), ...]."
+    return ""
+
+
+def refuse_unused(estimator: Any, task: Any, kind: str, where: str) -> None:
+    """Raise where a setting was given that a task with an answer at every step makes nothing of.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if task.view == "vector":
+        return
+    name = snake(type(task).__name__)
+    if estimator.pooling != "auto":
+        raise ParameterError(
+            f"{where}: pooling={estimator.pooling!r} makes one state of all steps, and task={name!r} reads each of "
+            "them. Leave pooling out."
+        )
+    if estimator.max_length is not None and kind != "series":
+        raise ParameterError(
+            f"{where}: max_length must be None for task={name!r}, whose answer hangs on all of an item, got "
+            f"{estimator.max_length!r}. Leave it out."
+        )
 
 
 def read_texts(items: Sequence[Any], size: int, longest: int | None) -> Sentences:

@@ -8,6 +8,7 @@ import torch
 
 from punar.backbones import build, freeze, resolve
 from punar.core.runtime import as_usual, draw_seed, pick_device
+from punar.core.words import snake
 from punar.errors import DataError, ParameterError
 from punar.models.division import Wanted
 from punar.models.measure import Measured
@@ -45,6 +46,11 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, wanted: Wanted) -> Fitted:
         raise ParameterError(
             f"{where}: strategy='zero_shot' trains nothing: pass X and y, or validation_data=, to measure on, or "
             "neither: fit(None)."
+        )
+    if X is None and y is not None:
+        raise ParameterError(
+            f"{where}: y says what is right for X, and X is None: task={snake(type(task).__name__)!r} has no labels to "
+            "name. Pass both, or neither: fit(None)."
         )
     recipe = resolve(estimator.backbone, estimator.weights, type(estimator).__name__)
     seed = draw_seed(estimator.random_state)

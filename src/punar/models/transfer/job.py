@@ -255,7 +255,7 @@ class Job:
 
     def placed(self) -> Placed:
         """Return the targets in the samples' coordinates."""
-        return Placed(self.task, self.targets, self.samples)
+        return Placed(self.task, self.targets, self.samples, self.where, self.given)
 
     def fit_head(self, features: Tensor | Sequence[Tensor], index: Tensor, placed: Placed) -> LinearHead:
         """Fit the head on the features of some samples, on one thread: more lose on matrices of this size."""

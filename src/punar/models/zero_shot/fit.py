@@ -24,12 +24,13 @@ from punar.models.transfer.module import Transfer
 from punar.models.zero_shot import pairs
 from punar.models.zero_shot.answer import answers
 from punar.models.zero_shot.heads import SENTENCE_SCALE, Cosine, Entailment, classes_of_entailment
-from punar.models.zero_shot.prompts import Prompts, names_in, templates_of, wordings_of
+from punar.models.zero_shot.prompts import Prompts, names_in, refuse_alike, templates_of, wordings_of
 from punar.preparations.sentences import Sentences
 from punar.tasks import Task
 from punar.texts import fit as texts
 from punar.training.report import HELD_OUT, FitReport
 
+_ALIKE = 1 - 1e-6  # a cosine
 SENTENCES, ENTAILMENT, TOWERS = "sentences", "entailment", "towers"
 TEMPLATES = {
     SENTENCES: "This text is about {}.",
@@ -83,6 +84,8 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
         head = Cosine.of(prompts, _embedded(body, prompts, device, where), SENTENCE_SCALE)
     else:
         head = _towers(build(recipe, seed=seed, form="native"), prompts, task, where)
+    if isinstance(head, Cosine):
+        _refuse_alike(head, where)
     view = body.plan.view(task.form(body.plan))
     module = Transfer(body.module, head, body.plan, view, frozenset(), batch_norm=False).eval()
     module.requires_grad_(False)
@@ -158,6 +161,13 @@ def _refuse_several(task: Task, where: str) -> None:
             "For several labels per item take an entailment model or SigLIP, or learn from labelled items: "
             "strategy='feature_extraction'."
         )
+
+
+def _refuse_alike(head: Cosine, where: str) -> None:
+    """Raise where the network makes the same of two labels: their letters are unknown to it, say, or differ in case."""
+    alike = torch.nonzero((head.weight @ head.weight.T).triu(1) > _ALIKE).tolist()
+    if alike:
+        refuse_alike({head.prompts.names[i]: True for i in alike[0]}, where)
 
 
 def _refuse_long(preparation: Any, prompts: Prompts, where: str) -> None:

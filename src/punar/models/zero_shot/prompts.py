@@ -73,10 +73,23 @@ def wordings_of(labels: Any, where: str) -> dict[str, list[str]]:
             if _word(name, where) in found:
                 raise DataError(f"{where}: labels must differ, got {shown(name)} twice.")
             found[name] = [name]
+    refuse_alike({name: frozenset(map(str.strip, words)) for name, words in found.items()}, where)
     if len(found) < 2:
         what = f"1 label: {shown(next(iter(found)))}" if found else "none"
         raise DataError(f"{where}: strategy='zero_shot' needs at least 2 labels to choose from, got {what}. {_FORM}")
     return found
+
+
+def refuse_alike(read: Mapping[str, Any], where: str) -> None:
+    """Raise where a network reads the same of two labels, which are the values of ``read``."""
+    first: dict[Any, str] = {}
+    for name, own in read.items():
+        other = first.setdefault(own, name)
+        if other != name:
+            raise DataError(
+                f"{where}: the labels {shown(other)} and {shown(name)} are the same words to the network, which could "
+                "not tell them apart. Give them other names or wordings."
+            )
 
 
 def names_in(y: Any, where: str) -> list[str]:
