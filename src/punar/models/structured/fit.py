@@ -113,21 +113,19 @@ class _Remembered:
 
 def _rows(job: Job, boundary: int) -> _Remembered:
     known = unpack = None
-    plan = job.body.plan
+    plan, prepared = job.body.plan, job.prepared
     # Chance changes what networks that read words in part are given: then nothing below can be remembered.
     if boundary > 0 and not job.task.random_input and job.estimator.strategy != "scratch":
         kept = job.view.kept(boundary)
-        first = job.samples.known or ()
-        batch = job.preparation.collate([first[0].tensor], job.preparation.bucket(first[0].tensor))
+        batch = job.preparation.collate([prepared[0].tensor], int(prepared.lengths[0]))
         batch = {k: v.to(job.device) for k, v in batch.items()}
         if worth_it(job.view, job.body.module, plan, kept, batch, len(job.samples)):
             what: dict[str, Any] = {"stages": [plan.stages[at].modules[-1] for at in kept]}
             remembered = job.computed(compute_of(plan, kept), what, texts.FROZEN)
             unpack = Unpacked(job.body.module, plan, kept)
             known = lambda wanted: [remembered.row(i) for i in wanted]  # noqa: E731
-    prepared = [sample.tensor for sample in job.samples.known or ()]
     rows = StructuredRows(
-        prepared, job.preparation, job.placed(), job.sample_weight(), job.device, known=known, unpack=unpack
+        job.prepared, job.preparation, job.placed(), job.sample_weight(), job.device, known=known, unpack=unpack
     )
     return _Remembered(rows, known)
 
