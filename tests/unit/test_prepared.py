@@ -22,6 +22,7 @@ from punar.models.prepared import Prepared
 from punar.models.structured import answer
 from punar.preparations import Sample
 from punar.preparations.whole_pictures import WholePictures
+from punar.tasks import _mask_list
 from punar.tasks.segmentation import Segmentation
 
 pytest.importorskip("segmentation_models_pytorch", reason="pip install 'punar[vision]'")
@@ -179,3 +180,21 @@ def test_a_pass_that_stops_early_leaves_nothing_behind() -> None:
     finally:
         if collecting:
             gc.enable()
+
+
+def test_masks_are_packed_where_there_is_no_room_and_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = [y.astype(np.int64) * 1000 for y in Y]  # numbers of more than 8 bits, and a size of its own
+    wide[3][:5] = 7
+    held = {}
+    for room in (2**29, 0):
+        monkeypatch.setattr(_mask_list, "_ROOM", room)
+        task = Segmentation()
+        targets = task.learn(wide, "fit", X)
+        joined = targets.joined(task.encode(wide[:2], "fit", X[:2]))
+        packed = [isinstance(m, _mask_list._Packed) for m in joined.columns["masks"]._masks]  # type: ignore[union-attr]
+        assert packed == [room == 0] * 26
+        assert sum(len(m.data) for m in joined.columns["masks"]._masks if room == 0) < 26 * 40 * 64  # type: ignore
+        some = joined.take(torch.tensor([3, 25, 0])).columns["masks"]
+        held[room] = (task.values_, joined.digest(), [m.tolist() for m in some], task.constant(joined)[0].tolist())
+    assert held[2**29] == held[0]
+    assert held[0][0] == [0, 7, 1000]

@@ -24,6 +24,7 @@ from punar.tasks import _masks as masks
 from punar.tasks._decoders import DECODERS, Decoder
 from punar.tasks._dice import dice
 from punar.tasks._iou import IouMeter, counts_of, mean_iou
+from punar.tasks._mask_list import MaskList
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 from punar.texts import segmentation as texts
@@ -152,7 +153,7 @@ class Segmentation(Task):
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks as class numbers, and keep the numbers that they hold and the size of pictures."""
-        read = self._read(y, where, items)
+        read = files.read_masks(y, where, items)
         found = np.unique(np.concatenate([np.unique(mask) for mask in read]))
         values = [int(v) for v in found if v != self.ignore]
         if len(values) > _MOST_CLASSES:
@@ -176,24 +177,13 @@ class Segmentation(Task):
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks encoded as those of the fit; see :class:`Task`."""
-        return self._encoded(self._read(y, where, items), where)
-
-    def _read(self, y: Any, where: str, items: Sequence[Any]) -> list[np.ndarray]:
-        listed_ = files.listed_masks(y, where)
-        if len(items) and len(items) != len(listed_):
-            raise DataError(
-                f"{where}: Found input variables with inconsistent numbers of samples: X has {len(items)}, y "
-                f"{len(listed_)}."
-            )
-        read = [files.read_mask(mask, f"{where}: y[{i}]") for i, mask in enumerate(listed_)]
-        for i, (mask, item) in enumerate(zip(read, items, strict=False)):
-            files.check_size(mask, item, i, where)
-        return read
+        return self._encoded(files.read_masks(y, where, items), where)
 
     def _encoded(self, read: Sequence[np.ndarray], where: str) -> Targets:
         known = np.asarray(self.values_)
-        found = []
-        for i, mask in enumerate(read):
+
+        def one(i: int) -> np.ndarray:
+            mask = read[i]
             number = np.searchsorted(known, mask).clip(max=len(known) - 1)
             ignored = mask == self.ignore if self.ignore is not None else np.zeros(mask.shape, dtype=bool)
             strange = (known[number] != mask) & ~ignored
@@ -204,8 +194,9 @@ class Segmentation(Task):
                     f"{listed([str(v) for v in known], quoted=False)}. Give such pixels the number ignore="
                     f"{self.ignore}, or fit again."
                 )
-            found.append(torch.from_numpy(np.where(ignored, masks.IGNORED, number).astype(np.uint8)))
-        return Targets({"masks": found})
+            return np.where(ignored, masks.IGNORED, number).astype(np.uint8)
+
+        return Targets({"masks": MaskList(map(one, range(len(read))), torch.from_numpy)})
 
     def _median_size(self, read: Sequence[np.ndarray], items: Sequence[Any], where: str) -> tuple[int, int]:
         """Return the pictures' median height and width as the network may read them, and say where that is smaller."""
