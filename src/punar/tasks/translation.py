@@ -61,7 +61,8 @@ class Translation(Task):
     """Which text should be written for this one?
 
     Targets are texts, one for each item; ``score`` takes lists of several that are right as well. The score is chrF
-    from 0 to 1 (Popović 2015), as sacrebleu has it.
+    from 0 to 1 (Popović 2015), as sacrebleu has it; reports also hold BLEU from 0 to 1 (Papineni et al. 2002), as
+    sacrebleu's default has it, for texts of one right answer each.
 
     A pretrained network that writes (T5, Marian, mBART) keeps its decoder and its tokenizer. Every other network that
     shows its tokens, a recurrent one among them, is given a recurrent decoder with attention, which writes letters, or
@@ -86,6 +87,7 @@ class Translation(Task):
     Cho et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
     Bahdanau, Cho and Bengio (2015). Neural machine translation by jointly learning to align and translate. ICLR.
     Raffel et al. (2020). Exploring the limits of transfer learning with a unified text-to-text transformer. JMLR.
+    Papineni et al. (2002). BLEU: a method for automatic evaluation of machine translation. ACL.
     Popović (2015). chrF: character n-gram F-score for automatic MT evaluation. WMT.
 
     Examples

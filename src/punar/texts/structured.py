@@ -22,8 +22,8 @@ FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --b
 
 PREDICT_OUT = (
     "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder; of one picture also .png. "
-    "Boxes: also .json (COCO results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of "
-    "them. Without it, the terminal."
+    "Boxes: also .json (COCO results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder "
+    "of them. Without it, the terminal."
 )
 OUT_NO_PICTURE = (
     "--out must end in .png, whose numbers stay as they are, or be a new folder for several masks, got '{out}'. "

@@ -19,6 +19,7 @@ from punar.core.runtime import mix
 from punar.errors import ParameterError
 from punar.models import evidence
 from punar.models.division import Wanted
+from punar.models.rivals import add_nearest_text
 from punar.models.structured import untrained
 from punar.models.structured.memory import Unpacked, compute_of, worth_it
 from punar.models.structured.module import Net, Structured
@@ -82,6 +83,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     if report is None:
         judged = division.judged(evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS))
         report = judged.report(task, job.targets)
+        add_nearest_text(report, task, judged, job.items, job.targets)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
     if estimator.lora is not None:
