@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import punar
 from punar.errors import NotSupportedError
-from punar.models.structured.module import Passed
+from punar.tasks._passed import Passed
 from punar.tasks import RowsMeter, Targets, Task, Term
 
 pytest.importorskip("tokenizers")

@@ -22,6 +22,7 @@ from punar.tasks import _writing as writing
 from punar.tasks._attention_decoder import END, IGNORED, UNKNOWN, AttentionDecoder, Written
 from punar.tasks._kept_decoder import kept_decoder
 from punar.tasks._languages import with_prefix
+from punar.tasks._passed import Passed
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
@@ -47,14 +48,6 @@ class Answer(NamedTuple):
     text: str
     attention: np.ndarray | None = None
     tokens: tuple[str, ...] = ()
-
-
-class _Kept(nn.Module):
-    """The head of a network that writes by itself: it hands on what that gives."""
-
-    def forward(self, shown: Any, batch: Mapping[str, Tensor]) -> Any:
-        """Return ``shown``."""
-        return shown
 
 
 class Translation(Task):
@@ -246,7 +239,7 @@ class Translation(Task):
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return a decoder of gated recurrent units with attention; nothing where the network has its own."""
         if view.form == "native":
-            return _Kept()
+            return Passed()
         from punar.cells.gru import Gru
 
         return self.build_with(Gru(), view, seed)

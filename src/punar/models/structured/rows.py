@@ -11,7 +11,7 @@ from torch import Tensor
 from punar.models.lengths import by_length, sorted_by_length
 from punar.models.prepared import Prepared
 from punar.models.samples import Placed
-from punar.models.transfer.rows import padded
+from punar.models.transfer.rows import blanks, padded
 from punar.preparations import Batch, Preparation
 
 Known = Callable[[Sequence[int]], Sequence[Tensor]]
@@ -111,8 +111,7 @@ class StructuredRows:
         if self._known is None or self._preparation.domain != "vision":
             return self._preparation.collate([sample.tensor for sample in self._prepared.take(wanted)], bucket)
         # The numbers of pixels do not matter where the frozen part's output is known; those of token ids may.
-        blank = self._preparation.collate([self._preparation.blank(bucket)], bucket)
-        return {k: v.expand(len(wanted), *v.shape[1:]) for k, v in blank.items()}
+        return blanks(self._preparation, len(wanted), bucket)
 
     def _moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {k: v.to(self._device, non_blocking=True) for k, v in tensors.items()}

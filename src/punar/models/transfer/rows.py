@@ -129,8 +129,7 @@ class TransferRows:
         """Return a batch whose pixels do not matter; token ids and masks are the real ones."""
         if self._preparation.domain != "vision":
             return self._collate(self._prepare(wanted))
-        blank = self._preparation.collate([self._preparation.blank(0)], 0)
-        return {k: v.expand(len(wanted), *v.shape[1:]) for k, v in blank.items()}
+        return blanks(self._preparation, len(wanted), 0)
 
     def _collate(self, prepared: list[Tensor]) -> Batch:
         return self._preparation.collate(prepared, max(self._preparation.bucket(p) for p in prepared))
@@ -165,6 +164,12 @@ def from_rows(rows: Rows) -> Frozen:
         return [rows.row(i) for i in wanted]
 
     return take
+
+
+def blanks(preparation: Preparation, count: int, bucket: int) -> Batch:
+    """Return a batch of blank items, each the same memory."""
+    blank = preparation.collate([preparation.blank(bucket)], bucket)
+    return {k: v.expand(count, *v.shape[1:]) for k, v in blank.items()}
 
 
 def padded(rows: list[Tensor]) -> Tensor:
