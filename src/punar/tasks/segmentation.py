@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,6 +42,11 @@ class Segmentation(Task):
     that size with the same numbers. Any backbone that shows maps of several sizes carries a decoder of
     segmentation-models-pytorch. The score is the mean over classes of intersection over union, counted over the pixels
     of all pictures.
+
+    The loss is cross-entropy plus the Dice loss: the one teaches every pixel, the other counts each class of a batch
+    alike, as the score does, so that rare classes need no weights. Unless ``augment=None``, pictures and masks are
+    mirrored left and right, scaled by 0.75 to 1.25 and shifted at random, but not where the output of frozen stages is
+    remembered, which is of the pictures as they are. Nothing is turned upside down, and colours stay.
 
     Parameters
     ----------
@@ -198,6 +204,12 @@ class Segmentation(Task):
 
         return Targets({"masks": MaskList(map(one, range(len(read))), torch.from_numpy)})
 
+    def weights_of_rows(self, targets: Targets, class_weight: Any, where: str) -> Tensor | None:
+        """Refuse ``class_weight``; see :class:`Task`."""
+        if class_weight is not None:
+            raise ParameterError(f"{where}: {texts.NO_CLASS_WEIGHT}")
+        return None
+
     def _median_size(self, read: Sequence[np.ndarray], items: Sequence[Any], where: str) -> tuple[int, int]:
         """Return the pictures' median height and width as the network may read them, and say where that is smaller."""
         turned = [files.picture_size(item)[2] for item in items] or [False] * len(read)
@@ -255,9 +267,7 @@ class Segmentation(Task):
         MissingExtraError
             segmentation-models-pytorch is not installed.
         """
-        if seed is None:
-            return Decoder(self.decoder, view.widths, view.strides, self.outputs)
-        with seeded(seed):
+        with nullcontext() if seed is None else seeded(seed):
             return Decoder(self.decoder, view.widths, view.strides, self.outputs)
 
     def losses(
@@ -333,7 +343,8 @@ class Segmentation(Task):
 
     def constant(self, targets: Targets) -> list[Any]:
         """Return the class that most pixels have, everywhere: no other mask of one class has a better mean."""
-        counts = sum(torch.bincount(_known(mask), minlength=self.outputs) for mask in targets.columns["masks"])
+        known = (mask[mask != masks.IGNORED].long() for mask in targets.columns["masks"])
+        counts = sum(torch.bincount(own, minlength=self.outputs) for own in known)
         assert isinstance(counts, Tensor)
         usual = counts.argmax().to(torch.uint8)
         return [usual.expand(mask.shape) for mask in targets.columns["masks"]]
@@ -373,10 +384,6 @@ class Segmentation(Task):
             "ignore": masks.IGNORED,
             "score": score,
         }
-
-
-def _known(mask: Tensor) -> Tensor:
-    return mask[mask != masks.IGNORED].long()
 
 
 def _is_size(size: Any) -> bool:
