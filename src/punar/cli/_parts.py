@@ -16,10 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from punar.core.words import snake
 from punar.errors import ParameterError, UnknownPartError, shown
 from punar.texts import cli as texts
-
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,6 @@ def load_parts(files: Sequence[Path] | None) -> Parts:
                 )
             found[cls.__name__] = cls
     return Parts(tuple(found.values()), tuple(files or ()))
-
-
-def snake(name: str) -> str:
-    """Return a class's name as a file's.
-
-    >>> snake("WeighWords"), snake("GRUCell")
-    ('weigh_words', 'gru_cell')
-    """
-    return _WORD.sub("_", name).lower()
 
 
 def _imported(file: Path, number: int) -> ModuleType:

@@ -112,7 +112,7 @@ def _names(found: Any) -> list[str]:
 
 
 def _task_name(task: Any) -> str:
-    from punar.cli._parts import snake
+    from punar.core.words import snake
 
     return snake(type(task).__name__)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from punar.errors import shown
 
 MOST_SHOWN = 5
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def listed(names: Sequence[str], *, quoted: bool = True) -> str:
@@ -26,3 +28,12 @@ def counted(number: int, noun: str) -> str:
     ('1 file', '1,200 files')
     """
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def snake(name: str) -> str:
+    """Return a class's name as a file's, which is what a task is called.
+
+    >>> snake("WeighWords"), snake("GRUCell")
+    ('weigh_words', 'gru_cell')
+    """
+    return _WORD.sub("_", name).lower()

@@ -8,6 +8,7 @@ from sklearn.utils import ClassifierTags, RegressorTags, Tags
 
 from punar import errors
 from punar.cells import Cell
+from punar.core.words import snake
 from punar.errors import NotSupportedError, shown
 from punar.models import assemble
 from punar.preparations import Preparation
@@ -34,7 +35,7 @@ def known(estimator: Any) -> Any:
     task = estimator.fitted_.task
     if task_class(estimator) is not type(task):
         raise errors.NotFittedError(
-            f"This {type(estimator).__name__} was fitted to {type(task).__name__.lower()}, and its task is now "
+            f"This {type(estimator).__name__} was fitted to {snake(type(task).__name__)}, and its task is now "
             f"{shown(estimator.task)}: call fit again, or set the task back."
         )
     return estimator.fitted_

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from punar.core.words import snake
 from punar.errors import DataError, NotSupportedError, ParameterTypeError, shown
 from punar.estimators.sequence_model import SequenceModel
 from punar.estimators.transfer_learner import TransferLearner
@@ -74,7 +75,8 @@ def attention(model: Any, X: Any) -> list[Attention]:
     fitted: Any = model._known()
     if not fitted.task.writes:
         raise NotSupportedError(
-            f"attention: this model is for {type(fitted.task).__name__.lower()}, and writes nothing."
+            f"attention: this model is for task={snake(type(fitted.task).__name__)!r}, which writes no text token by "
+            "token. It is for task='translation'; punar.gates shows what a SequenceModel keeps."
         )
     answers = recurrent.answers if isinstance(model, SequenceModel) else structured.answers
     found, items = answers(model, fitted, X, "attention")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from punar.core.runtime import as_usual, pick_device
+from punar.core.words import snake
 from punar.errors import NotSupportedError
 from punar.models.samples import Samples
 from punar.models.structured.passes import answers_of
@@ -45,7 +46,8 @@ def features(estimator: Any, fitted: Fitted, X: Any, method: str) -> Tensor | li
     ------
     NotSupportedError
     """
+    task = snake(type(fitted.task).__name__)
     raise NotSupportedError(
-        f"{type(estimator).__name__}.{method}: {type(fitted.task).__name__.lower()} reads no vector of features. Save "
-        "the model and use its folder as a backbone: punar.FeatureExtractor(folder).transform(X)."
+        f"{type(estimator).__name__}.{method}: {task!r} reads no vector of features. Save the model and use its folder "
+        "as a backbone: punar.FeatureExtractor(folder).transform(X)."
     )

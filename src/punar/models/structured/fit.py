@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from punar.core.draws import drawing_from, seeded
 from punar.core.runtime import mix
+from punar.core.words import snake
 from punar.errors import ParameterError
 from punar.models import evidence
 from punar.models.division import Wanted
@@ -101,7 +102,7 @@ def _refuse(estimator: Any, task: Task) -> None:
         if given not in unset:
             said = " or ".join(map(repr, unset))
             raise ParameterError(
-                f"{type(estimator).__name__}: {name} must be {said} for {type(task).__name__.lower()}, whose changes "
+                f"{type(estimator).__name__}: {name} must be {said} for {snake(type(task).__name__)!r}, whose changes "
                 f"of the training examples are its own, got {given!r}. Leave {name} out."
             )
 
