@@ -198,3 +198,14 @@ def test_masks_are_packed_where_there_is_no_room_and_are_the_same(monkeypatch: p
         held[room] = (task.values_, joined.digest(), [m.tolist() for m in some], task.constant(joined)[0].tolist())
     assert held[2**29] == held[0]
     assert held[0][0] == [0, 7, 1000]
+
+
+def test_numbers_of_64_bits_without_a_sign_are_read_or_refused() -> None:
+    high = [y.astype(np.uint64) for y in Y]
+    task = Segmentation()
+    task.learn([high[0], *Y[1:]], "fit", X)
+    assert task.values_ == [0, 1]
+    assert task.predictions([torch.tensor([[0, 1]])], [X[0]])[0].tolist() == [[0, 1]]
+    high[0] = high[0] * np.uint64(2**63 + 5)
+    with pytest.raises(DataError, match=r"fit: y\[0\] must hold numbers up to 9,223,372,036,854,775,807, got 9,223"):
+        Segmentation().learn(high, "fit", X)

@@ -18,6 +18,7 @@ from punar.tasks._mask_list import MaskList
 
 _GREY = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _EXIF = 0x0112
+_MOST = 2**63 - 1
 
 
 def listed_masks(y: Any, where: str) -> list[Any]:
@@ -105,7 +106,10 @@ def read_mask(mask: Any, where: str) -> np.ndarray:
             f"{where} must have shape (h, w), a class number for each pixel, got {values.shape}. Of a layer for each "
             "class pass layers.argmax(axis)."
         )
-    return values.astype(np.int64) if values.dtype == bool else values
+    if values.dtype.kind == "u" and int(values.max()) > _MOST:
+        raise DataError(f"{where} must hold numbers up to {_MOST:,}, got {int(values.max()):,}.")
+    # Numbers of 64 bits without a sign would turn others into floats beside them.
+    return values.astype(np.int64) if values.dtype in (bool, np.uint64) else values
 
 
 def _of_file(path: Any, where: str) -> np.ndarray:
