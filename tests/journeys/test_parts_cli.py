@@ -18,7 +18,7 @@ from sklearn.metrics import d2_tweedie_score
 
 import punar
 import punar.tasks
-from punar.cli._parts import snake
+from punar.core.words import snake
 from punar.errors import NotSupportedError, UnknownPartError
 
 MINE = '''

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 import punar
 from punar.errors import NotSupportedError
-from punar.models.structured.module import Passed
 from punar.tasks import RowsMeter, Targets, Task, Term
+from punar.tasks._passed import Passed
 
 pytest.importorskip("tokenizers")
 try:

@@ -30,7 +30,7 @@ def plain(found: UserItems, predictions: Any) -> Answers:
 
 
 def write(form: str, out: Path, answers: Answers) -> str:
-    writer = _written.writer_for(form, out)
+    writer = _written.writer_for(form, out, len(answers.found))
     assert writer is not None
     return writer(out, answers)
 
@@ -118,7 +118,7 @@ def test_subtitles_of_segments_and_of_whole_recordings(tmp_path: Path) -> None:
 
 def test_what_out_may_end_in(tmp_path: Path) -> None:
     for form, good, bad in [
-        ("masks", ["new", "m.csv"], ["m.png", "m.json", "m.srt"]),
+        ("masks", ["new", "m.csv", "m.png"], ["m.jpg", "m.json", "m.srt"]),
         ("boxes", ["b.json", "b.csv"], ["b.txt", "new"]),
         ("answers", ["a.json", "a.tsv"], ["a.srt", "new"]),
         ("texts", ["t.txt", "t.srt", "t.csv", "new"], ["t.json", "t.conll"]),

@@ -52,12 +52,13 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form)
     if out is not None:
         _written.check_suffix(out, known)
+    own = _written.writer_for(task.target_form, out, len(found))
     found = _in_words(found) if tokens else found
     answers, items = answers_of(fitted, found.items)
     predictions, table = task.predictions(answers, items), task.table(answers, items)
     if task.target_form == "none":
         _say_unchanged(predictions, found.items)
-    columns, own = {}, _written.writer_for(task.target_form, out)
+    columns = {}
     if own is None:
         columns = _titled(found, as_rows(table, predictions))
     as_tokens = tokens and {names.TOKEN, names.LABEL} <= table.columns.keys()

@@ -152,7 +152,7 @@ def frame_text(columns: Mapping[str, Any]) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write text in UTF-8."""
     # Names of files need not be UTF-8; what no text can hold is written as \udc80, and not lost with all else.
-    _write(path, text.encode(errors="backslashreplace"))
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def _text_of(frame: pd.DataFrame, separator: str) -> str:
@@ -164,7 +164,7 @@ def _write_frame(path: Path, frame: pd.DataFrame) -> None:
     if suffix == ".parquet":
         buffer = io.BytesIO()
         frame.to_parquet(buffer, engine="pyarrow", index=False)
-        _write(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue())
         return
     write_text(path, _text_of(frame, "\t" if suffix == ".tsv" else ","))
 
@@ -195,7 +195,7 @@ def write_arrays(path: Path, X: np.ndarray, **others: np.ndarray) -> None:
         np.save(buffer, X, allow_pickle=False)
     else:
         np.savez(buffer, X=X, **others)  # type: ignore[arg-type]
-    _write(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def write_pictures(folder: Path, X: np.ndarray, row_names: Sequence[str], *, top: float) -> None:
@@ -238,7 +238,7 @@ def write_pictures(folder: Path, X: np.ndarray, row_names: Sequence[str], *, top
         raise
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
     from punar.core.files import write_atomic
 
     write_atomic(path, data)

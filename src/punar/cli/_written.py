@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from punar.cli._writing import check_file, check_new_folder, write_text
+from punar.cli._writing import check_file, check_new_folder, write_bytes, write_text
+from punar.core.words import counted
 from punar.errors import DataError, ParameterError
 from punar.texts import structured as texts
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from punar.sources import UserItems, UserSequences
 
 TABLES = (".csv", ".tsv", ".parquet")
-_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_PICTURES = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 TOKENS = (".conll", ".tsv", ".txt")
 
 
@@ -38,10 +40,14 @@ class Answers(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """One way to write answers: to a folder (no suffix) or to a file; returns what was written, in words."""
+    """One way to write answers: to a folder (no suffix) or to a file; returns what was written, in words.
+
+    ``one`` is what is said where the file is for one item and there are more.
+    """
 
     suffix: str
     write: Callable[[Path, Answers], str]
+    one: str = ""
 
 
 def suffixes(form: str | None) -> tuple[str, ...]:
@@ -82,11 +88,20 @@ def check_suffix(out: Path, known: Sequence[str]) -> None:
         raise ParameterError(texts.OUT_MUST.format(folder=folder, ends=ends, out=out))
 
 
-def writer_for(form: str, out: Path | None) -> Callable[[Path, Answers], str] | None:
-    """Return what writes answers of a form to ``out``; None where a table does."""
+def writer_for(form: str, out: Path | None, count: int = 1) -> Callable[[Path, Answers], str] | None:
+    """Return what writes answers of a form to ``out``; None where a table does.
+
+    Raises
+    ------
+    ParameterError
+        The file is for one item, and there are more.
+    """
     if out is None:
         return None
-    return next((w.write for w in _WRITERS.get(form, ()) if w.suffix == out.suffix.lower()), None)
+    found = next((w for w in _WRITERS.get(form, ()) if w.suffix == out.suffix.lower()), None)
+    if found is not None and found.one and count != 1:
+        raise ParameterError(found.one.format(n=count, folder=out.with_suffix("")))
+    return None if found is None else found.write
 
 
 # -- masks
@@ -94,19 +109,29 @@ def writer_for(form: str, out: Path | None) -> Callable[[Path, Answers], str] | 
 
 def _masks(out: Path, answers: Answers) -> str:
     """Write a mask for each picture, with the values of the training masks and a palette to look at them."""
-    from PIL import Image
-
     from punar.core.files import new_folder
 
-    palette = [channel for value in range(256) for channel in _colour(value)]
     with new_folder(out) as folder:
         for name, values in zip(_file_names(answers.found, ".png"), answers.predictions, strict=True):
-            picture = Image.fromarray(_as_file(values, name))
-            if picture.mode == "L":
-                picture.putpalette(palette)
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            picture.save(folder / name)
-    return texts.MASKS.format(n=len(answers.predictions))
+            _drawn(values, name).save(folder / name)
+    return texts.MASKS.format(masks=counted(len(answers.predictions), "mask"))
+
+
+def _mask(out: Path, answers: Answers) -> str:
+    _drawn(answers.predictions[0], out).save(data := io.BytesIO(), "PNG")
+    write_bytes(out, data.getvalue())
+    return texts.MASKS.format(masks="one mask")
+
+
+def _drawn(values: Any, name: Path) -> Any:
+    """Return a mask as a picture with a palette, where its numbers are of 8 bits."""
+    from PIL import Image
+
+    picture = Image.fromarray(_as_file(values, name))
+    if picture.mode == "L":
+        picture.putpalette([channel for value in range(256) for channel in _colour(value)])
+    return picture
 
 
 def _as_file(values: Any, name: Path) -> Any:
@@ -196,8 +221,6 @@ def _lines(out: Path, answers: Answers) -> str:
 
 def _subtitles(out: Path, answers: Answers) -> str:
     """Write what is said in one recording as subtitles."""
-    if len(answers.found) != 1:
-        raise ParameterError(texts.SRT_ONE.format(n=len(answers.found), folder=out.with_suffix("")))
     write_text(out, _cues(answers, 0))
     return texts.SUBTITLES.format(n=1)
 
@@ -248,9 +271,9 @@ def _clock(seconds: float) -> str:
 
 
 _WRITERS: dict[str, tuple[Writer, ...]] = {
-    "masks": (Writer("", _masks),),
+    "masks": (Writer("", _masks), Writer(".png", _mask, texts.PNG_ONE)),
     "boxes": (Writer(".json", _coco),),
     "answers": (Writer(".json", _answers),),
-    "texts": (Writer(".txt", _lines), Writer(".srt", _subtitles), Writer("", _folder_of_subtitles)),
+    "texts": (Writer(".txt", _lines), Writer(".srt", _subtitles, texts.SRT_ONE), Writer("", _folder_of_subtitles)),
     "none": (Writer(".txt", _lines),),
 }

@@ -19,6 +19,7 @@ import punar
 from punar.comparison import budget as budgets
 from punar.comparison import protocol
 from punar.comparison._question import Candidate, Question
+from punar.comparison._refused import refuse_structured
 from punar.comparison.facts import score_facts
 from punar.comparison.reading import Reading
 from punar.comparison.result import Comparison
@@ -148,6 +149,7 @@ def compare(
     usual = budget is None
     pick_device(device)
     with contextlib.closing(asked):
+        refuse_structured(X, y)
         data = asked.read(X, y, kind, name)
         limits = (seconds, usual)
         return _answer(asked, data, candidates, latent_dim, limits, cv, device, random_state, verbose, started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -136,6 +137,7 @@ def _read_rows(X: Any) -> np.ndarray:
     if hasattr(X, "toarray"):
         raise DataTypeError("compare: X must be dense, got a sparse matrix; pass X.toarray() if it fits in memory.")
     if columns is None:
+        _refuse_items(X)
         try:
             rows = np.asarray(X)
         except ValueError as error:
@@ -163,6 +165,16 @@ def _read_rows(X: Any) -> np.ndarray:
     if rows.dtype.kind in "bi" or rows.dtype == np.float16:
         rows = rows.astype(np.float64 if rows.dtype.itemsize > 2 else np.float32)
     return rows
+
+
+def _refuse_items(X: Any) -> None:
+    """Raise where X is a list of texts, paths or recordings: no table, and no pictures of one size."""
+    first = X[0] if isinstance(X, (list, tuple)) and len(X) else None
+    if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "OU" and len(X):
+        first = X[0]
+    recording = isinstance(first, tuple) and len(first) == 2 and np.ndim(first[0]) == 1 and np.ndim(first[1]) == 0
+    if recording or isinstance(first, (str, os.PathLike)):
+        raise DataTypeError(texts.NO_TABLE.format(what="recordings" if recording else "texts or paths"))
 
 
 def _column(X: Any, i: int, name: str) -> np.ndarray:

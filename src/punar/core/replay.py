@@ -87,6 +87,8 @@ def captured(module: nn.Module, *names: str) -> Iterator[dict[str, Any]]:
     except _Enough as stop:
         if stop is not enough:
             raise
+        # Its frames hold every output so far, and one of them holds it: a circle that would outlive this pass.
+        stop.__traceback__ = None
     finally:
         for handle in hooks:
             handle.remove()

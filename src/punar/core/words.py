@@ -31,7 +31,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def snake(name: str) -> str:
-    """Return a class's name as a file's.
+    """Return a class's name as a file's, which is what a task is called.
 
     >>> snake("WeighWords"), snake("GRUCell")
     ('weigh_words', 'gru_cell')

@@ -75,8 +75,8 @@ def attention(model: Any, X: Any) -> list[Attention]:
     fitted: Any = model._known()
     if not fitted.task.writes:
         raise NotSupportedError(
-            f"attention: this model was fitted with task={snake(type(fitted.task).__name__)!r}, which has no decoder "
-            "whose attention could be shown. Pass a model for task='translation'."
+            f"attention: this model is for task={snake(type(fitted.task).__name__)!r}, which writes no text token by "
+            "token. It is for task='translation'; punar.gates shows what a SequenceModel keeps."
         )
     answers = recurrent.answers if isinstance(model, SequenceModel) else structured.answers
     found, items = answers(model, fitted, X, "attention")

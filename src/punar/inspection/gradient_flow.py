@@ -119,7 +119,7 @@ def gradient_flow(model: Any, x: Any, y: Any = None, *, loss: Loss | None = None
     ((100,), True)
     """
     where = "gradient_flow"
-    if y is not None and not isinstance(model, SequenceModel):
+    if y is not None and isinstance(model, (Autoencoder, nn.Module)):
         raise ParameterError(f"{where}: y is for a SequenceModel; a module takes loss=, an Autoencoder neither.")
     if loss is not None and isinstance(model, (SequenceModel, Autoencoder)):
         raise ParameterError(f"{where}: loss is for a module; a {type(model).__name__} has its own. Leave it out.")

@@ -171,7 +171,8 @@ def _codes(model: Any, X: Any) -> np.ndarray:
     codes = model.transform(X)
     if getattr(codes, "ndim", 0) != 2:
         raise ParameterTypeError(
-            "latent_map: this model gives features for each token or step; a map needs one row for each item."
+            "latent_map: this model gives features for each token or step; a map needs one row for each item. Save the "
+            "model and use its folder, whose features are of whole items: punar.FeatureExtractor(folder).fit(X)."
         )
     if len(codes) < _FEWEST:
         raise DataError(f"latent_map: a map needs at least {_FEWEST} rows, got {len(codes)}.")

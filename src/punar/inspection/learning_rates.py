@@ -15,6 +15,7 @@ from sklearn.base import clone
 from punar.core.files import write_atomic
 from punar.core.params import check_params, integer, number
 from punar.errors import NotSupportedError, ParameterError, TrainingDivergedError, shown
+from punar.models import assemble
 from punar.reporting import svg
 from punar.texts import inspection as texts
 from punar.training.sweep import Sweep, sweeping
@@ -160,7 +161,12 @@ def learning_rates(
     known = {} if isinstance(model, type) or not hasattr(model, "get_params") else model.get_params(deep=False)
     if not {"epochs", "learning_rate", "validation_fraction"} <= known.keys():
         raise NotSupportedError(f"learning_rates is for models that are trained step by step, got {shown(model)}.")
-    if known.get("strategy") in ("feature_extraction", "zero_shot"):
+    if known.get("strategy") == "zero_shot":
+        raise NotSupportedError(
+            "learning_rates: strategy='zero_shot' trains nothing and has no learning rate. Set strategy='fine_tuning'."
+        )
+    trained: tuple[str, ...] = getattr(assemble.class_of(model.task, "tasks"), "models", ()) if "task" in known else ()
+    if known.get("strategy") == "feature_extraction" and "structured" not in trained:
         raise NotSupportedError(
             "learning_rates: strategy='feature_extraction' fits a head in closed form and has no learning rate. Set "
             "strategy='fine_tuning'."

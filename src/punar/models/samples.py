@@ -6,6 +6,7 @@ are windows, the split is by item, and the answers of an item's windows are merg
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,11 @@ from torch import Tensor
 from punar.core.words import MOST_SHOWN
 from punar.data.decode import BadItem
 from punar.errors import DataError
+from punar.models.prepared import ROOM, Prepared
 from punar.preparations import Preparation, Sample, SampleOf
 from punar.tasks import Column, Misfit, Targets, Task, VectorTask
+
+_ROOM = ROOM // 2  # bytes of targets in memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,22 +32,34 @@ class Samples:
     ----------
     item : Tensor of int64, (s,)
         The item of each sample, rising.
-    known : sequence of Sample or None
+    known : Prepared or None
         The samples; None where each item is one that is prepared when it is needed.
     part : Tensor of int64, (s,)
         The sample's number within its item.
     """
 
     item: Tensor
-    known: Sequence[Sample] | None = None
+    known: Prepared | None = None
     part: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
 
     def __len__(self) -> int:
         return len(self.item)
 
     @classmethod
-    def of(cls, task: Task, preparation: Preparation, items: Sequence[Any], where: str) -> Samples:
+    def of(
+        cls,
+        task: Task,
+        preparation: Preparation,
+        items: Sequence[Any],
+        where: str,
+        *,
+        room: float = math.inf,
+        **some: Any,
+    ) -> Samples:
         """Return the samples of items, read now where the task asks for more than the items' vectors.
+
+        ``room`` is how many bytes of them are kept, ``some`` which items they are of; see
+        :class:`punar.models.prepared.Prepared`.
 
         Raises
         ------
@@ -52,18 +68,8 @@ class Samples:
         """
         if task.view == "vector":
             return cls(torch.arange(len(items)))
-        found: list[Sample] = []
-        counts = []
-        for i, item in enumerate(items):
-            try:
-                own = preparation.samples(item)
-            except BadItem as error:
-                raise DataError(f"{where}: {preparation.name(item, i)}: {error}.") from None
-            found += own
-            counts.append(len(own))
-        owner = torch.arange(len(items)).repeat_interleave(torch.tensor(counts, dtype=torch.int64))
-        part = torch.cat([torch.arange(count) for count in counts]) if counts else torch.empty(0, dtype=torch.int64)
-        return cls(owner, found, part)
+        known = Prepared(preparation, items, where, room, **some)
+        return cls(known.item, known, known.part)
 
     def read_as(self, preparation: Preparation, items: Sequence[Any]) -> tuple[Preparation, Sequence[Any]]:
         """Return a preparation and its items, one for each sample."""
@@ -86,7 +92,7 @@ class Samples:
         """Return the way back to the user's coordinates of some samples."""
         if self.known is None:
             return [None] * len(index)
-        return [self.known[i].trace for i in index.tolist()]
+        return [self.known.traces[i] for i in index.tolist()]
 
     def merged(self, task: Task, parts: Sequence[Any], index: Tensor, items: Sequence[Any]) -> list[Any]:
         """Return an encoded answer for each item from the answers for its samples.
@@ -160,31 +166,48 @@ class Placed:
     def __init__(self, task: Task, targets: Targets, samples: Samples, where: str = "fit", given: int = 0) -> None:
         self._task, self._targets, self._samples = task, targets, samples
         self._whole = isinstance(task, VectorTask)
-        self._each: list[dict[str, Tensor]] = []
-        if not self._whole:
-            known = samples.known or [Sample(torch.empty(0))] * len(samples)
-            pairs = zip(samples.item.tolist(), known, strict=True)
-            unfit: dict[int, Misfit] = {}
-            for i, sample in pairs:
-                try:
-                    self._each.append(task.place(targets.item(i), sample))
-                except Misfit as error:
-                    unfit.setdefault(i, error)
-            _refuse(unfit, len(targets), where, given)
+        self._kept: dict[int, dict[str, Tensor]] = {}
+        if self._whole:
+            return
+        held = 0
+        unfit: dict[int, Misfit] = {}
+        # All are placed now, so that a target that cannot be is named before anything is learned.
+        for i, sample in enumerate(samples.known or [Sample(torch.empty(0))] * len(samples)):
+            item = int(samples.item[i])
+            try:
+                own = task.place(targets.item(item), sample)
+            except Misfit as error:
+                unfit.setdefault(item, error)
+                continue
+            if samples.known is None or held < _ROOM:
+                self._kept[i] = own
+                held += sum(value.nbytes for value in own.values())
+        _refuse(unfit, len(targets), where, given)
 
     def take(self, index: Tensor, batch: Any) -> dict[str, Tensor]:
         """Return the targets of some samples as one batch, on the CPU."""
         if self._whole:
             # One item is one sample, and a row is a row: this runs at every step.
             return {k: column[index] for k, column in self._targets.columns.items() if isinstance(column, Tensor)}
-        return self._task.collate([self._each[i] for i in index.tolist()], batch)
+        return self._task.collate(self._each(index), batch)
 
     def columns(self, index: Tensor) -> dict[str, Any]:
         """Return the placed targets of some samples by name, as :meth:`punar.tasks.Task.start` takes them."""
         if self._whole:
             return dict(self._targets.take(index).columns)
-        some = [self._each[i] for i in index.tolist()]
+        some = self._each(index)
         return {name: [each[name] for each in some] for name in (some[0] if some else {})}
+
+    def _each(self, index: Tensor) -> list[dict[str, Tensor]]:
+        wanted = index.tolist()
+        missing = [i for i in wanted if i not in self._kept]
+        if not missing:
+            return [self._kept[i] for i in wanted]
+        assert self._samples.known is not None
+        owners = self._samples.item[missing].tolist()
+        pairs = zip(missing, owners, self._samples.known.take(missing), strict=True)
+        anew = {i: self._task.place(self._targets.item(item), sample) for i, item, sample in pairs}
+        return [self._kept[i] if i in self._kept else anew[i] for i in wanted]
 
 
 def _refuse(unfit: Mapping[int, Misfit], count: int, where: str, given: int) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from punar.data.decode import LoadedFile, open_picture, to_rgb, upright
+from punar.preparations._like_pictures import LikePictures
 from punar.preparations._placement import Placement, orientation_of
-from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Finite, Positive, read_facts
 from punar.preparations._sample import Sample
 from punar.preparations.pictures import RESAMPLING, Pictures, opened
@@ -27,7 +27,7 @@ _LAID_DOWN = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 
 
 @dataclass(frozen=True)
-class Letterboxed(Preparation):
+class Letterboxed(LikePictures):
     """Input facts of a network that must see the whole of a picture, such as a detector.
 
     The picture lies at the top left. Its trace leads to pixels of the upright picture, as people see it and as boxes
@@ -59,8 +59,6 @@ class Letterboxed(Preparation):
     interpolation: Annotated[str, Meta(pattern=r"^(nearest|bilinear|bicubic)\Z")] = "bilinear"
     channels: Annotated[int, Meta(ge=1, le=3)] = 3
 
-    domain: ClassVar[str] = "vision"
-
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
         """Rebuild from untrusted facts, all of them; see :class:`Preparation`."""
@@ -82,38 +80,10 @@ class Letterboxed(Preparation):
     def _pictures(self) -> Pictures:
         return Pictures(self.canvas, self.mean, self.std, 1.0, self.interpolation, self.channels)
 
-    def check(self, X: Any, where: str) -> Sequence[Any]:
-        """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
-        return self._pictures.check(X, where)
-
-    def loaded(self, item: Any) -> Any:
-        """Return the bytes of a path's file; see :class:`Preparation`."""
-        return self._pictures.loaded(item)
-
-    def content(self, item: Any) -> bytes:
-        """Return a file's bytes, or shape, type and numbers of an array."""
-        return self._pictures.content(item)
-
-    def prepare(self, item: Any) -> Tensor:
-        """Return uint8 (channels, height, width) of the canvas."""
-        return self.samples(item)[0].tensor
-
     def samples(self, item: Any) -> list[Sample]:
         """Return the picture with the way back to pixels of the upright picture."""
         with opened(item) as picture:
             return [Sample(*self._fit(picture))]
-
-    def collate(self, prepared: Sequence[Tensor], bucket: int = 0) -> Batch:
-        """Return {"pixels": float32 (n, channels, height, width)}, normalised."""
-        return self._pictures.collate(prepared, bucket)
-
-    def blank(self, bucket: int = 0) -> Tensor:
-        """Return a black picture."""
-        return self._pictures.blank(bucket)
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """Return uint8 pixels (n, c, h, w) as the network wants them, float32."""
-        return self._pictures.normalise(pixels)
 
     def _fit(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
         height, width = self.canvas

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from punar.data.decode import to_rgb, upright
+from punar.preparations._like_pictures import LikePictures
 from punar.preparations._placement import Placement, orientation_of
-from punar.preparations._preparation import Batch, Preparation
 from punar.preparations._reading import Finite, Positive, read_facts
 from punar.preparations._sample import Sample
 from punar.preparations._windows import overlap
@@ -22,7 +22,7 @@ from punar.preparations.pictures import RESAMPLING, Pictures, Side, opened, pixe
 
 
 @dataclass(frozen=True)
-class WholePictures(Preparation):
+class WholePictures(LikePictures):
     """Input facts of a network that answers for every pixel.
 
     A picture keeps its proportions; what is missing to ``size`` is filled, right of it and below, with the mean colour.
@@ -50,8 +50,6 @@ class WholePictures(Preparation):
     enlarge: bool = False
     tiles: bool = False
 
-    domain: ClassVar[str] = "vision"
-
     @classmethod
     def of(cls, pictures: Pictures, size: tuple[int, int], *, enlarge: bool = False, tiles: bool = False) -> Self:
         """Return the facts of a network that reads ``pictures``, for whole pictures of another size."""
@@ -73,22 +71,6 @@ class WholePictures(Preparation):
     def _pictures(self) -> Pictures:
         return Pictures(self.size, self.mean, self.std, 1.0, self.interpolation, self.channels)
 
-    def check(self, X: Any, where: str) -> Sequence[Any]:
-        """Return paths, PIL images or arrays as a sequence; see :class:`Preparation`."""
-        return self._pictures.check(X, where)
-
-    def loaded(self, item: Any) -> Any:
-        """Return the bytes of a path's file; see :class:`Preparation`."""
-        return self._pictures.loaded(item)
-
-    def content(self, item: Any) -> bytes:
-        """Return a file's bytes, or shape, type and numbers of an array."""
-        return self._pictures.content(item)
-
-    def prepare(self, item: Any) -> Tensor:
-        """Return uint8 (channels, height, width) of the facts' size: the picture, or its first tile."""
-        return self.samples(item)[0].tensor
-
     def samples(self, item: Any) -> list[Sample]:
         """Return the picture, or its tiles, with the way back to its own pixels, as the file has them.
 
@@ -104,18 +86,6 @@ class WholePictures(Preparation):
             found = self._tiles(picture) if self.tiles else [self._whole(picture)]
         facts = torch.tensor([[stored[1], stored[0], len(found)]], dtype=torch.float64)
         return [Sample(self._filled(p), torch.cat([at.trace(stored, orientation), facts])) for p, at in found]
-
-    def collate(self, prepared: Sequence[Tensor], bucket: int = 0) -> Batch:
-        """Return {"pixels": float32 (n, channels, height, width)}, normalised."""
-        return self._pictures.collate(prepared)
-
-    def blank(self, bucket: int = 0) -> Tensor:
-        """Return a black picture."""
-        return self._pictures.blank()
-
-    def normalise(self, pixels: Tensor) -> Tensor:
-        """Return uint8 pixels (n, c, h, w) as the network wants them, float32."""
-        return self._pictures.normalise(pixels)
 
     def _decoded(self, picture: Image.Image) -> Image.Image:
         picture = to_rgb(upright(picture))

@@ -52,6 +52,11 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
+def is_picture(path: Path) -> bool:
+    """Return whether it is the file of a picture, by its name."""
+    return path.suffix.lower() in SUFFIXES["vision"] and path.is_file()
+
+
 def by_stem(files: Sequence[Path], folder: Path, what: str) -> dict[str, Path]:
     """Return files by their path in the folder, without its suffix.
 

@@ -19,7 +19,7 @@ from punar.sources._source import Request, Source
 STRUCTURED = ("masks", "boxes", "answers", "texts")
 FORMS = ("classes", "amounts", "sets", "sequences", *STRUCTURED, "none")
 _BESIDE = {
-    "masks": "a folder of pictures and one of masks",
+    "masks": "a folder of pictures and one of masks, or a picture and its mask,",
     "boxes": "a folder of pictures, and a COCO json file or a folder of xml or txt files,",
     "texts": "two files of lines that belong together, or recordings and a csv or tsv file with a column of files and "
     "one of texts,",

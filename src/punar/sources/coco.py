@@ -99,6 +99,7 @@ class _Read:
             found.sizes[row["id"]] = row.get("width"), row.get("height")
         if not found.files:
             raise DataError(f"{path}: images is empty; there is no picture in it.")
+        _check_names(found.files, path)
         crowds = sum(found._take(where, row) for where, row in rows_of(whole, "annotations", path))
         if crowds:
             found.notes.append(f"{counted(crowds, 'annotation')} of a crowd (iscrowd) left out")
@@ -143,6 +144,18 @@ def _key(row: Mapping[str, Any], name: str, where: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise DataError(f"{where}: {name} must be a number or a text, found {shown(value, 40)}.")
     return value
+
+
+def _check_names(files: Mapping[Any, str], path: Path) -> None:
+    """Raise where a picture stands there twice: each time its other boxes would teach that nothing is there."""
+    first: dict[str, Any] = {}
+    for key, name in files.items():
+        if name in first:
+            raise DataError(
+                f"{path}: the picture {shown(name, 60)} stands in images twice, with the ids "
+                f"{shown(first[name], 40)} and {shown(key, 40)}. Give all of its annotations one image_id."
+            )
+        first[name] = key
 
 
 def _once(known: Mapping[Any, Any], key: Any, where: str) -> None:

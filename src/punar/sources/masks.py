@@ -1,4 +1,4 @@
-"""Pictures with a mask each: a folder of pictures and one of masks, matched by name."""
+"""Pictures with a mask each: a folder of pictures and one of masks, matched by name; or one picture and its mask."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from punar.sources._apart import (
     child,
     chosen,
     classes_of,
+    is_picture,
     left_out,
     named,
     pictures_in,
@@ -40,7 +41,8 @@ class Masks(Source):
 
     A mask belongs to the picture of the same name; endings such as ``_mask`` and ``_L`` are allowed. A list of names
     (``train.txt``) in the folder stands for its part of the pictures, and ``classes.txt`` names the values of the
-    masks, one per line from 0. No picture is opened.
+    masks, one per line from 0. Pictures and masks may lie apart; one picture goes with its own mask, or with the folder
+    in which that lies. No picture is opened.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("masks",)
@@ -52,7 +54,9 @@ class Masks(Source):
         return bool(child(root, PICTURES) and child(root, _MASKS))
 
     def takes_with(self, path: Path, target_path: Path) -> bool:
-        """Return whether pictures and masks are two folders."""
+        """Return whether pictures and masks are two folders, or it is one picture and its mask or their folder."""
+        if is_picture(path):
+            return target_path.is_dir() or is_picture(target_path)
         return root_of(path).is_dir() and target_path.is_dir()
 
     def read(self, path: Path, request: Request) -> FoundItems:
@@ -63,11 +67,18 @@ class Masks(Source):
         DataError
             There is no pair, several folders could be meant, or pictures have no mask and may not be left out.
         """
-        root = root_of(path)
-        folder, masks = _folders(root, request)
         notes: list[str] = []
-        pictures = chosen(path, by_stem(pictures_in(folder), folder, "picture"), notes)
-        known = _by_name(by_stem(pictures_in(masks), masks, "mask"), masks)
+        if is_picture(path):
+            root = folder = path.parent
+            masks, pictures = Path(str(request.target_path)), {path.stem: path}
+        else:
+            root = root_of(path)
+            folder, masks = _folders(root, request)
+            pictures = chosen(path, by_stem(pictures_in(folder), folder, "picture"), notes)
+        if masks.is_file():
+            known = {path.stem: masks}  # whatever it is called
+        else:
+            known = _by_name(by_stem(pictures_in(masks), masks, "mask"), masks)
         pairs = {key: known.get(key) or known.get(_plain(key)) for key in pictures}
         lost = [printable(pictures[key].name) for key, mask in pairs.items() if mask is None]
         left_out(lost, len(pairs), f"pictures have no mask in {masks}", str(path), request, notes)

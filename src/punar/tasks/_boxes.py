@@ -155,6 +155,9 @@ def _one(own: Any, at: str) -> Boxes:
     if not isinstance(own, Mapping) or "boxes" not in own or "labels" not in own:
         raise DataTypeError(f"{at} must be {_FORM}, got {shown(own)}.")
     boxes = _numbers(own["boxes"], at)
+    crowd = own.get("iscrowd", 0)
+    if np.asarray(crowd.detach().cpu() if isinstance(crowd, Tensor) else crowd).astype(bool).any():
+        raise DataError(f"{at}['iscrowd'] {texts.CROWD}")
     labels = [_label(label, f"{at}['labels'][{j}]") for j, label in enumerate(_labels(own["labels"], at))]
     if len(labels) != len(boxes):
         raise DataError(f"{at} must have a label for each box, got {len(boxes)} boxes and {len(labels)} labels.")

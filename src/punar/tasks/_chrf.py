@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from punar.tasks import _bleu as words
 from punar.tasks._meter import bootstrap, exchanged_counts
 from punar.tasks._targets import Targets
 
@@ -80,7 +81,7 @@ def nearest_to_all(texts: Sequence[str], candidates: int = 8) -> str:
 
 
 class ChrfMeter:
-    """chrF of all answers together, with the sufficient statistics of each.
+    """chrF of all answers together, with the sufficient statistics of each; BLEU beside it.
 
     Parameters
     ----------
@@ -91,16 +92,22 @@ class ChrfMeter:
     def __init__(self, column: str) -> None:
         self._column = column
         self._counts: list[list[int]] = []
+        self._of_words: list[list[int]] = []
 
     def add(self, answers: Sequence[Any], targets: Targets) -> None:
         """Count encoded answers, or bytes as targets have them, beside what was right, item by item."""
         for answer, true in zip(answers, targets.columns[self._column], strict=True):
             found = text_of(answer) if isinstance(answer, Tensor) else str(answer.text)
             self._counts.append(statistics(grams(found), grams(text_of(true))))
+            self._of_words.append(words.statistics(found, text_of(true)))
 
     def value(self) -> float:
         """Return chrF in [0, 1]."""
         return chrf(np.sum(self._counts, 0))
+
+    def details(self) -> dict[str, float]:
+        """Return BLEU in [0, 1], the score by words, as sacrebleu's default has it."""
+        return {"bleu": words.bleu(np.sum(self._of_words, 0))} if self._of_words else {}
 
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of chrF, by resampling items."""

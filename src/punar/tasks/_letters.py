@@ -176,14 +176,6 @@ class Letters:
         return [piece for piece in each if piece[2]]
 
 
-class Passed(nn.Module):
-    """The head of a network that has one: what the library's own model gives is passed on."""
-
-    def forward(self, shown: Any, batch: Any = None) -> Any:
-        """Return what is shown."""
-        return shown
-
-
 class LetterHead(nn.Module):
     """A linear map from each step's state to the letters' scores.
 

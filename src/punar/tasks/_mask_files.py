@@ -14,9 +14,11 @@ from torch import Tensor
 from punar.data import layouts
 from punar.data.decode import BadItem, LoadedFile, open_picture, reason_of
 from punar.errors import DataError, DataTypeError, shown
+from punar.tasks._mask_list import MaskList
 
 _GREY = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _EXIF = 0x0112
+_MOST = 2**63 - 1
 
 
 def listed_masks(y: Any, where: str) -> list[Any]:
@@ -41,6 +43,29 @@ def listed_masks(y: Any, where: str) -> list[Any]:
     if len(y) == 0:
         raise DataError(f"{where}: y must have a mask for each picture, got none.")
     return list(y)
+
+
+def read_masks(y: Any, where: str, items: Sequence[Any]) -> Sequence[np.ndarray]:
+    """Return the numbers of masks; where there are ``items``, each of its picture's size.
+
+    Raises
+    ------
+    DataError, DataTypeError
+        As :func:`listed_masks`, :func:`read_mask` and :func:`check_size`; or another number of masks than of pictures.
+    """
+    each = listed_masks(y, where)
+    if len(items) and len(items) != len(each):
+        raise DataError(
+            f"{where}: Found input variables with inconsistent numbers of samples: X has {len(items)}, y {len(each)}."
+        )
+
+    def one(i: int) -> np.ndarray:
+        mask = read_mask(each[i], f"{where}: y[{i}]")
+        if len(items):
+            check_size(mask, items[i], i, where)
+        return mask
+
+    return MaskList(map(one, range(len(each))), lambda mask: mask)
 
 
 def read_mask(mask: Any, where: str) -> np.ndarray:
@@ -81,7 +106,10 @@ def read_mask(mask: Any, where: str) -> np.ndarray:
             f"{where} must have shape (h, w), a class number for each pixel, got {values.shape}. Of a layer for each "
             "class pass layers.argmax(axis)."
         )
-    return values.astype(np.int64) if values.dtype == bool else values
+    if values.dtype.kind == "u" and int(values.max()) > _MOST:
+        raise DataError(f"{where} must hold numbers up to {_MOST:,}, got {int(values.max()):,}.")
+    # Numbers of 64 bits without a sign would turn others into floats beside them.
+    return values.astype(np.int64) if values.dtype in (bool, np.uint64) else values
 
 
 def _of_file(path: Any, where: str) -> np.ndarray:
@@ -103,7 +131,7 @@ def _numbers(picture: Image.Image, where: str) -> np.ndarray:
             "a palette. Give each colour a number first, and save with PIL.Image.fromarray(numbers.astype('uint8'))."
         )
     try:
-        numbers = np.array(picture)  # 8 bits stay 8 bits: all masks of a fit are in memory
+        numbers = np.array(picture)  # 8 bits stay 8 bits
         return numbers.astype(np.int64) if numbers.dtype == bool else numbers
     # Pillow decodes late: a damaged file shows here, with any exception.
     except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ class Targets:
             {
                 name: torch.cat([own, theirs])
                 if isinstance(own, Tensor) and isinstance(theirs := other.columns[name], Tensor)
-                else [*own, *other.columns[name]]
+                else _one_after_the_other(own, other.columns[name])
                 for name, own in self.columns.items()
             }
         )
@@ -86,3 +87,8 @@ class Targets:
                 found.update(f"{name}{whole}{tuple(flat.shape)}{flat.dtype}".encode())
                 found.update(flat.reshape(-1).view(torch.uint8).numpy().data if flat.numel() else b"")
         return found.hexdigest()
+
+
+def _one_after_the_other(own: Any, theirs: Any) -> Sequence[Tensor]:
+    # A sequence that packs its tensors stays one.
+    return own + theirs if type(own) is type(theirs) and hasattr(own, "__add__") else [*own, *theirs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from punar.tasks import _masks as masks
 from punar.tasks._decoders import DECODERS, Decoder
 from punar.tasks._dice import dice
 from punar.tasks._iou import IouMeter, counts_of, mean_iou
+from punar.tasks._mask_list import MaskList
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 from punar.texts import segmentation as texts
@@ -40,6 +42,11 @@ class Segmentation(Task):
     that size with the same numbers. Any backbone that shows maps of several sizes carries a decoder of
     segmentation-models-pytorch. The score is the mean over classes of intersection over union, counted over the pixels
     of all pictures.
+
+    The loss is cross-entropy plus the Dice loss: the one teaches every pixel, the other counts each class of a batch
+    alike, as the score does, so that rare classes need no weights. Unless ``augment=None``, pictures and masks are
+    mirrored left and right, scaled by 0.75 to 1.25 and shifted at random, but not where the output of frozen stages is
+    remembered, which is of the pictures as they are. Nothing is turned upside down, and colours stay.
 
     Parameters
     ----------
@@ -152,7 +159,7 @@ class Segmentation(Task):
 
     def learn(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks as class numbers, and keep the numbers that they hold and the size of pictures."""
-        read = self._read(y, where, items)
+        read = files.read_masks(y, where, items)
         found = np.unique(np.concatenate([np.unique(mask) for mask in read]))
         values = [int(v) for v in found if v != self.ignore]
         if len(values) > _MOST_CLASSES:
@@ -176,24 +183,13 @@ class Segmentation(Task):
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks encoded as those of the fit; see :class:`Task`."""
-        return self._encoded(self._read(y, where, items), where)
-
-    def _read(self, y: Any, where: str, items: Sequence[Any]) -> list[np.ndarray]:
-        listed_ = files.listed_masks(y, where)
-        if len(items) and len(items) != len(listed_):
-            raise DataError(
-                f"{where}: Found input variables with inconsistent numbers of samples: X has {len(items)}, y "
-                f"{len(listed_)}."
-            )
-        read = [files.read_mask(mask, f"{where}: y[{i}]") for i, mask in enumerate(listed_)]
-        for i, (mask, item) in enumerate(zip(read, items, strict=False)):
-            files.check_size(mask, item, i, where)
-        return read
+        return self._encoded(files.read_masks(y, where, items), where)
 
     def _encoded(self, read: Sequence[np.ndarray], where: str) -> Targets:
         known = np.asarray(self.values_)
-        found = []
-        for i, mask in enumerate(read):
+
+        def one(i: int) -> np.ndarray:
+            mask = read[i]
             number = np.searchsorted(known, mask).clip(max=len(known) - 1)
             ignored = mask == self.ignore if self.ignore is not None else np.zeros(mask.shape, dtype=bool)
             strange = (known[number] != mask) & ~ignored
@@ -204,8 +200,15 @@ class Segmentation(Task):
                     f"{listed([str(v) for v in known], quoted=False)}. Give such pixels the number ignore="
                     f"{self.ignore}, or fit again."
                 )
-            found.append(torch.from_numpy(np.where(ignored, masks.IGNORED, number).astype(np.uint8)))
-        return Targets({"masks": found})
+            return np.where(ignored, masks.IGNORED, number).astype(np.uint8)
+
+        return Targets({"masks": MaskList(map(one, range(len(read))), torch.from_numpy)})
+
+    def weights_of_rows(self, targets: Targets, class_weight: Any, where: str) -> Tensor | None:
+        """Refuse ``class_weight``; see :class:`Task`."""
+        if class_weight is not None:
+            raise ParameterError(f"{where}: {texts.NO_CLASS_WEIGHT}")
+        return None
 
     def _median_size(self, read: Sequence[np.ndarray], items: Sequence[Any], where: str) -> tuple[int, int]:
         """Return the pictures' median height and width as the network may read them, and say where that is smaller."""
@@ -264,9 +267,7 @@ class Segmentation(Task):
         MissingExtraError
             segmentation-models-pytorch is not installed.
         """
-        if seed is None:
-            return Decoder(self.decoder, view.widths, view.strides, self.outputs)
-        with seeded(seed):
+        with nullcontext() if seed is None else seeded(seed):
             return Decoder(self.decoder, view.widths, view.strides, self.outputs)
 
     def losses(
@@ -342,7 +343,8 @@ class Segmentation(Task):
 
     def constant(self, targets: Targets) -> list[Any]:
         """Return the class that most pixels have, everywhere: no other mask of one class has a better mean."""
-        counts = sum(torch.bincount(_known(mask), minlength=self.outputs) for mask in targets.columns["masks"])
+        known = (mask[mask != masks.IGNORED].long() for mask in targets.columns["masks"])
+        counts = sum(torch.bincount(own, minlength=self.outputs) for own in known)
         assert isinstance(counts, Tensor)
         usual = counts.argmax().to(torch.uint8)
         return [usual.expand(mask.shape) for mask in targets.columns["masks"]]
@@ -382,10 +384,6 @@ class Segmentation(Task):
             "ignore": masks.IGNORED,
             "score": score,
         }
-
-
-def _known(mask: Tensor) -> Tensor:
-    return mask[mask != masks.IGNORED].long()
 
 
 def _is_size(size: Any) -> bool:

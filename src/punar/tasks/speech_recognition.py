@@ -17,7 +17,8 @@ from punar.preparations import Preparation, Sample
 from punar.tasks import _error_rates as rates
 from punar.tasks import _letters as ctc
 from punar.tasks._hearing import HEADS, Met, read_state
-from punar.tasks._letters import LetterHead, Letters, Passed, Segment
+from punar.tasks._letters import LetterHead, Letters, Segment
+from punar.tasks._passed import Passed
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
 from punar.texts import predictions as texts

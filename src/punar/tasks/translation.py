@@ -23,6 +23,7 @@ from punar.tasks._attention_decoder import END, IGNORED, UNKNOWN, AttentionDecod
 from punar.tasks._checks import score_weights
 from punar.tasks._kept_decoder import kept_decoder
 from punar.tasks._languages import with_prefix
+from punar.tasks._passed import Passed
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
@@ -50,19 +51,12 @@ class Answer(NamedTuple):
     tokens: tuple[str, ...] = ()
 
 
-class _Kept(nn.Module):
-    """The head of a network that writes by itself: it hands on what that gives."""
-
-    def forward(self, shown: Any, batch: Mapping[str, Tensor]) -> Any:
-        """Return ``shown``."""
-        return shown
-
-
 class Translation(Task):
     """Which text should be written for this one?
 
     Targets are texts, one for each item; ``score`` takes lists of several that are right as well. The score is chrF
-    from 0 to 1 (Popović 2015), as sacrebleu has it.
+    from 0 to 1 (Popović 2015), as sacrebleu has it; reports also hold BLEU from 0 to 1 (Papineni et al. 2002), as
+    sacrebleu's default has it, for texts of one right answer each.
 
     A pretrained network that writes (T5, Marian, mBART) keeps its decoder and its tokenizer. Every other network that
     shows its tokens, a recurrent one among them, is given a recurrent decoder with attention, which writes letters, or
@@ -87,6 +81,7 @@ class Translation(Task):
     Cho et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.
     Bahdanau, Cho and Bengio (2015). Neural machine translation by jointly learning to align and translate. ICLR.
     Raffel et al. (2020). Exploring the limits of transfer learning with a unified text-to-text transformer. JMLR.
+    Papineni et al. (2002). BLEU: a method for automatic evaluation of machine translation. ACL.
     Popović (2015). chrF: character n-gram F-score for automatic MT evaluation. WMT.
 
     Examples
@@ -245,7 +240,7 @@ class Translation(Task):
     def build(self, view: View, seed: int | None) -> nn.Module:
         """Return a decoder of gated recurrent units with attention; nothing where the network has its own."""
         if view.form == "native":
-            return _Kept()
+            return Passed()
         from punar.cells.gru import Gru
 
         return self.build_with(Gru(), view, seed)

@@ -350,3 +350,12 @@ HOW_CHEAP = {
     "audio": "Mean spectra: a linear model on mean and spread over time of the log-mel spectrum.",
 }
 WEIGHTS_OF = {"default": "published weights", "none": "random weights", "file": "weights of your own"}
+BOXES, MASKS, PAIRS = "y holds boxes", "y holds masks", "X holds pairs of texts, such as questions and contexts"
+ONE_BY_ONE = (
+    "compare: {what}, and a comparison is of one class or amount for each item. Fit each model by itself, "
+    "punar.TransferLearner(..., task={task!r}).fit(X, y), and put their score(X, y) on the same new items side by side."
+)
+NO_TABLE = (
+    "compare: X holds {what}, and question='reducer' is for tables and pictures of one size. Ask question='strategy', "
+    "'backbone' or 'cell', with y."
+)

@@ -15,3 +15,7 @@ SHARES = (
     "and right by its width, top and bottom by its height."
 )
 OUTSIDE = "{where}: boxes that reach beyond their picture are clipped to it: {named}."
+CROWD = (
+    "marks boxes around many things at once, which are no examples of one. Leave those boxes and their labels out, as "
+    "COCO json files are read."
+)

@@ -23,17 +23,19 @@ FIT_OTHER_LABELS = (
 FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --backbone, and leave --cell out."
 
 PREDICT_OUT = (
-    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder. Boxes: also .json (COCO "
-    "results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder of them. Without it, the "
-    "terminal."
+    "A .csv, .tsv or .parquet file; of tokens also .conll or .txt. Masks: a new folder; of one picture also .png. "
+    "Boxes: also .json (COCO results). Answers: also .json. Texts: also .txt, and of recordings .srt or a new folder "
+    "of them. Without it, the terminal."
 )
 OUT_NO_PICTURE = (
-    "--out must be no picture, got '{out}': masks go into a new folder, one for each picture. Name it: {name}."
+    "--out must end in .png, whose numbers stay as they are, or be a new folder for several masks, got '{out}'. "
+    "Name it {name}.png, or {name}."
 )
 NO_BLANKS = "{same:,} of {total:,} texts have no blank ([MASK], <mask> or ___) and stay as they are"
 OUT_MUST = "--out must {folder}end in {ends} for this model, got '{out}'."
 NEW_FOLDER = "be a new folder, whose name has no suffix, or "
-MASKS = "{n:,} masks; their numbers are those of the masks learned from"
+PNG_ONE = "--out: a .png file is for one mask, and there are {n:,} pictures. Name a new folder, such as --out {folder}."
+MASKS = "{masks}, with the numbers of the masks learned from"
 BOXES = "{n:,} boxes of {pictures:,} pictures, as pycocotools reads results (loadRes)"
 ANSWERS = "{n:,} answers"
 TEXTS = "{n:,} texts, one on each line"
@@ -47,7 +49,7 @@ CHANCE = " (chance: {chance:.4f}, the best constant answer)"
 
 NO_TARGETS = {
     "masks": "put the pictures into images/ and their masks, of the same names, into masks/, or name their folder: "
-    "--masks FOLDER",
+    "--masks FOLDER; of one picture its mask: --masks FILE",
     "boxes": "name a COCO json file, a Pascal VOC folder (JPEGImages, Annotations) or a YOLO folder (images, labels), "
     "or say where the boxes are: --target-file PATH",
     "answers": "name a SQuAD json file, or a table with the columns question, context and answer",

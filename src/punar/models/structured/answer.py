@@ -16,7 +16,7 @@ from punar.models.structured.passes import answers_of
 from punar.models.structured.rows import StructuredRows
 from punar.models.transfer.fit import Fitted
 
-_ITEMS_AT_ONCE = 256  # prepared items in memory
+_ITEMS_AT_ONCE, _BYTES_AT_ONCE = 256, 2**29  # prepared and in memory
 
 
 def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[Any], Sequence[Any]]:
@@ -29,11 +29,13 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
     module.to(device)
     found: list[Any] = []
     with as_usual():
-        for first in range(0, len(items), _ITEMS_AT_ONCE):
-            some = [items[i] for i in range(first, min(first + _ITEMS_AT_ONCE, len(items)))]
-            samples = Samples.of(task, preparation, some, where)
-            rows = StructuredRows([s.tensor for s in samples.known or ()], preparation, None, None, device)
-            found += answers_of(task, module, rows, samples, torch.arange(len(some)), some)
+        while len(found) < len(items):
+            some = range(len(found), min(len(found) + _ITEMS_AT_ONCE, len(items)))
+            samples = Samples.of(task, preparation, items, where, within=some, enough=_BYTES_AT_ONCE)
+            assert samples.known is not None
+            rows = StructuredRows(samples.known, preparation, None, None, device)
+            read = torch.arange(some.start, int(samples.item[-1]) + 1)
+            found += answers_of(task, module, rows, samples, read, items)
     return found, items
 
 

@@ -20,6 +20,7 @@ from punar.core.words import snake
 from punar.errors import ParameterError
 from punar.models import evidence
 from punar.models.division import Wanted
+from punar.models.rivals import add_nearest_text
 from punar.models.structured import untrained
 from punar.models.structured.memory import Unpacked, compute_of, worth_it
 from punar.models.structured.module import Net, Structured
@@ -83,6 +84,7 @@ def fit(estimator: Any, task: Task, X: Any, y: Any, sample_weight: Any, checkpoi
     if report is None:
         judged = division.judged(evidence.held_out(loop, answer, train, valid, parts, MOST_ROWS))
         report = judged.report(task, job.targets)
+        add_nearest_text(report, task, judged, job.items, job.targets)
         jobs.say_out_of_time(report, loop)
         jobs.keep_report(store, loop, report)
     if estimator.lora is not None:
@@ -114,21 +116,19 @@ class _Remembered:
 
 def _rows(job: Job, boundary: int) -> _Remembered:
     known = unpack = None
-    plan = job.body.plan
+    plan, prepared = job.body.plan, job.prepared
     # Chance changes what networks that read words in part are given: then nothing below can be remembered.
     if boundary > 0 and not job.task.random_input and job.estimator.strategy != "scratch":
         kept = job.view.kept(boundary)
-        first = job.samples.known or ()
-        batch = job.preparation.collate([first[0].tensor], job.preparation.bucket(first[0].tensor))
+        batch = job.preparation.collate([prepared[0].tensor], int(prepared.lengths[0]))
         batch = {k: v.to(job.device) for k, v in batch.items()}
         if worth_it(job.view, job.body.module, plan, kept, batch, len(job.samples)):
             what: dict[str, Any] = {"stages": [plan.stages[at].modules[-1] for at in kept]}
             remembered = job.computed(compute_of(plan, kept), what, texts.FROZEN)
             unpack = Unpacked(job.body.module, plan, kept)
             known = lambda wanted: [remembered.row(i) for i in wanted]  # noqa: E731
-    prepared = [sample.tensor for sample in job.samples.known or ()]
     rows = StructuredRows(
-        prepared, job.preparation, job.placed(), job.sample_weight(), job.device, known=known, unpack=unpack
+        job.prepared, job.preparation, job.placed(), job.sample_weight(), job.device, known=known, unpack=unpack
     )
     return _Remembered(rows, known)
 

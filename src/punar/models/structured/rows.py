@@ -1,4 +1,4 @@
-"""Samples as the loop takes them: prepared once, with what is remembered of the frozen part, in batches by length."""
+"""Samples as the loop takes them: with what is remembered of the frozen part, in batches by length."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from punar.models.lengths import by_length, sorted_by_length
+from punar.models.prepared import Prepared
 from punar.models.samples import Placed
-from punar.models.transfer.rows import padded
+from punar.models.transfer.rows import blanks, padded
 from punar.preparations import Batch, Preparation
 
 Known = Callable[[Sequence[int]], Sequence[Tensor]]
@@ -48,8 +49,7 @@ class StructuredRows:
 
     Parameters
     ----------
-    prepared : sequence of Tensor
-        One for each sample.
+    prepared : Prepared
     preparation : Preparation
     placed : Placed or None
         Their targets; None where only answers are wanted.
@@ -68,7 +68,7 @@ class StructuredRows:
 
     def __init__(
         self,
-        prepared: Sequence[Tensor],
+        prepared: Prepared,
         preparation: Preparation,
         placed: Placed | None,
         weight: Tensor | None,
@@ -80,7 +80,7 @@ class StructuredRows:
         self._prepared, self._preparation = prepared, preparation
         self._placed, self._weight, self._device = placed, weight, device
         self._known, self._unpack = known, unpack
-        self.lengths = torch.tensor([preparation.bucket(p) for p in prepared], dtype=torch.int64)
+        self.lengths = prepared.lengths
 
     def __len__(self) -> int:
         return len(self._prepared)
@@ -109,10 +109,9 @@ class StructuredRows:
     def _collate(self, wanted: Sequence[int]) -> Batch:
         bucket = int(self.lengths[list(wanted)].max())
         if self._known is None or self._preparation.domain != "vision":
-            return self._preparation.collate([self._prepared[i] for i in wanted], bucket)
+            return self._preparation.collate([sample.tensor for sample in self._prepared.take(wanted)], bucket)
         # The numbers of pixels do not matter where the frozen part's output is known; those of token ids may.
-        blank = self._preparation.collate([self._preparation.blank(bucket)], bucket)
-        return {k: v.expand(len(wanted), *v.shape[1:]) for k, v in blank.items()}
+        return blanks(self._preparation, len(wanted), bucket)
 
     def _moved(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {k: v.to(self._device, non_blocking=True) for k, v in tensors.items()}

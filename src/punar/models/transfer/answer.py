@@ -33,7 +33,7 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
     """
     where, task = f"{type(estimator).__name__}.{method}", fitted.task
     items = _items(fitted, X, where)
-    samples = Samples.of(task, fitted.body.plan.preparation, items, where)
+    samples = _sampled(fitted, items, where)
     shown = _shown(estimator, fitted, items, samples, where)
     head: nn.Module = fitted.module.head.to(pick_device(estimator.device))
     every = torch.arange(len(samples))
@@ -46,7 +46,7 @@ def features(estimator: Any, fitted: Fitted, X: Any, method: str) -> Tensor | li
     """Return what the head sees of each item: (n, width), or for tokens (t, width) for each sample."""
     where = f"{type(estimator).__name__}.{method}"
     items = _items(fitted, X, where)
-    return _shown(estimator, fitted, items, Samples.of(fitted.task, fitted.body.plan.preparation, items, where), where)
+    return _shown(estimator, fitted, items, _sampled(fitted, items, where), where)
 
 
 def _items(fitted: Fitted, X: Any, where: str) -> Sequence[Any]:
@@ -55,6 +55,11 @@ def _items(fitted: Fitted, X: Any, where: str) -> Sequence[Any]:
     if fitted.task.view == "vector":  # tokens are read in windows, to the end
         say_unread(preparation, items, where)
     return items
+
+
+def _sampled(fitted: Fitted, items: Sequence[Any], where: str) -> Samples:
+    # The engine prepares items by itself: of their samples only the traces are read here.
+    return Samples.of(fitted.task, fitted.body.plan.preparation, items, where, room=0)
 
 
 def _run(head: nn.Module, shown: Tensor) -> Tensor:

@@ -276,7 +276,7 @@ def _rows(job: Job, frozen: Rows | None, variants: Sequence[Rows], training: Ten
         variants=[from_rows(rows) for rows in variants],
         training=training,
         raw=job.augmentation[0] is not None and frozen is None,
-        prepared=[sample.tensor for sample in job.samples.known or ()],
+        prepared={} if job.samples.known is None else job.samples.known.kept,
     )
 
 

@@ -17,8 +17,9 @@ from punar.errors import DataError, ParameterError
 from punar.features import cache as caches
 from punar.features import frozen
 from punar.features.engine import Rows
-from punar.models import evidence
+from punar.models import evidence, prepared
 from punar.models.division import Division, Wanted
+from punar.models.prepared import Prepared
 from punar.models.samples import Placed, Samples
 from punar.models.transfer.freezing import trainable_stages
 from punar.models.weights import item_weights
@@ -81,8 +82,11 @@ class Job:
         self.groups, self.given = wanted.numbered(len(self.items)), 0
         if wanted.given:
             self._join(wanted)
-        self.samples = Samples.of(task, self.preparation, self.items, self.where)
+        self.samples = self._sampled()
         self.skipped: dict[int, str] = {}
+
+    def _sampled(self) -> Samples:
+        return Samples.of(self.task, self.preparation, self.items, self.where, room=prepared.ROOM)
 
     def _join(self, wanted: Wanted) -> None:
         """Take the items to validate on behind the others; each weighs 1."""
@@ -113,6 +117,12 @@ class Job:
     def view(self) -> View:
         """What the head sees of the backbone."""
         return self.body.plan.view(self.task.form(self.body.plan))
+
+    @property
+    def prepared(self) -> Prepared:
+        """The samples of a task that reads more than the items' vectors."""
+        assert self.samples.known is not None
+        return self.samples.known
 
     @property
     def stages(self) -> frozenset[int]:
@@ -237,7 +247,7 @@ class Job:
         self.groups = None if self.groups is None else self.groups[index.numpy()]
         first = len(rows.kept) + len(rows.bad) - self.given
         self.given = sum(i >= first for i in rows.kept)
-        self.samples = Samples.of(self.task, self.preparation, self.items, self.where)
+        self.samples = self._sampled()
         if _classes(self.task, self.targets) < classes:
             raise DataError(f"{self.where}: after leaving out {len(rows.bad)} unreadable items a class has none left.")
 

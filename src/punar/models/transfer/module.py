@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,8 @@ from punar.models.transfer.freezing import planned_modes, set_trainable
 from punar.models.transfer.lora import freeze_all_but_lora
 
 
-class Transfer(nn.Module):
-    """A backbone, one of its views, and a head.
+class Staged(nn.Module):
+    """A backbone, one of its views, and a head, of which stages are trained.
 
     Parameters
     ----------
@@ -70,20 +70,29 @@ class Transfer(nn.Module):
         self._trainable = trainable
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> Transfer:
+    def train(self, mode: bool = True) -> Self:
         """Set training mode for what is trained; the frozen part stays in eval mode."""
         super().train(mode)
         set_trainable(self.backbone, self._plan.stages, self._trainable)
         freeze_all_but_lora(self.backbone)
-        self.head.requires_grad_(True)
+        for parameter in self.above():
+            parameter.requires_grad_(True)
         modes = self.modes()
         for name, module in self.backbone.named_modules():
             module.training = mode and modes[name]
         return self
 
+    def above(self) -> list[nn.Parameter]:
+        """Return the parameters above all stages, which are always trained: the head's."""
+        return list(self.head.parameters())
+
     def modes(self) -> dict[str, bool]:
         """Return the name of every module of the backbone and whether it is in train mode while the head is."""
         return planned_modes(self.backbone, self._plan.stages, self._trainable, batch_norm=self._batch_norm)
+
+
+class Transfer(Staged):
+    """A backbone, one of its views, and a head of what it shows; see :class:`Staged`."""
 
     def forward(self, batch: Mapping[str, Tensor], value: Tensor | None = None) -> Any:
         """Return raw outputs.

@@ -15,10 +15,9 @@ from punar.core.runtime import available_cores
 from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.features.engine import Rows
+from punar.models.prepared import ROOM
 from punar.models.samples import Placed
 from punar.preparations import Batch, Preparation
-
-_IN_MEMORY = 2 * 2**30
 
 Frozen = Callable[[Sequence[int]], list[Tensor]]
 
@@ -73,8 +72,8 @@ class TransferRows:
         The samples that variants are for.
     raw : bool
         Whether batches hold uint8 pixels, to be augmented.
-    prepared : sequence of Tensor
-        The samples, where they were prepared before.
+    prepared : mapping of int to Tensor
+        Samples that were prepared before, by number.
     """
 
     def __init__(
@@ -89,14 +88,14 @@ class TransferRows:
         variants: Sequence[Frozen] = (),
         training: Tensor | None = None,
         raw: bool = False,
-        prepared: Sequence[Tensor] = (),
+        prepared: Mapping[int, Tensor] | None = None,
     ) -> None:
         self._items, self._preparation, self._device = items, preparation, device
         self._placed, self._weight = placed, weight
         self._frozen, self._variants, self._raw = frozen, variants, raw
         self._training = set() if training is None else set(training.tolist())
-        self._prepared: dict[int, Tensor] = dict(enumerate(prepared))
-        self._bytes = 0
+        self._prepared: dict[int, Tensor] = dict(prepared or {})
+        self._bytes = sum(t.nbytes for t in self._prepared.values())
         self.epoch = 0
         self.shows_variants = True
 
@@ -130,8 +129,7 @@ class TransferRows:
         """Return a batch whose pixels do not matter; token ids and masks are the real ones."""
         if self._preparation.domain != "vision":
             return self._collate(self._prepare(wanted))
-        blank = self._preparation.collate([self._preparation.blank(0)], 0)
-        return {k: v.expand(len(wanted), *v.shape[1:]) for k, v in blank.items()}
+        return blanks(self._preparation, len(wanted), 0)
 
     def _collate(self, prepared: list[Tensor]) -> Batch:
         return self._preparation.collate(prepared, max(self._preparation.bucket(p) for p in prepared))
@@ -144,7 +142,7 @@ class TransferRows:
         if not missing:
             return [self._prepared[i] for i in wanted]
         found = dict(zip(missing, self._read(missing), strict=True))
-        if self._bytes <= _IN_MEMORY:
+        if self._bytes < ROOM:
             self._prepared.update(found)
             self._bytes += sum(t.nbytes for t in found.values())
         return [found[i] if i in found else self._prepared[i] for i in wanted]
@@ -166,6 +164,12 @@ def from_rows(rows: Rows) -> Frozen:
         return [rows.row(i) for i in wanted]
 
     return take
+
+
+def blanks(preparation: Preparation, count: int, bucket: int) -> Batch:
+    """Return a batch of blank items, each the same memory."""
+    blank = preparation.collate([preparation.blank(bucket)], bucket)
+    return {k: v.expand(count, *v.shape[1:]) for k, v in blank.items()}
 
 
 def padded(rows: list[Tensor]) -> Tensor:
