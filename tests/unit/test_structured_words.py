@@ -32,7 +32,7 @@ def test_a_transfer_learner_names_the_estimator_that_has_the_task():
 
 
 def test_attention_names_the_task_as_people_pass_it(reader):
-    with pytest.raises(NotSupportedError, match=r"task='question_answering', which has no decoder.*task='translation'"):
+    with pytest.raises(NotSupportedError, match=r"task='question_answering', which writes no text.*task='translation'"):
         punar.attention(reader, PAIRS)
 
 

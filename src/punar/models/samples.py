@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from punar.core.words import MOST_SHOWN
-from punar.data.decode import BadItem
 from punar.errors import DataError
 from punar.models.prepared import ROOM, Prepared
 from punar.preparations import Preparation, Sample, SampleOf
