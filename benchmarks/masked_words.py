@@ -93,7 +93,7 @@ def page(options: argparse.Namespace) -> str:
     }
     lines = [
         "# Masked words, and what they are good for\n",
-        f"MiniLM on {len(texts):,} film reviews, {options.epochs} passes of which the first fourth, one at least, "
+        f"MiniLM on {len(texts):,} film reviews, {options.epochs} passes of which the first tenth "
         f"trains the new head alone; {seconds:.0f} s, {spent:.0f} s of processor. {DRAWS} draws of {LABELS} labels.\n",
         "| | share | ± |",
         "| --- | --- | --- |",

@@ -1,6 +1,6 @@
 """One fit of a backbone with a trained head: what is frozen is computed once, the head learns first, then the rest.
 
-With ``strategy="fine_tuning"`` a head that is new learns alone for the first quarter of the epochs, so that what is
+With ``strategy="fine_tuning"`` a head that is new learns alone for the first tenth of the epochs, so that what is
 pretrained never follows a random head's gradients; a head of the library's own that is pretrained starts with the
 rest, and what it was before is a candidate for the best weights.
 """
@@ -37,7 +37,7 @@ from punar.training.report import MOST_ROWS
 from punar.training.settings import resolve
 
 _ADAPTERS, _HEAD = 103, 104  # streams of the seed, as in a transfer model
-_HEAD_ALONE = 0.25  # share of the epochs
+_HEAD_ALONE = 0.1  # share of the epochs; where that is less than one, the warm-up has to do
 _PATIENCE = 5
 _RATES = {"scratch": 2e-3, "feature_extraction": 1e-3, "fine_tuning": 1e-3}
 _RATE_OF_NATIVE = 1e-4  # pretrained decoders and text networks
@@ -175,8 +175,8 @@ def _losses(job: Job, *, varies: bool) -> Callable[..., Mapping[str, Term]]:
 
 
 def _alone(epochs: int) -> int:
-    """Return in how many epochs a new head learns alone; of a single one in none, or nothing else would be trained."""
-    return min(max(1, round(_HEAD_ALONE * epochs)), epochs - 1)
+    """Return in how many epochs a new head learns alone."""
+    return int(_HEAD_ALONE * epochs)
 
 
 def _epoch_begin(job: Job, trained: frozenset[int], alone: int) -> Callable[[nn.Module, int], None]:
