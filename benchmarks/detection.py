@@ -183,7 +183,6 @@ def by_hand(classes: int) -> Any:
 def loop(options: argparse.Namespace) -> None:
     """torchvision's references/detection: SGD 0.02 per 16 pictures, warmed up, a tenth at 16 and 22 of 26 epochs."""
     torch.manual_seed(0)
-    torch.set_num_threads(2)
     X, y = bccd("trainval")
     task = Detection()
     targets = task.learn(y, "benchmark", X)
@@ -262,7 +261,6 @@ def speed(options: argparse.Namespace) -> None:
         backbone(), task="detection", epochs=1, batch_size=BATCH, random_state=0, cache=False, validation_fraction=0
     ).fit(X[:8], y[:8])
     other = by_hand(3)
-    torch.set_num_threads(2)
     names = ["Platelets", "RBC", "WBC"]
     # The same weights, so that both keep as many boxes.
     other.backbone.fpn.load_state_dict(model.module_.head.pyramid.fpn.state_dict())

@@ -33,7 +33,7 @@ from punar.tasks.segmentation import Segmentation
 IGNORE, BATCH = 11, 8
 STRATEGIES: dict[str, dict[str, Any]] = {
     "frozen": {"strategy": "feature_extraction"},
-    "fine-tuned": {"strategy": "fine_tuning", "unfreeze": "all"},
+    "fine-tuned": {"strategy": "fine_tuning", "unfreeze": "all", "layer_decay": 1.0},
     "scratch": {"strategy": "scratch"},
 }
 CELLS = [f"{d} {s}" for s in STRATEGIES for d in ("unet", "deeplabv3plus", "fpn")]
@@ -54,9 +54,9 @@ def camvid(split: str) -> tuple[list[Image.Image], list[np.ndarray], list[str]]:
 def ours(cell: str, options: argparse.Namespace) -> Any:
     decoder, strategy = cell.split()
     need(MOBILENET)
-    backbone = punar.backbone("timm:mobilenetv2_100", weights=str(MOBILENET), pad_type="same")
+    backbone = punar.backbone("timm:mobilenetv2_100", weights=str(MOBILENET), pad_type="same", mean=0.5, std=0.5)
     if strategy == "scratch":
-        backbone = punar.backbone("timm:mobilenetv2_100", weights=None, pad_type="same")
+        backbone = punar.backbone("timm:mobilenetv2_100", weights=None, pad_type="same", mean=0.5, std=0.5)
     names = camvid("val")[2]
     return punar.TransferLearner(
         backbone,

@@ -75,6 +75,10 @@ class Decoder(nn.Module):
             self.rungs, self.decoder, width = _deeplab(rungs)
         # The library's kernels: 3 x 3 after a U-Net, which ends at full size, and 1 x 1 after the others.
         self.classify = nn.Conv2d(width, classes, 3, padding=1) if name == "unet" else nn.Conv2d(width, classes, 1)
+        # As the library begins its own models: by torch's usual weights, smaller ones, a step of Adam is too long.
+        initialization = library().base.initialization
+        initialization.initialize_decoder(self.decoder)
+        initialization.initialize_head(self.classify)
         # A fifth faster than the usual layout on a CPU.
         self.to(memory_format=torch.channels_last)
 

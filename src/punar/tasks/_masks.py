@@ -75,10 +75,11 @@ def labels_of(raw: Tensor, trace: Tensor) -> Tensor:
 
 
 def random_grid(n: int, size: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Return for every pixel of n pictures where it is taken from: mirrored, scaled and shifted as fits the scale."""
+    """Return for every pixel of n pictures where it is taken from: mirrored, brought closer and shifted as fits that."""
     place = generator.device
     mirror = torch.where(torch.rand(n, generator=generator, device=place) < 0.5, -1.0, 1.0)
-    scale = 0.75 + 0.5 * torch.rand(n, generator=generator, device=place)
+    # Closer, never farther: what is thin would vanish, and the border would be empty.
+    scale = 1 - 0.2 * torch.rand(n, generator=generator, device=place)
     shift = (torch.rand(n, 2, generator=generator, device=place) * 2 - 1) * (1 - scale).abs().unsqueeze(1)
     theta = torch.zeros(n, 2, 3, device=place)
     theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = mirror * scale, scale, shift
