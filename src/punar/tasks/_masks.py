@@ -75,7 +75,7 @@ def labels_of(raw: Tensor, trace: Tensor) -> Tensor:
 
 
 def random_grid(n: int, size: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Return for every pixel of n pictures where it is taken from: mirrored, brought closer and shifted as fits that."""
+    """Return for every pixel of n pictures where it is taken from: mirrored, enlarged and shifted as fits that."""
     place = generator.device
     mirror = torch.where(torch.rand(n, generator=generator, device=place) < 0.5, -1.0, 1.0)
     # Closer, never farther: what is thin would vanish, and the border would be empty.

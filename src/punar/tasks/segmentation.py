@@ -45,8 +45,8 @@ class Segmentation(Task):
 
     The loss is cross-entropy plus the Dice loss: the one teaches every pixel, the other counts each class of a batch
     alike, as the score does, so that rare classes need no weights. Unless ``augment=None``, pictures and masks are
-    mirrored left and right, scaled by 0.75 to 1.25 and shifted at random, but not where the output of frozen stages is
-    remembered, which is of the pictures as they are. Nothing is turned upside down, and colours stay.
+    mirrored left and right, enlarged by up to a quarter and shifted at random, but not where the output of frozen
+    stages is remembered, which is of the pictures as they are. Nothing is turned upside down, and colours stay.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ class Segmentation(Task):
     def vary(
         self, batch: Mapping[str, Tensor], target: Mapping[str, Tensor], generator: torch.Generator
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return pictures and masks mirrored, scaled and shifted at random, together."""
+        """Return pictures and masks mirrored, enlarged and shifted at random, together."""
         pixels, true = batch["pixels"], target["masks"]
         grid = masks.random_grid(len(pixels), pixels.shape[-2:], generator).to(pixels.device, pixels.dtype)
         moved = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
