@@ -10,7 +10,7 @@ import torch
 
 import punar
 from punar.core.draws import seeded
-from punar.errors import ParameterError
+from punar.errors import DataError, ParameterError
 from punar.tasks.segmentation import Segmentation
 
 pytest.importorskip("segmentation_models_pytorch", reason="pip install 'punar[vision]'")
@@ -65,3 +65,17 @@ def test_pictures_and_masks_are_changed_at_random(
 def test_class_weights_are_refused_with_what_to_do() -> None:
     with pytest.raises(ParameterError, match=r"Dice term.*Pictures that matter more are named with sample_weight"):
         fit("scratch", class_weight="balanced")
+
+
+def test_what_has_a_name_is_a_class_though_the_fit_held_none() -> None:
+    task = Segmentation(names=["ground", "square", "tree"], ignore=255)
+    task.learn([np.array([[0, 1], [1, 0]], dtype=np.uint8)] * 2, "here")
+    assert task.class_names == ["ground", "square", "tree"]
+    meter, other = task.meter(), [np.array([[0, 2], [1, 0]], dtype=np.uint8)]
+    found = task.encode([np.array([[0, 0], [1, 0]], dtype=np.uint8)], "here")
+    meter.add(list(found.columns["masks"]), task.encode(other, "here"))
+    assert meter.details()["iou_per_class"] == pytest.approx({"ground": 2 / 3, "square": 1.0, "tree": 0.0})
+    unnamed = Segmentation(ignore=255)
+    unnamed.learn([np.array([[0, 1], [1, 0]], dtype=np.uint8)] * 2, "here")
+    with pytest.raises(DataError, match=r"holds the number 2, which .* held; those were 0, 1\. .*names="):
+        unnamed.encode(other, "here")

@@ -238,3 +238,9 @@ def test_recordings_alone_and_folders_without_any(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="texts are read from a csv"):
         read_items(tmp_path / "empty", form="texts")
+
+
+def test_a_text_to_go_on_with_may_be_one_word(tmp_path: Path) -> None:
+    path = text(tmp_path / "t.txt", "नमस्ते", "a" * 10_000)
+    assert read_items(path, form="none").items == ["नमस्ते", "a" * 10_000]
+    assert read_items(path).items == [["नमस्ते", "a" * 10_000]]

@@ -38,8 +38,8 @@ class Txt(Source):
         table = rows_of_numbers(lines) if request.by_row else None
         if table is not None:
             return table
-        # A translation may be one word.
-        if request.form != "texts" and _holds_tokens(lines, request.form):
+        # A translation may be one word, and so may a text without a label.
+        if request.form not in ("texts", "none") and _holds_tokens(lines, request.form):
             return sentences_of(path, lines)
         texts = [line.strip() for line in lines if not is_blank(line)]
         if not texts:

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from punar.backbones import Body, View
 from punar.core.draws import seeded
 from punar.core.params import boolean, check_params, either, instance, integer, none, one_of
-from punar.core.words import listed
 from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, PunarWarning, shown
 from punar.preparations import Preparation, Sample
 from punar.preparations.pictures import Pictures
@@ -61,7 +60,8 @@ class Segmentation(Task):
         Whether larger pictures are read at their own scale, in tiles of ``size`` that overlap by a quarter; class
         scores are averaged where they do. False shrinks them.
     names : sequence of str or None, default=None
-        What the numbers 0, 1, 2, ... of the masks stand for, in reports.
+        What the numbers 0, 1, 2, ... of the masks stand for, in reports. Each is a class, though the masks of the fit
+        may not hold it.
 
     References
     ----------
@@ -174,7 +174,8 @@ class Segmentation(Task):
                 f"{where}: names must have a name for each number of the masks, counted from 0: they hold "
                 f"{max(values)}, and there are {len(self.names)} names."
             )
-        self.values_ = values
+        # What has a name is a class, though the masks of this fit may not hold it: others may.
+        self.values_ = sorted({*values, *range(len(self.names or ()))} - {self.ignore})
         if self.size == "auto":
             self.size_ = self._median_size(read, items, where)
         else:
@@ -197,8 +198,8 @@ class Segmentation(Task):
                 value = int(mask[strange][0])
                 raise DataError(
                     f"{where}: y[{i}] holds the number {value}, which no mask of the fit held; those were "
-                    f"{listed([str(v) for v in known], quoted=False)}. Give such pixels the number ignore="
-                    f"{self.ignore}, or fit again."
+                    f"{', '.join(map(str, known.tolist()))}. Fit again with masks that hold it, or with a name for "
+                    f"each number, names=[...] (classes.txt beside a folder); pixels of no class are {self.ignore}."
                 )
             return np.where(ignored, masks.IGNORED, number).astype(np.uint8)
 
