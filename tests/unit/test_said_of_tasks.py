@@ -11,14 +11,13 @@ from PIL import Image
 from scipy.io import wavfile
 
 import punar
-from punar.cli import _written
 from punar.cli._answers import _say_unchanged
 from punar.cli._asked import settings_of
 from punar.cli._parts import Parts
 from punar.cli._spoken import OF_TASKS, option_of, spoken
 from punar.cli.main import run
 from punar.core.plugins import members
-from punar.errors import DataError, NotSupportedError, ParameterError
+from punar.errors import DataError, NotSupportedError
 from punar.inspection.gate_facts import gate_facts
 from punar.reporting import gates
 from punar.sources import read_items, read_sequences
@@ -138,11 +137,6 @@ def test_gates_of_a_model_that_writes():
         page = gates.html(facts | {"model": "m", "data": "d", "made": "Made."})
         assert inspection.CAPTION_NO_FLOW in page
         assert page.count("<svg") == len(facts["layers"]) > 0
-
-
-def test_masks_go_into_a_folder(tmp_path):
-    with pytest.raises(ParameterError, match=r"masks go into a new folder.*one\.$"):
-        _written.check(tmp_path / "one.png", may_replace=False)
 
 
 def test_texts_without_a_blank_are_counted(capsys):

@@ -145,7 +145,7 @@ def test_bad_masks_are_named(y: Any, error: type[Exception], words: str) -> None
 def test_a_number_that_was_not_learned_is_named() -> None:
     task, _, _, _ = learned()
     strange = [Y[0], np.where(Y[1] == 3, 4, Y[1])]
-    with pytest.raises(DataError, match=r"here: y\[1\] holds the number 4, .* those were 0, 3, 9.*pixels of no class are 255"):
+    with pytest.raises(DataError, match=r"here: y\[1\] holds the number 4, .* those were 0, 3, 9.*no class is 255"):
         task.encode(strange, "here", X[:2])
 
 

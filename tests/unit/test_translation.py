@@ -163,7 +163,7 @@ def test_attention_says_which_letter_each_one_was_taken_from(fitted) -> None:
 
 def test_attention_is_for_decoders(fitted) -> None:
     other = model(task="classification", epochs=1).fit(X[:40], [len(x) for x in X[:40]])
-    with pytest.raises(NotSupportedError, match="task='classification', which has no decoder"):
+    with pytest.raises(NotSupportedError, match="task='classification', which writes no text"):
         punar.attention(other, X[:2])
     with pytest.raises(ParameterTypeError, match="SequenceModel or a TransferLearner"):
         punar.attention("gru", X[:2])

@@ -198,8 +198,8 @@ class Segmentation(Task):
                 value = int(mask[strange][0])
                 raise DataError(
                     f"{where}: y[{i}] holds the number {value}, which no mask of the fit held; those were "
-                    f"{', '.join(map(str, known.tolist()))}. Fit again with masks that hold it, or with a name for "
-                    f"each number, names=[...] (classes.txt beside a folder); pixels of no class are {self.ignore}."
+                    f"{', '.join(map(str, known.tolist()))}. Fit again with masks that hold it, with a name for each "
+                    f"number, Segmentation(names=...) or classes.txt beside a folder; no class is {self.ignore}."
                 )
             return np.where(ignored, masks.IGNORED, number).astype(np.uint8)
 
