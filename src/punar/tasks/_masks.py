@@ -55,6 +55,15 @@ def scores_at(raw: Tensor, trace: Tensor, box: Sequence[int]) -> Tensor:
     return F.grid_sample(raw[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)[0]
 
 
+def tile_weights(height: int, width: int) -> Tensor:
+    """Return how much each pixel of a tile counts where tiles overlap: most in the middle, little at the edge.
+
+    A network sees half of what lies at the edge; nnU-Net (Isensee et al. 2021) weighs its tiles likewise.
+    """
+    down, right = (torch.minimum(at, at.flip(0)) for at in (torch.arange(1.0, n + 1) for n in (height, width)))
+    return down[:, None] * right
+
+
 def box_of(trace: Tensor, size: Sequence[int]) -> tuple[int, int, int, int]:
     """Return (top, left, bottom, right) of the original's pixels that a sample of this size shows."""
     corners = torch.tensor([[0.0, 0.0, 1.0], [size[1], size[0], 1.0]], dtype=torch.float64)

@@ -58,7 +58,7 @@ class Segmentation(Task):
         pictures to learn from, rounded up, 512 at most; smaller pictures are then not enlarged.
     tiles : bool, default=False
         Whether larger pictures are read at their own scale, in tiles of ``size`` that overlap by a quarter; class
-        scores are averaged where they do. False shrinks them.
+        scores are averaged where they do, the middle of a tile first. False shrinks them.
     names : sequence of str or None, default=None
         What the numbers 0, 1, 2, ... of the masks stand for, in reports. Each is a class, though the masks of the fit
         may not hold it.
@@ -329,12 +329,10 @@ class Segmentation(Task):
             return parts[0]
         height, width = (int(v) for v in parts[0][0][2, :2])
         total = torch.zeros(self.outputs, height, width)
-        count = torch.zeros(height, width)
         for _, box, sure in parts:
             top, left, bottom, right = box.tolist()
-            total[:, top:bottom, left:right] += sure
-            count[top:bottom, left:right] += 1
-        return (total / count.clamp(min=1)).argmax(0).to(torch.uint8)
+            total[:, top:bottom, left:right] += sure * masks.tile_weights(bottom - top, right - left)
+        return total.argmax(0).to(torch.uint8)
 
     def predictions(self, answers: Sequence[Any], items: Sequence[Any]) -> Any:
         """Return a mask for each picture, with the numbers of the fit's masks: uint8 where they fit, else int64."""
