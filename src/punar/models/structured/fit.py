@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from punar.core.draws import drawing_from, seeded
-from punar.core.runtime import mix
+from punar.core.runtime import half_precision, mix
 from punar.core.words import snake
 from punar.errors import ParameterError
 from punar.models import evidence
@@ -155,7 +155,7 @@ def _module(job: Job, trained: frozenset[int]) -> Structured:
 
 def _losses(job: Job, *, varies: bool) -> Callable[..., Mapping[str, Term]]:
     task = job.task
-    mixed = job.device.type == "cuda" and torch.cuda.is_bf16_supported()
+    mixed = half_precision(job.device)
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         assert isinstance(module, Structured)

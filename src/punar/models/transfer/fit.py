@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from punar.backbones import Body
 from punar.core.draws import drawing_from, seeded
-from punar.core.runtime import mix
+from punar.core.runtime import half_precision, mix
 from punar.errors import ParameterError
 from punar.features.engine import Rows
 from punar.models import evidence
@@ -303,7 +303,7 @@ def _take_head(module: Transfer, head: LinearHead) -> None:
 
 
 def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
-    mixed = job.device.type == "cuda" and torch.cuda.is_bf16_supported()
+    mixed = half_precision(job.device)
     preset = job.augmentation[0]
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
