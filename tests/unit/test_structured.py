@@ -144,6 +144,7 @@ def test_frozen_stages_do_not_change_by_a_bit(data):
 def test_what_is_remembered_equals_what_is_computed_again(data, monkeypatch, tmp_path):
     from punar.models.structured import fit
 
+    monkeypatch.setattr(fit, "half_precision", lambda *_: False)  # what is remembered has full precision
     some = model("fine_tuning", unfreeze="last").fit(*data)
     cached = model("fine_tuning", unfreeze="last", cache=tmp_path).fit(*data)
     again = model("fine_tuning", unfreeze="last", cache=tmp_path).fit(*data)

@@ -77,12 +77,19 @@ def pick_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def half_precision(device: torch.device) -> bool:
-    """Return whether products in bfloat16 are this device's own and so faster: then a network is trained with them.
+def half_precision(device: torch.device, precision: str = "auto") -> bool:
+    """Return whether a network is trained with products in bfloat16: where they are the device's own, and so faster.
 
-    On processors that know them, AVX-512 with bfloat16 or AMX, a decoder's step takes half the time; on the others torch
-    would imitate them, slowly.
+    On processors that know them, by AVX-512 or AMX, a decoder's step takes half the time; others would imitate them.
+
+    Parameters
+    ----------
+    device : torch.device
+    precision : {"auto", "float32"}, default="auto"
+        With "float32" nowhere.
     """
+    if precision == "float32":
+        return False
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public question

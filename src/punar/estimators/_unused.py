@@ -12,6 +12,7 @@ from punar.tasks import Task
 _OF_TRAINING = (
     "unfreeze", "epochs", "batch_size", "learning_rate", "layer_decay", "gradual", "interpolation", "batch_norm",
     "optimizer", "schedule", "weight_decay", "gradient_clip", "validation_fraction", "early_stopping", "patience",
+    "precision",
 )  # fmt: skip
 # By setting: the values that ask for nothing.
 _BELOW_HEAD: dict[str, tuple[Any, ...]] = {"augment": ("auto", None), "views": (0,), "lora": (None,)}

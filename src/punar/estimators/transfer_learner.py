@@ -91,6 +91,9 @@ class TransferLearner(BaseEstimator):
     early_stopping : bool, default=True
     patience : int or "auto", default="auto"
         "auto" is 5, and in fine-tuning all epochs where ``interpolation`` is not 1.
+    precision : {"auto", "float32"}, default="auto"
+        "auto" trains with bfloat16 products where the device has them itself (torch's autocast; processors with AVX-512
+        bfloat16 or AMX, recent GPUs): weights, losses and answers stay float32. "float32" trains in full precision.
     cache : bool or path, default=True
         Whether frozen features are remembered on disk across calls, folds and candidates.
     on_error : {"raise", "skip"}, default="raise"
@@ -155,6 +158,7 @@ class TransferLearner(BaseEstimator):
         "interpolation": either(one_of("auto"), number(0, 1)),
         "validation_fraction": either(one_of("auto"), number(0, 1, open_high=True)),
         "batch_norm": one_of("auto", "train", "frozen"),
+        "precision": one_of("auto", "float32"),
         "on_error": one_of("raise", "skip"),
     }
 
@@ -185,6 +189,7 @@ class TransferLearner(BaseEstimator):
         validation_fraction: float | str = "auto",
         early_stopping: bool = True,
         patience: int | str = "auto",
+        precision: str = "auto",
         cache: Any = True,
         on_error: str = "raise",
         device: str | torch.device = "auto",
@@ -217,6 +222,7 @@ class TransferLearner(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.patience = patience
+        self.precision = precision
         self.cache = cache
         self.on_error = on_error
         self.device = device

@@ -155,7 +155,7 @@ def _module(job: Job, trained: frozenset[int]) -> Structured:
 
 def _losses(job: Job, *, varies: bool) -> Callable[..., Mapping[str, Term]]:
     task = job.task
-    mixed = half_precision(job.device)
+    mixed = half_precision(job.device, job.estimator.precision)
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
         assert isinstance(module, Structured)

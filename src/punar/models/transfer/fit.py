@@ -303,7 +303,7 @@ def _take_head(module: Transfer, head: LinearHead) -> None:
 
 
 def _losses(job: Job) -> Callable[..., Mapping[str, Term]]:
-    mixed = half_precision(job.device)
+    mixed = half_precision(job.device, job.estimator.precision)
     preset = job.augmentation[0]
 
     def losses(module: nn.Module, mini: Mini, *, progress: float, generator: torch.Generator) -> Mapping[str, Term]:
