@@ -62,6 +62,7 @@ def test_data_measures_the_names(punar_says, rows):
         ((), "DATA is missing"),
         (("--strategy", "zero_shot"), "needs the names of the labels: --labels sports,politics"),
         (("--labels", "sports"), "at least 2 labels"),
+        (("--labels", "sports,,politics"), "none of them empty, got 'sports,,politics'"),
         (("--labels", "a,b", "--template", "x"), "must have {} once"),
         (("rows.csv", "--labels", "a,b", "--strategy", "scratch"), "--labels is for --strategy zero_shot"),
         (("rows.csv", "--template", "{}", "--backbone", "minilm"), "--template is for --strategy zero_shot"),

@@ -55,9 +55,11 @@ def perfect(target: torch.Tensor, classes: int) -> torch.Tensor:
     ("settings", "words"),
     [
         ({"decoder": "u-net"}, "decoder must be one of 'unet', 'deeplabv3plus', 'fpn'.*Did you mean 'unet'"),
-        ({"size": (100, 64)}, "size must be 'auto' or .*multiples of 32"),
+        ({"size": (100, 64)}, "size must be 'auto', one number or .*multiples of 32"),
         ({"size": (64,)}, "size must be"),
         ({"size": (64, 8192)}, "size must be"),
+        ({"size": 100}, "size must be .*multiples of 32 up to 4096, got 100"),
+        ({"size": True}, "size must be"),
         ({"size": "large"}, "size must be"),
         ({"tiles": 1}, "tiles must be True or False"),
         ({"ignore": 2.5}, "ignore must be None or an integer"),
@@ -183,6 +185,7 @@ def test_files_and_arrays_are_one(tmp_path: Path) -> None:
 def test_the_size_is_the_median_rounded_up(tmp_path: Path) -> None:
     assert learned()[0].size_ == (32, 64)
     assert learned(size=(96, 64))[0].size_ == (96, 64)
+    assert learned(size=np.int64(96))[0].size_ == (96, 96)
     # A photograph that lies on its side is read upright.
     exif = Image.Exif()
     exif[0x0112] = 6

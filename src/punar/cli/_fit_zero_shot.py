@@ -71,4 +71,6 @@ def _refuse_others(found: Any, names: list[str], asked: Asked) -> None:
 def _names(labels: list[str] | None) -> list[str] | None:
     """Return what stands between commas."""
     found = [name.strip() for given in labels or () for name in given.split(",")]
-    return [name for name in found if name] or None
+    if found and not all(found):
+        raise ParameterError(structured.FIT_EMPTY_LABEL.format(labels=shown(",".join(labels or ()))))
+    return found or None

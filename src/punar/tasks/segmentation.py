@@ -21,6 +21,7 @@ from punar.preparations.pictures import Pictures
 from punar.preparations.whole_pictures import WholePictures
 from punar.tasks import _mask_files as files
 from punar.tasks import _masks as masks
+from punar.tasks import _sides as sides
 from punar.tasks._decoders import DECODERS, Decoder
 from punar.tasks._dice import dice
 from punar.tasks._iou import IouMeter, counts_of, mean_iou
@@ -30,7 +31,7 @@ from punar.tasks._task import Meter, Net, Task, Term
 from punar.texts import segmentation as texts
 
 _MOST_CLASSES = 254
-_MULTIPLE, _LONGEST, _MOST_SIDE = 32, 512, 4096
+_LONGEST = 512  # of "auto"
 
 
 class Segmentation(Task):
@@ -53,9 +54,9 @@ class Segmentation(Task):
     ignore : int or None, default=255
         The number of pixels that nobody knows; they teach nothing and do not count. None where all numbers are classes,
         as in black-and-white masks of 0 and 255.
-    size : "auto" or (height, width), default="auto"
-        What pictures are brought to, keeping their proportions: multiples of 32. "auto" takes the median of the
-        pictures to learn from, rounded up, 512 at most; smaller pictures are then not enlarged.
+    size : "auto", int or (height, width), default="auto"
+        What pictures are brought to, keeping their proportions: multiples of 32; one number is both. "auto" takes the
+        median of the pictures to learn from, rounded up, 512 at most; smaller pictures are then not enlarged.
     tiles : bool, default=False
         Whether larger pictures are read at their own scale, in tiles of ``size`` that overlap by a quarter; class
         scores are averaged where they do, the middle of a tile first. False shrinks them.
@@ -108,14 +109,14 @@ class Segmentation(Task):
             "decoder": one_of(*DECODERS),
             "ignore": either(none(), integer(-(2**31))),
             "tiles": boolean(),
-            "size": either(one_of("auto"), instance(tuple, list, text="(height, width)")),
+            "size": either(one_of("auto"), integer(1), instance(tuple, list, text="(height, width)")),
             "names": either(none(), instance(tuple, list, text="a list of names")),
         }
         check_params(self, rules, where)
-        if not isinstance(self.size, str) and not _is_size(self.size):
+        if not isinstance(self.size, str) and not sides.is_size(self.size):
             raise ParameterError(
-                f"{where}: size must be 'auto' or (height, width), multiples of {_MULTIPLE} up to {_MOST_SIDE}, got "
-                f"{shown(self.size)}."
+                f"{where}: size must be 'auto', one number or (height, width), multiples of {sides.MULTIPLE} up to "
+                f"{sides.MOST}, got {shown(self.size)}."
             )
         if self.names is not None and not all(isinstance(name, str) for name in self.names):
             raise ParameterError(f"{where}: names must be None or a list of names, got {shown(self.names)}.")
@@ -139,12 +140,12 @@ class Segmentation(Task):
         if not isinstance(facts, Pictures):
             raise NotSupportedError(f"{where}: task='segmentation' needs a backbone that reads pictures.")
         body.plan.view(self.view)
-        least = _rounded_up(facts.smallest)
+        least = sides.rounded_up(facts.smallest)
         if isinstance(self.size, str):
             height, width = getattr(self, "size_", facts.size)
             size = max(height, least), max(width, least)
         else:
-            size = int(self.size[0]), int(self.size[1])
+            size = sides.both(self.size)
             if min(size) < least:
                 raise ParameterError(
                     f"{where}: size must be at least {(least, least)} for this backbone, got {shown(self.size)}."
@@ -179,7 +180,7 @@ class Segmentation(Task):
         if self.size == "auto":
             self.size_ = self._median_size(read, items, where)
         else:
-            self.size_ = int(self.size[0]), int(self.size[1])
+            self.size_ = sides.both(self.size)
         return self._encoded(read, where)
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
@@ -218,7 +219,7 @@ class Segmentation(Task):
         height, width = (float(v) for v in np.median(np.asarray(shapes), axis=0))
         # Tiles lose nothing: each side has its own limit.
         share = 1.0 if self.tiles else min(1.0, _LONGEST / max(height, width))
-        size = tuple(min(_LONGEST, _rounded_up(side * share)) for side in (height, width))
+        size = tuple(min(_LONGEST, sides.rounded_up(side * share)) for side in (height, width))
         if share < 1:
             said = texts.SHRUNK.format(where=where, height=round(height), width=round(width), size=size)
             warnings.warn(said, PunarWarning, stacklevel=2)
@@ -234,8 +235,8 @@ class Segmentation(Task):
         whole = isinstance(values, list) and all(type(v) is int for v in values)
         if not whole or values != sorted(set(values)) or not 2 <= len(values) <= _MOST_CLASSES:
             raise ValueError(f"values must be 2 to {_MOST_CLASSES} rising whole numbers, found {shown(values)}")
-        if not isinstance(size, list) or not _is_size(size):
-            raise ValueError(f"size must be two multiples of {_MULTIPLE} up to {_MOST_SIDE}, found {shown(size)}")
+        if not isinstance(size, list) or not sides.is_size(size):
+            raise ValueError(f"size must be two multiples of {sides.MULTIPLE} up to {sides.MOST}, found {shown(size)}")
         self.values_, self.size_ = values, (size[0], size[1])
 
     def place(self, target: Mapping[str, Tensor], sample: Sample) -> dict[str, Tensor]:
@@ -383,15 +384,3 @@ class Segmentation(Task):
             "ignore": masks.IGNORED,
             "score": score,
         }
-
-
-def _is_size(size: Any) -> bool:
-    sides = list(size) if isinstance(size, (tuple, list)) else []
-    return len(sides) == 2 and all(
-        isinstance(s, (int, np.integer)) and not isinstance(s, bool) and 0 < s <= _MOST_SIDE and s % _MULTIPLE == 0
-        for s in sides
-    )
-
-
-def _rounded_up(side: float) -> int:
-    return max(_MULTIPLE, int(-(-side // _MULTIPLE)) * _MULTIPLE)

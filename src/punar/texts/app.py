@@ -36,6 +36,10 @@ SPOKEN = {
     'Pass fit(None, ["sports", "politics"]), or wordings of each: {"sports": ["sport", "football"], ...}.': (
         "Name them with --labels sports,politics."
     ),
+    # Of a task; --size is what pictures are brought to where an autoencoder reads them.
+    "Segmentation: size must be": "Segmentation: --set size must be",
+    "Detection: size must be": "Detection: --set size must be",
+    ": size must be at least": ": --set size must be at least",
     "or neither: fit(None).": "or leave DATA out.",
     "Repair or remove them.": "Repair or remove them, or leave them out (--skip-bad).",
 }

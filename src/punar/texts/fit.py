@@ -59,7 +59,7 @@ CANNOT_TELL = (
 POWER = " With so many rows a score of {seen:.3f} would have been told from chance in 80 of 100 cases."
 WORSE = " It is worse than chance."
 NOTHING_TO_LEARN = " There is nothing to learn: a constant answer is perfect."
-TOO_FEW = " {rows} rows are too few to tell; about {wanted} would do."
+TOO_FEW = " {rows} {which} rows are too few to tell; about {wanted} {which} ones would do."
 NOTHING_HELD_OUT = (
     " These are the rows that it was trained on, which show nothing of new ones: hold more out (validation_fraction)."
 )

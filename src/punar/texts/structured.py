@@ -20,6 +20,7 @@ SETTING_UNKNOWN = "--set {given}: {task} has no setting {name!r}.{hint} It has: 
 FIT_OTHER_LABELS = (
     "{data}: {where} holds {label}, which is not among --labels ({names}). Name it there, or leave it out."
 )
+FIT_EMPTY_LABEL = "--labels must be names between commas, none of them empty, got {labels}."
 FIT_TASK_NOT_CELL = "--task {task} needs a pretrained network: name one with --backbone, and leave --cell out."
 
 PREDICT_OUT = (

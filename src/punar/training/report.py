@@ -175,7 +175,7 @@ def why_not(report: FitReport, seen: float) -> str:
     if report["rows_from"] == TRAINING:
         return _nothing_held_out(report["rows"])
     wanted = evidence.FEWEST if perfect else report["rows_wanted"]
-    return texts.TOO_FEW.format(rows=report["rows"], wanted=wanted)
+    return texts.TOO_FEW.format(rows=report["rows"], wanted=wanted, which=which(report["rows_from"]))
 
 
 def _nothing_held_out(rows: int) -> str:
