@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from punar.applications.anomaly_detector import AnomalyDetector
     from punar.backbones import backbone
     from punar.comparison.ask import compare
     from punar.estimators.autoencoder import Autoencoder
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "FeatureExtractor",
     "SequenceModel",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AnomalyDetector": "punar.applications.anomaly_detector",
     "Autoencoder": "punar.estimators.autoencoder",
     "FeatureExtractor": "punar.estimators.feature_extractor",
     "SequenceModel": "punar.estimators.sequence_model",

@@ -9,6 +9,7 @@ import pytest
 import punar
 
 NAMES = [
+    "AnomalyDetector",
     "Autoencoder",
     "FeatureExtractor",
     "SequenceModel",

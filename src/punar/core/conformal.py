@@ -79,3 +79,50 @@ def beyond(actual: np.ndarray | float, low: np.ndarray, high: np.ndarray) -> np.
     """
     found: np.ndarray = np.maximum(low - actual, actual - high)
     return found
+
+
+def p_values(held_out: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return for each score which share of held-out ones, itself counted, is at least as high.
+
+    Where held-out and new rows are exchangeable, at most a share ``alpha`` of new rows gets a value of at most
+    ``alpha`` (Vovk et al. 2005; Laxhammar 2014 for anomalies).
+
+    >>> p_values(np.array([1.0, 2.0, 2.0, 3.0]), np.array([0.0, 2.0, 2.5, 9.0])).tolist()
+    [1.0, 0.8, 0.4, 0.2]
+    """
+    ordered = np.sort(held_out)
+    found: np.ndarray = (1 + len(ordered) - np.searchsorted(ordered, scores, side="left")) / (len(ordered) + 1)
+    return found
+
+
+def highest_usual(held_out: np.ndarray, alpha: float) -> float:
+    """Return the score above which, and nowhere else, :func:`p_values` are at most ``alpha``.
+
+    It needs ``alpha >= 1 / (len(held_out) + 1)``.
+
+    >>> highest_usual(np.array([1.0, 2.0, 3.0, 4.0]), 0.2), highest_usual(np.array([1.0, 2.0, 3.0, 4.0]), 0.4)
+    (4.0, 3.0)
+    """
+    beyond_it = math.floor((len(held_out) + 1) * alpha + _ROUNDING) - 1
+    return float(np.sort(held_out)[len(held_out) - 1 - beyond_it])
+
+
+def discoveries(p: np.ndarray, rate: float) -> np.ndarray:
+    """Return which p-values are discoveries, of which an expected share of ``rate`` at most is false.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995). Controlling the false discovery rate. Journal of the Royal Statistical Society B 57.
+    Bates, Candès, Lei, Romano and Sesia (2023). Testing for outliers with conformal p-values. Annals of Statistics 51.
+
+    Examples
+    --------
+    >>> discoveries(np.array([0.01, 0.5, 0.02, 0.9]), 0.1).tolist()
+    [True, False, True, False]
+    """
+    ordered = np.sort(p)
+    passes = np.flatnonzero(ordered <= rate * np.arange(1, len(p) + 1) / len(p) + _ROUNDING)
+    if not len(passes):
+        return np.zeros(len(p), dtype=bool)
+    found: np.ndarray = p <= ordered[passes[-1]]
+    return found

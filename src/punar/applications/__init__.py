@@ -1,0 +1,1 @@
+"""What autoencoders and frozen features are used for: thin estimators over both."""
