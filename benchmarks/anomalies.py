@@ -90,7 +90,8 @@ def page(options: argparse.Namespace) -> str:
     lines += [
         "",
         f"Machine: {platform.machine()}, {os.cpu_count()} cores shared with other work, "
-        f"{torch.get_num_threads()} thread, Python {platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}.",
+        f"{torch.get_num_threads()} thread, Python "
+        f"{platform.python_version()}, torch {torch.__version__}, punar {punar.__version__}.",
         "",
     ]
     return "\n".join(lines)

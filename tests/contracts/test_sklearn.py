@@ -22,20 +22,30 @@ from punar.errors import ParameterTypeError
 from punar.objectives.variational import Variational
 
 _CHECKS = """
+import sys
 import warnings
 from sklearn.utils.estimator_checks import check_estimator
 import punar
 warnings.simplefilter("ignore")
-found = check_estimator(punar.Autoencoder(), on_skip=None, on_fail=None)
+found = check_estimator(eval(sys.argv[1]), on_skip=None, on_fail=None)
 for one in found:
     print(one["status"], one["check_name"], repr(one["exception"])[:300])
 """
 
 
-def test_check_estimator_with_default_parameters_and_nothing_excused() -> None:
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        "punar.Autoencoder()",
+        "punar.AnomalyDetector()",
+    ],
+)
+def test_check_estimator_with_nothing_excused(estimator: str) -> None:
     # SCIPY_ARRAY_API is read when scipy is imported, so this needs a process of its own.
     env = os.environ | {"SCIPY_ARRAY_API": "1"}
-    done = subprocess.run([sys.executable, "-c", _CHECKS], env=env, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(
+        [sys.executable, "-c", _CHECKS, estimator], env=env, capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.splitlines()
     assert len(lines) > 40

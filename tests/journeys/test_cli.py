@@ -25,6 +25,7 @@ from punar.texts import cli as texts
 COMMANDS = (
     "compare",
     "data",
+    "detect",
     "doctor",
     "fetch",
     "fit",

@@ -24,6 +24,7 @@ TERMINAL = (
     "cli",
     "sources",
     "texts/app.py",
+    "texts/detect.py",
     "texts/latent.py",
     "texts/layers.py",
     "texts/cli.py",

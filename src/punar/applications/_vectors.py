@@ -106,7 +106,8 @@ class Vectors:
     def facts(self) -> dict[str, Any]:
         """Return JSON values for :meth:`from_facts`."""
         network = "" if self.extractor is None else self.extractor.body_.hash
-        found: dict[str, Any] = msgspec.to_builtins(VectorFacts(self.kind, list(self.shape), self.table, network))  # type: ignore[arg-type]
+        facts = VectorFacts(self.kind, list(self.shape), self.table, network)  # type: ignore[arg-type]
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(facts))
         return found
 
     @classmethod

@@ -15,19 +15,21 @@ from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from punar import stored
+from punar.applications import _division as division
 from punar.applications._memory import Memory
 from punar.applications._reconstruction import Reconstruction, usual_width
 from punar.applications._vectors import Vectors
 from punar.core import conformal
 from punar.core.params import check_params, either, instance, integer, number, one_of
 from punar.core.runtime import draw_seed
-from punar.data.splits import split
-from punar.errors import DamagedModelError, DataError, NotFittedError, ParameterError, PunarWarning
+from punar.errors import DamagedModelError, DataError, NotFittedError, PunarWarning
 from punar.estimators.autoencoder import Autoencoder
+from punar.estimators.feature_extractor import FeatureExtractor
+from punar.preparations.mixed import MixedTable
 from punar.texts import anomaly as texts
 from punar.training.report import HELD_OUT, FitReport
 
-_USUAL_ALPHA, _HELD_OUT, _FEWEST = 0.05, 0.25, 4
+_FEWEST = 4
 
 
 class _Kept(msgspec.Struct):
@@ -95,6 +97,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         The score above which a row is flagged.
     labels_ : ndarray of shape (n,)
         1 for the fit's rows above the threshold, else 0 (PyOD's).
+    p_values_ : ndarray of shape (n,)
+        Of the fit's rows.
     offset_ : float
         ``-threshold_``, as in scikit-learn: ``decision_function = score_samples - offset_``.
     alpha_ : float
@@ -202,14 +206,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 raise DataError(
                     f"{where}: values of X are so large that their squares are no numbers. Divide them first."
                 )
-        train, held_out, alpha = self._divided(len(rows), seed, where)
+        train, held_out, alpha = division.divided(self, len(rows), seed, where)
         scorer = self._scorer(vectors, rows[train], seed)
         scores = self._scored(scorer, rows, train)
         trimmed = int(self.trim * len(rows))
         if trimmed:
             kept = np.sort(np.argsort(scores, kind="stable")[: len(rows) - trimmed])
             train, held_out = np.intersect1d(train, kept), np.intersect1d(held_out, kept)
-            alpha = self._checked(alpha, len(held_out), where)
+            alpha = division.checked(self.alpha, alpha, len(held_out), where)
             scorer = self._scorer(vectors, rows[train], seed)
             scores = self._scored(scorer, rows, train)
         self._vectors, self._scorer_, self._held_out = vectors, scorer, np.sort(scores[held_out])
@@ -217,6 +221,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.threshold_ = conformal.highest_usual(self._held_out, alpha)
         self.offset_ = -self.threshold_
         self.decision_scores_, self.labels_ = scores, (scores > self.threshold_).astype(int)
+        self.p_values_ = conformal.p_values(self._held_out, scores)
         self.fit_report_ = self._report(len(rows), trimmed)
         return self
 
@@ -258,30 +263,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return parts.reshape(len(rows), *vectors.shape)
 
     # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _divided(self, n: int, seed: int, where: str) -> tuple[np.ndarray, np.ndarray, float]:
-        """Return rows to learn from, rows that set the threshold, and alpha."""
-        alpha = _USUAL_ALPHA if self.alpha == "auto" else float(self.alpha)
-        if self.calibration_fraction == "auto":
-            needed = conformal.fewest(1 - alpha) + math.ceil(2 * self.trim * n)
-            count = min(max(math.ceil(_HELD_OUT * n), needed), n // 2)
-        else:
-            count = min(max(1, int(float(self.calibration_fraction) * n)), n - 2)
-        train, held_out = split(n, (count + 0.5) / n, seed)
-        return np.sort(train.numpy()), np.sort(held_out.numpy()), self._checked(alpha, len(held_out), where)
-
-    def _checked(self, alpha: float, held_out: int, where: str) -> float:
-        least = 1 / (held_out + 1)
-        if alpha >= least - 1e-12:
-            return alpha
-        if self.alpha == "auto":
-            said = texts.WIDER.format(where=where, held_out=held_out, least=held_out + 1, alpha=least)
-            warnings.warn(said, PunarWarning, stacklevel=3)
-            return least
-        raise ParameterError(
-            f"{where}: alpha must be at least 1 / (held-out rows + 1) = {least:.3g}, got {alpha:g} with {held_out} "
-            "held-out rows: no row could ever be flagged. Give more rows, a larger calibration_fraction or alpha."
-        )
 
     def _scorer(self, vectors: Vectors, rows: np.ndarray, seed: int) -> Memory | Reconstruction:
         each = vectors.kind == "table" and vectors.table is None
@@ -334,6 +315,21 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         return self._scorer_.scores(rows)
 
     @property
+    def table_(self) -> MixedTable | None:
+        """How the columns of a data frame became numbers, where they are not all numbers."""
+        return self._vectors.table
+
+    @property
+    def extractor_(self) -> FeatureExtractor | None:
+        """The pretrained network that reads the items; None where rows are read as they are."""
+        return self._vectors.extractor
+
+    @property
+    def row_shape_(self) -> tuple[int, ...]:
+        """Shape of one row or picture, as it was passed; of items the number of features."""
+        return self._vectors.shape
+
+    @property
     def module_(self) -> nn.Module | None:
         """The autoencoder's network; None where there is none."""
         return self._scorer_.autoencoder.module_ if isinstance(self._scorer_, Reconstruction) else None
@@ -377,6 +373,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         self.offset_ = -self.threshold_
         self.decision_scores_ = _numbers(tensors, "decision_scores", where)
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
+        self.p_values_ = conformal.p_values(self._held_out, self.decision_scores_)
         if self.backbone is None:
             self.n_features_in_ = kept.features
         if kept.names:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from punar.cli._panels import Option, Panel
-from punar.texts import layouts, structured
+from punar.texts import detect, layouts, structured
 from punar.texts import options as texts
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=texts.DATA, show_default=False)]
@@ -45,6 +45,13 @@ TRANSFER = Panel(
     unfreeze=Option("--unfreeze", texts.UNFREEZE, "WHAT", list[str]),
     augment=Option("--augment", texts.AUGMENT, "NAME"),
     interpolation=Option("--interpolation", texts.INTERPOLATION, "SHARE", float),
+)
+ANOMALIES = Panel(
+    detect.PANEL,
+    method=Option("--method", detect.METHOD, "NAME"),
+    alpha=Option("--alpha", detect.ALPHA, "SHARE", float),
+    trim=Option("--trim", detect.TRIM, "SHARE", float),
+    calibration_fraction=Option("--calibration-fraction", detect.HELD_OUT, "SHARE", float),
 )
 STRUCTURED = Panel(
     structured.PANEL,

@@ -96,21 +96,24 @@ def read_for(
         )
     # The decoder knows the shape of a row; asking it needs no knowledge of the model's inside.
     shape = model.inverse_transform(np.zeros((1, model.latent_dim_), dtype=np.float32)).shape[1:]
+    given = {"target": target, "drop": drop, "key": key, "header": header, "skip_bad": skip_bad, "parts": parts}
+    return read_like(model, shape, source, **given)
+
+
+def read_like(model: Any, shape: tuple[int, ...], source: str, **given: Any) -> tuple[UserData, Any]:
+    """Return data as rows of this shape, with the columns that a model was fitted on; see :func:`read_for`."""
+    import numpy as np
+
     pictures, path = len(shape) > 1, Path(source)
     table = getattr(model, "table_", None)
     names = getattr(model, "feature_names_in_", None) if table is None else table.needed
     data = read_data(
         source,
-        target=target,
-        drop=drop,
-        key=key,
-        header=header,
         size=(shape[0], shape[1]) if pictures and path.is_dir() else None,
         kind="images" if pictures and path.suffix in (".npy", ".npz") else None,
-        skip_bad=skip_bad,
         columns=None if names is None else [str(n) for n in names],
-        parts=parts,
         mixed=table is not None,
+        **given,
     )
     if (data.kind == "images") != pictures:
         wants = "pictures" if pictures else "rows of a table"

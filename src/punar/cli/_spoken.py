@@ -14,7 +14,7 @@ from punar.cli import _options as o
 from punar.cli._panels import Option
 from punar.texts import app as texts
 
-_PANELS = (o.DATA, o.TRANSFER, o.STRUCTURED, o.SEQUENCES, o.AUTOENCODER, o.TRAINING)
+_PANELS = (o.DATA, o.TRANSFER, o.ANOMALIES, o.STRUCTURED, o.SEQUENCES, o.AUTOENCODER, o.TRAINING)
 # Parameters that no panel has under their own name, and what stands for their value.
 _FURTHER: Mapping[str, tuple[str, str]] = {
     "on_error": ("--skip-bad", ""),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from punar.texts.app import APP_EPILOG, APP_HELP
+from punar.texts.detect import DETECT_EXAMPLES, DETECT_HELP
 from punar.texts.inspection import GATES_EXAMPLES, GATES_HELP
 from punar.texts.latent import LATENT_EXAMPLES, LATENT_HELP
 from punar.texts.layers import LAYERS_EXAMPLES, LAYERS_HELP
@@ -13,6 +14,8 @@ from punar.texts.report import REPORT_EXAMPLES, REPORT_HELP
 __all__ = [
     "APP_EPILOG",
     "APP_HELP",
+    "DETECT_EXAMPLES",
+    "DETECT_HELP",
     "GATES_EXAMPLES",
     "GATES_HELP",
     "LATENT_EXAMPLES",
