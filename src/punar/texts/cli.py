@@ -1,6 +1,4 @@
-"""What the command line says: help, results and hints. ``<COMMAND>_HELP`` and ``<COMMAND>_EXAMPLES`` go with
-``cli/<command>.py``.
-"""
+"""What the command line says: help, results and hints. ``<NAME>_HELP`` and ``_EXAMPLES`` go with ``cli/<name>.py``."""
 
 from __future__ import annotations
 
