@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
 import punar
 from punar.core import deadline, runtime
+from punar.core.replay import replayed
 from punar.errors import ParameterError
 from punar.models.structured import fit as structured
 from punar.models.transfer import fit as transfer
@@ -94,6 +97,17 @@ def test_it_is_taken_up_where_it_was_stopped(seen, tmp_path, monkeypatch):
     again = model(epochs=4).fit(PICTURES, LABELS, checkpoint=tmp_path)
     for name, value in whole.module_.state_dict().items():
         assert torch.equal(value, again.module_.state_dict()[name]), name
+
+
+def test_a_stub_has_the_type_of_its_pass():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 5), torch.nn.Linear(5, 2))
+    stages = [SimpleNamespace(modules=(str(i),)) for i in range(3)]
+    x, value, found = torch.randn(8, 3), torch.randn(8, 5), []
+    net[1].register_forward_pre_hook(lambda _, given: found.append(given[0].dtype))
+    for mixed in (True, False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed), replayed(net, stages, 2, value):
+            net(x)
+    assert found == [torch.bfloat16, torch.float32, torch.bfloat16]
 
 
 def test_both_fits_ask(monkeypatch):

@@ -158,7 +158,8 @@ def _stub(part: nn.Module) -> Any:
     forms = _FORMS.setdefault(part, {})
 
     def stub(*args: Any, **kwargs: Any) -> Any:
-        key = (_form(args), _form(kwargs))
+        # Under autocast the same inputs give another type.
+        key = (_form(args), _form(kwargs), *map(torch.is_autocast_enabled, ("cpu", "cuda")))
         if key not in forms:
             forms[key] = _learn(forward, args, kwargs)
         return _zeros(forms[key])

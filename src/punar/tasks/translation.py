@@ -29,6 +29,7 @@ from punar.tasks._task import Meter, Net, Task, Term
 from punar.tasks._whole_texts import WholeTexts
 
 _MOST = 2**20  # tokens of a text
+_MOST_UNTOLD = 512  # that are written where no target was seen
 _END = "∎"  # how an attention map names the end of what was written
 _MOST_SHOWN = 16_384  # places of an attention map that is kept
 
@@ -72,7 +73,8 @@ class Translation(Task):
         Of networks that are given a decoder: pieces of words that it writes, at most; None writes letters. A
         recurrent network reads in the same way.
     max_length : int, optional
-        Tokens that are written at most; by default twice as many as the longest target of the fit has, and 20 more.
+        Tokens that are written at most; by default twice as many as the longest target of the fit has, and 20 more, or
+        512 where a checkpoint is taken as it is.
     num_beams : int, optional
         Texts that are followed at once; by default as the pretrained network's settings say, or one.
 
@@ -170,7 +172,8 @@ class Translation(Task):
     def from_names(self, labels: Sequence[str]) -> None:
         """Take a checkpoint as it is; ``labels`` are none. See :class:`Task`."""
         self._takes_as_it_is(self._keeps and not labels, "Marian, mBART or T5 with a decoder")
-        self.longest_ = min(self.kept_.room, _MOST)
+        # A network that repeats itself would write on for as long as it has room, T5 a million tokens.
+        self.longest_ = max(1, (min(self.kept_.room, _MOST_UNTOLD) - 20) // 2)
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new."""

@@ -375,7 +375,9 @@ class Loop:
     def restore(self, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Continue from what :meth:`state` returned."""
         limits, trained = (self.epochs, self._steps, len(self._bests)), self._trained_state().keys()
-        parts = checked_parts(facts, tensors, self.module, trained, self._parameters, limits, self._folder)
+        parts = checked_parts(
+            facts, tensors, self.module, trained, optimisers.ordered(self._optimizer), limits, self._folder
+        )
         self.module.load_state_dict(parts["module"])
         device = self._parameters[0].device
         for name, best, loss in zip(BESTS, self._bests, facts["best_loss"], strict=False):

@@ -102,6 +102,11 @@ def advice(learning_rate: float, weight_decay: float) -> str:
     )
 
 
+def ordered(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """Return the parameters by the places that :func:`stored` names: by group, not as the module has them."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
 def stored(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return what an optimiser remembers of each parameter, named by the parameter's place."""
     state = optimizer.state_dict()["state"]
@@ -110,12 +115,12 @@ def stored(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Give an optimiser what :func:`stored` returned."""
-    ordered = [p for group in optimizer.param_groups for p in group["params"]]
+    places = ordered(optimizer)
     slots: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         i, _, slot = name.partition(".")
         # The fused kernels walk through memory: what they keep must be laid out as the parameter is.
-        own = ordered[int(i)]
+        own = places[int(i)]
         if value.shape == own.shape:
             value = torch.empty_like(own, dtype=value.dtype).copy_(value)
         slots.setdefault(int(i), {})[slot] = value

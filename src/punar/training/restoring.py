@@ -77,7 +77,7 @@ def checked_parts(
     trained : collection of str
         Names of the module's tensors of which the best are kept.
     parameters : sequence of Parameter
-        Those that are trained.
+        Those that are trained, in the optimiser's order.
     limits : tuple of int
         The job's epochs, its steps per epoch, and how many best weights it keeps.
     folder : path
