@@ -13,8 +13,8 @@ from punar.data import inputs
 from punar.errors import DamagedModelError, DataError
 from punar.estimators.feature_extractor import FeatureExtractor
 from punar.preparations import mixed
-from punar.preparations.mixed import MixedTable, check_table
-from punar.stored import convert
+from punar.preparations.mixed import MixedTable
+from punar.stored import convert, refuse_table
 
 
 class VectorFacts(msgspec.Struct, frozen=True):
@@ -126,11 +126,7 @@ class Vectors:
             raise DamagedModelError(
                 f"{where}: rows of kind {found.kind!r} do not go with backbone={estimator.backbone!r}."
             )
-        if found.table is not None:
-            try:
-                check_table(found.table, found.shape[0] if found.kind == "table" else 0)
-            except ValueError as error:
-                raise DamagedModelError(f"{where}: {error}. Get the folder again from where it came.") from None
+        refuse_table(found.table, found.shape[0] if found.kind == "table" else 0, where)
         if found.kind != "features":
             return cls(found.kind, tuple(found.shape), found.table)
         extractor = extractor_of(estimator)

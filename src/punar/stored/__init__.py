@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from punar.stored._codec import RowsFacts as RowsFacts
     from punar.stored._codec import read_codec as read_codec
     from punar.stored._codec import read_scaler as read_scaler
+    from punar.stored._codec import refuse_table as refuse_table
     from punar.stored._codec import scaler_tensors as scaler_tensors
     from punar.stored._codec import stored_scaler as stored_scaler
     from punar.stored._facts import as_damage as as_damage
@@ -64,6 +65,7 @@ _HOME = {
     "read_scaler": "_codec",
     "read_task": "_kept",
     "record_facts": "_kept",
+    "refuse_table": "_codec",
     "save": "_folder",
     "scaler_tensors": "_codec",
     "stored_scaler": "_codec",

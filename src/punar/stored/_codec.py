@@ -77,12 +77,23 @@ def read_codec(facts: object, where: str) -> CodecFacts:
             f"{where}: input must describe {rows.kind} of one shape with at most {_MOST_NUMBERS} numbers, found shape "
             f"{rows.shape} and user_shape {rows.user_shape}."
         )
-    if found.table is not None:
-        try:
-            check_table(found.table, rows.shape[0] if rows.kind == "table" else 0)
-        except ValueError as error:
-            raise DamagedModelError(f"{where}: {error}. Get the folder again from where it came.") from None
+    refuse_table(found.table, rows.shape[0] if rows.kind == "table" else 0, where)
     return found
+
+
+def refuse_table(table: MixedTable | None, width: int, where: str) -> None:
+    """Raise where what an untrusted folder holds is not one table of this width; None is no table.
+
+    Raises
+    ------
+    DamagedModelError
+    """
+    if table is None:
+        return
+    try:
+        check_table(table, width)
+    except ValueError as error:
+        raise DamagedModelError(f"{where}: {error}. Get the folder again from where it came.") from None
 
 
 def scaler_tensors(scaler: Scaler) -> dict[str, Tensor]:
