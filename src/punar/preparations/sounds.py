@@ -33,8 +33,8 @@ class Sounds(Preparation):
     """Input facts of an audio network.
 
     An item is the path of a wav, flac, mp3, ogg, opus or aiff file, or another that soundfile reads; an array of
-    samples at ``rate``; a pair (samples, their rate), or a dict of both, as Hugging Face's datasets have it. Samples are
-    (t,) or (t, channels): floats in [-1, 1] or integers of full scale. Channels are averaged.
+    samples at ``rate``; a pair (samples, their rate), or a dict of both, as Hugging Face's datasets have it. Samples
+    are (t,) or (t, channels): floats in [-1, 1] or integers of full scale. Channels are averaged.
 
     Parameters
     ----------
