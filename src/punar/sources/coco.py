@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from punar.core.words import counted, listed
-from punar.data.decode import BadItem, picture_size
 from punar.errors import DataError, shown
 from punar.sources import _boxes
 from punar.sources._apart import inside, left_out, named
@@ -58,7 +57,7 @@ class Coco(Source):
         left_out(lost, len(paths), f"pictures are not in {folder}", str(file), request, notes)
         kept = [key for key in paths if paths[key].is_file()]
         for key in kept:
-            _check_size(paths[key], found.sizes.get(key), file)
+            _boxes.check_size(paths[key], found.sizes.get(key), file, "json")
         names = [printable(found.files[key]) for key in kept]
         boxes = [found.boxes[key] for key in kept]
         return FoundItems(
@@ -120,23 +119,6 @@ class _Read:
         x, y, width, height = (_boxes.number(v, "bbox", where) for v in values)
         self.boxes[picture].add((x, y, x + width, y + height), self.categories[kind], where)
         return False
-
-
-def _check_size(picture: Path, said: tuple[Any, Any] | None, file: Path) -> None:
-    """Raise where boxes were drawn on a picture of another size than the file has."""
-    if said is None or not all(type(side) is int and side > 0 for side in said):
-        return  # optional, and zeros stand for unknown in some tools' files
-    try:
-        height, width = picture_size(picture)
-    except BadItem:
-        return  # whoever reads the picture says why
-    # A tag (EXIF) that turns the picture exchanges its sides, and tools differ in whether they count before or after.
-    if sorted(said) != sorted((height, width)):
-        raise DataError(
-            f"{file}: the picture {picture.name} is {said[0]} x {said[1]} pixels (width x height) in its json, and "
-            f"{width} x {height} in its file: the boxes belong to another copy of it. Use the pictures that were "
-            "labelled, or scale the boxes."
-        )
 
 
 def _key(row: Mapping[str, Any], name: str, where: str) -> Any:
