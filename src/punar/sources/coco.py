@@ -91,6 +91,7 @@ class _Read:
         for where, row in rows_of(whole, "categories", path):
             _once(found.categories, _key(row, "id", where), where)
             found.categories[row["id"]] = entry(row, "name", str, where)
+        _check_categories(found.categories, path)
         for where, row in rows_of(whole, "images", path):
             _once(found.files, _key(row, "id", where), where)
             found.files[row["id"]] = entry(row, "file_name", str, where)
@@ -130,14 +131,35 @@ def _key(row: Mapping[str, Any], name: str, where: str) -> Any:
 
 def _check_names(files: Mapping[Any, str], path: Path) -> None:
     """Raise where a picture stands there twice: each time its other boxes would teach that nothing is there."""
+    twice = _of_one_name({key: Path(name).as_posix() for key, name in files.items()})
+    if twice is not None:
+        name, ids = twice
+        raise DataError(
+            f"{path}: the picture {shown(name, 60)} stands in images twice, with the ids {ids}. Give all of its "
+            "annotations one image_id."
+        )
+
+
+def _check_categories(categories: Mapping[Any, str], path: Path) -> None:
+    """Raise where two categories have one name: of a label that is found nobody could say which id it has."""
+    twice = _of_one_name(categories)
+    if twice is not None:
+        name, ids = twice
+        raise DataError(
+            f"{path}: the name {shown(name, 60)} stands in categories twice, with the ids {ids}; a label must have one "
+            "id, by which results are written. Give all of its annotations one category_id and remove the other "
+            "category, or call the two by different names."
+        )
+
+
+def _of_one_name(names: Mapping[Any, str]) -> tuple[str, str] | None:
+    """Return the first name that stands for two ids, and the ids in words; None where all differ."""
     first: dict[str, Any] = {}
-    for key, name in files.items():
+    for key, name in names.items():
         if name in first:
-            raise DataError(
-                f"{path}: the picture {shown(name, 60)} stands in images twice, with the ids "
-                f"{shown(first[name], 40)} and {shown(key, 40)}. Give all of its annotations one image_id."
-            )
+            return name, f"{shown(first[name], 40)} and {shown(key, 40)}"
         first[name] = key
+    return None
 
 
 def _once(known: Mapping[Any, Any], key: Any, where: str) -> None:
