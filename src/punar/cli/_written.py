@@ -217,10 +217,18 @@ def _answers(out: Path, answers: Answers) -> str:
 
 
 def _lines(out: Path, answers: Answers) -> str:
-    """Write one text per line, in the order of the items; a line break inside a text becomes a space."""
-    lines = [" ".join(str(text).splitlines()) for text in answers.predictions]
+    """Write one text per line, in the order of the items; a line break inside a text becomes a space.
+
+    What was line by line in the data stays so: a line that had no text is empty.
+    """
+    lines, total = [" ".join(str(text).splitlines()) for text in answers.predictions], answers.found.lines
+    said, empty = texts.TEXTS.format(n=len(lines)), total - len(lines)
+    if empty > 0:
+        own = dict(zip(map(int, answers.found.row_names), lines, strict=True))
+        lines = [own.get(i, "") for i in range(total)]
+        said += texts.TEXTS_EMPTY.format(lines=counted(empty, "line"), verb="is" if empty == 1 else "are")
     write_text(out, "".join(f"{line}\n" for line in lines))
-    return texts.TEXTS.format(n=len(lines))
+    return said
 
 
 def _subtitles(out: Path, answers: Answers) -> str:

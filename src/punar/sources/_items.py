@@ -250,6 +250,7 @@ def _from_ready(found: FoundItems, asked: Asked, wanted: Wanted) -> UserItems:
         row_title=found.title,
         kept=dict(found.kept),
         class_ids=dict(found.class_ids),
+        lines=found.lines,
     )
 
 

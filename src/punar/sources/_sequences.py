@@ -280,6 +280,7 @@ def _from_items(found: UserItems, where: str) -> UserSequences:
         row_names=found.row_names or tuple(str(i) for i in range(len(found))),
         row_title=found.row_title,
         kept=found.kept,
+        lines=found.lines,
     )
 
 

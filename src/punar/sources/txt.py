@@ -42,13 +42,13 @@ class Txt(Source):
         whole = request.whole_texts or request.form in ("texts", "none")
         if not whole and _holds_tokens(lines, request.form):
             return sentences_of(path, lines)
-        texts = [line.strip() for line in lines if not is_blank(line)]
+        texts = {str(i): line.strip() for i, line in enumerate(lines) if not is_blank(line)}
         if not texts:
             raise DataError(f"{path}: there is no text in it, only blank lines.")
         notes = [f"read as one text per line: {counted(len(texts), 'text')}"]
         if len(texts) < len(lines):
             notes.append(f"{counted(len(lines) - len(texts), 'blank line')} skipped")
-        return FoundItems(texts, kind="text", notes=notes)
+        return FoundItems(list(texts.values()), kind="text", names=tuple(texts), notes=notes, lines=len(lines))
 
 
 def _holds_tokens(lines: Sequence[str], form: str | None) -> bool:

@@ -44,6 +44,7 @@ ANSWERS_ONE_NAME = (
     "or write a .csv file."
 )
 TEXTS = "{n:,} texts, one on each line"
+TEXTS_EMPTY = "; {lines} {verb} empty, as DATA has no text there"
 SUBTITLES = "subtitles of {n:,} recordings"
 MASK_NUMBERS = (
     "{name}: a PNG file holds numbers from 0 to 65,535, and the mask has {low} to {top}. Write a table, masks.csv."
