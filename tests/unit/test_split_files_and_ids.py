@@ -14,10 +14,21 @@ from PIL import Image
 
 import punar
 from punar.cli import _written
+from punar.cli._splits import to_learn_from
 from punar.cli._written import Answers
 from punar.cli.main import run
 from punar.errors import DataError
-from punar.sources import FoundItems, Request, Source, UserItems, read_items, read_sequences
+from punar.sources import (
+    FoundItems,
+    Request,
+    Source,
+    UserItems,
+    check_held_out,
+    check_lists,
+    read_data,
+    read_items,
+    read_sequences,
+)
 from punar.sources._text import read_lines
 from punar.tasks import Table
 
@@ -299,3 +310,182 @@ def test_a_source_of_lines_must_say_which_they_are(tmp_path: Path) -> None:
     for wrong in (("first", "2"), ("0", "3"), ("2", "2")):
         with pytest.raises(DataError, match=r"OwnLines found items in 3 lines, so .* numbers of lines from 0, each"):
             read_items(text(tmp_path / "a.own", *wrong), parts=[OwnLines])
+
+
+# -- parts
+
+
+def masks(root: Path, **lists: str) -> Path:
+    """Return a folder of eight pictures with masks that differ, and lists of them."""
+    rng = np.random.default_rng(0)
+    for i in range(8):
+        for folder, top in (("images", 255), ("masks", 2)):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            values = rng.integers(0, top, (24, 24), dtype=np.uint8)
+            Image.fromarray(values).save(root / folder / f"p{i}.png")
+    for name, stems in lists.items():
+        text(root / f"{name}.txt", *(f"p{stem}" for stem in stems))
+    return root
+
+
+FIT_MASKS = ("--task", "segmentation", "--backbone", "resnet18", "--weights", "none", "--epochs", "1", "-q")
+
+
+@pytest.fixture
+def fit_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a fit, and return its status and what it printed on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PUNAR_CACHE_DIR", str(tmp_path / "cache"))
+
+    def call(*words: str) -> tuple[int, str]:
+        status, _, err = run_here(capsys, "fit", *words, "--out", "m")
+        return status, err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"train": "012", "val": "012"}, "val.txt: 3 of 3 pictures are also in seg/train.txt: 'p0', 'p1', 'p2'."),
+        ({"train": "0123", "val": "345"}, "val.txt: 1 of 3 pictures is also in seg/train.txt: 'p3'."),
+        (
+            {"train": "0123", "val": "45", "test": "216"},
+            "test.txt: 2 of 3 pictures are also in seg/train.txt: 'p2', 'p1'.",
+        ),
+    ],
+)
+def test_lists_that_name_the_same_pictures_are_refused(fit_says, lists: dict[str, str], said: str) -> None:
+    masks(Path("seg"), **lists)
+    status, err = fit_says("seg", *FIT_MASKS)
+    assert status == 2
+    assert f"seg/{said}" in err
+    assert "What is held out must not be learned from" in err
+    assert "out of one of the lists." in err
+    assert not Path("m").exists()
+
+
+def test_lists_under_other_spellings_of_a_picture_are_refused(fit_says) -> None:
+    masks(Path("seg"), train="0123")
+    text(Path("seg/val.txt"), "./images/p3.png", "p4")
+    status, err = fit_says("seg", *FIT_MASKS)
+    assert status == 2
+    assert "seg/val.txt: 1 of 2 pictures is also in seg/train.txt: 'p3.png'." in err
+
+
+def test_what_validates_in_place_of_a_list_counts_and_the_list_does_not(fit_says) -> None:
+    masks(Path("seg"), train="0123", val="3", more="24")
+    status, err = fit_says("seg", *FIT_MASKS, "--validation", "seg/more.txt")
+    assert status == 2
+    assert "seg/more.txt: 1 of 2 pictures is also in seg/train.txt: 'p2.png'" in err
+    text(Path("seg/more.txt"), "p4", "p5")
+    check_lists(Path("seg/train.txt"), Path("seg/more.txt"))
+    parts = to_learn_from("seg", "seg/more.txt", "masks")
+    assert parts == ("seg/train.txt", "seg/more.txt")
+    with pytest.raises(DataError, match=r"seg/val\.txt: 1 of 1 picture is also in"):
+        to_learn_from("seg", None, "masks")
+
+
+@pytest.mark.parametrize("place", ["ImageSets/Main", "ImageSets/Segmentation", "splits"])
+def test_lists_of_voc_are_refused(tmp_path: Path, place: str) -> None:
+    for part in ("train", "val", "test"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        text(tmp_path / place / f"{part}.txt", *{"train": ("a", "b"), "val": ("c",), "test": ("d", "b 1")}[part])
+    with pytest.raises(DataError, match=r"test\.txt: 1 of 2 pictures is also in .*train\.txt: 'b'\."):
+        to_learn_from(str(tmp_path), None, "boxes")
+    text(tmp_path / place / "test.txt", "d")
+    assert to_learn_from(str(tmp_path), None, "boxes")[1] == str(tmp_path / place / "val.txt")
+
+
+def items_of(path: Path, **options: Any) -> tuple[str, UserItems]:
+    return str(path), read_items(path, **options)
+
+
+def held_out(learned: tuple[str, Any], other: tuple[str, Any]) -> list[str]:
+    return check_held_out(learned[0], other[0], learned[1], other[1])
+
+
+def test_two_coco_files_of_one_folder_are_refused_by_their_pictures(tmp_path: Path) -> None:
+    train = coco(tmp_path).rename(tmp_path / "train.json")
+    picture(tmp_path / "images" / "b.png")
+    files = [{"id": i, "file_name": f"images/{name}.png"} for i, name in enumerate("ab")]
+    val = coco(tmp_path, images=files, annotations=[]).rename(tmp_path / "val.json")
+    own, other = items_of(train, form="boxes"), items_of(val, form="boxes")
+    with pytest.raises(DataError, match=r"val\.json: 1 of 2 pictures is also in .*train\.json: 'images/a\.png'"):
+        held_out(own, other)
+    with pytest.raises(DataError, match=r"train\.json: it is named twice, to be learned from and to validate on"):
+        held_out(own, own)
+
+
+def test_yolo_parts_and_links_to_the_same_file(tmp_path: Path) -> None:
+    for part, name in (("train", "a"), ("val", "b")):
+        picture(tmp_path / "images" / part / f"{name}.png")
+        (tmp_path / "labels" / part).mkdir(parents=True)
+        text(tmp_path / "labels" / part / f"{name}.txt", "0 .5 .5 .2 .2")
+    parts = tmp_path / "images" / "train", tmp_path / "images" / "val"
+    assert held_out(*(items_of(part, form="boxes") for part in parts)) == []
+    (parts[1] / "c.png").symlink_to(parts[0] / "a.png")
+    with pytest.raises(DataError, match=r"val: 1 of 2 pictures is also in .*train: 'c\.png'\. .*out of one of the two"):
+        held_out(*(items_of(part, form="boxes") for part in parts))
+
+
+def test_a_folder_that_is_a_copy_is_refused_and_one_that_is_nearly_is_not(tmp_path: Path) -> None:
+    masks(tmp_path / "train")
+    masks(tmp_path / "held")
+    parts = tmp_path / "train" / "images", tmp_path / "held" / "images"
+    for read in (read_items, read_data):
+        own, other = ((str(part), read(part)) for part in parts)
+        with pytest.raises(DataError, match=r"all of its 8 pictures are copies of those of the same names in"):
+            held_out(own, other)
+    picture(parts[1] / "p7.png", (24, 24))
+    assert held_out(*((str(part), read_items(part)) for part in parts)) == []
+
+
+@pytest.mark.parametrize("read", [read_items, read_data])
+def test_a_folder_inside_of_the_one_that_is_learned_from_is_refused(tmp_path: Path, read: Any) -> None:
+    places = masks(tmp_path / "all"), tmp_path / "all" / "images", tmp_path / "link"
+    places[2].symlink_to(places[0])
+    whole, part, link = ((str(place), read(place)) for place in places)
+    with pytest.raises(DataError, match=r"images: 8 of 8 pictures are also in .*all: 'p0\.png', .* and 3 more\."):
+        held_out(whole, part)
+    with pytest.raises(DataError, match=r"link: it is named twice"):
+        held_out(whole, link)
+
+
+def test_texts_of_which_all_are_learned_from_are_refused_and_some_are_counted(tmp_path: Path) -> None:
+    own = items_of(text(tmp_path / "a.txt", "one text", "a second", "a third"))
+    with pytest.raises(
+        DataError, match=r"b\.txt: all of its 2 texts are also in .*a\.txt\. .*leave it out: a share of"
+    ):
+        held_out(own, items_of(text(tmp_path / "b.txt", "a third", "one text")))
+    (said,) = held_out(own, items_of(text(tmp_path / "c.txt", "a third", "another")))
+    assert said.startswith("1 of 2 texts are also in ")
+    assert held_out(own, items_of(text(tmp_path / "d.txt", "another text", "one more"))) == []
+    tagged = items_of(text(tmp_path / "a.conll", *LABELLED))
+    with pytest.raises(DataError, match=r"b\.conll: it is a copy of .*a\.conll, byte for byte"):
+        held_out(tagged, items_of(text(tmp_path / "b.conll", *LABELLED)))
+    with pytest.raises(DataError, match="all of its 1 text are also in"):
+        held_out(tagged, items_of(text(tmp_path / "c.conll", *LABELLED[:2])))
+
+
+def test_lists_of_one_wording_for_other_pictures_are_no_copies(tmp_path: Path) -> None:
+    one, two = masks(tmp_path / "one", train="012"), masks(tmp_path / "two", val="012")
+    picture(two / "images" / "p0.png", (24, 24))
+    found = [items_of(place, form="masks") for place in (one / "train.txt", two / "val.txt")]
+    assert held_out(*found) == []
+
+
+TABLE = ("--latent-dim", "1", "--epochs", "1", "-q")
+
+
+@pytest.mark.parametrize("how", [TABLE, ("--target", "c", "--cell", "gru", "--id", "i", "--epochs", "1", "-q")])
+def test_a_table_that_validates_itself_is_refused(fit_says, how: tuple[str, ...]) -> None:
+    text(Path("a.csv"), "i,x,c", *(f"{i // 4},{i % 3}.5,{i // 4 % 2}" for i in range(48)))
+    Path("copy.csv").write_bytes(Path("a.csv").read_bytes())
+    status, err = fit_says("a.csv", *how, "--validation", "./a.csv")
+    assert (status, "./a.csv: it is named twice, to be learned from and to validate on" in err) == (2, True), err
+    status, err = fit_says("a.csv", *how, "--validation", "copy.csv")
+    assert (status, "copy.csv: it is a copy of a.csv, byte for byte" in err) == (2, True), err
+    text(Path("b.csv"), "i,x,c", *(f"{i // 4},{i % 5}.5,{i // 4 % 2}" for i in range(48)))
+    status, err = fit_says("a.csv", *how, "--validation", "b.csv")
+    assert status == 0, err
