@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from punar.cli._writing import check_file, check_new_folder, write_bytes, write_text
 from punar.core.words import counted
-from punar.errors import DataError, ParameterError
+from punar.errors import DataError, ParameterError, shown
 from punar.texts import structured as texts
 
 if TYPE_CHECKING:
@@ -207,16 +207,28 @@ def _names(found: UserItems | UserSequences) -> list[str]:
 
 def _answers(out: Path, answers: Answers) -> str:
     """Write an object with the answer to each question by its name, as SQuAD's own scorer reads it."""
-    found = dict(zip(_names(answers.found), map(str, answers.predictions), strict=True))
+    names = _names(answers.found)
+    found = dict(zip(names, map(str, answers.predictions), strict=True))
+    if len(found) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(texts.ANSWERS_ONE_NAME.format(name=answers.found.name, twice=shown(twice, 60), out=out))
     write_text(out, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     return texts.ANSWERS.format(n=len(found))
 
 
 def _lines(out: Path, answers: Answers) -> str:
-    """Write one text per line, in the order of the items; a line break inside a text becomes a space."""
-    lines = [" ".join(str(text).splitlines()) for text in answers.predictions]
+    """Write one text per line, in the order of the items; a line break inside a text becomes a space.
+
+    What was line by line in the data stays so: a line that had no text is empty.
+    """
+    lines, total = [" ".join(str(text).splitlines()) for text in answers.predictions], answers.found.lines
+    said, empty = texts.TEXTS.format(n=len(lines)), total - len(lines)
+    if empty > 0:
+        own = dict(zip(map(int, answers.found.row_names), lines, strict=True))
+        lines = [own.get(i, "") for i in range(total)]
+        said += texts.TEXTS_EMPTY.format(lines=counted(empty, "line"), verb="is" if empty == 1 else "are")
     write_text(out, "".join(f"{line}\n" for line in lines))
-    return texts.TEXTS.format(n=len(lines))
+    return said
 
 
 def _subtitles(out: Path, answers: Answers) -> str:

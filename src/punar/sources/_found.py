@@ -110,6 +110,9 @@ class FoundItems:
         What else the format says of each item, such as its ``image_id``.
     class_ids : dict of str to int or str
         The format's own ids of the classes by name.
+    lines : int
+        How many lines the text file has, or rows the table, those without a text among them; ``names`` are their
+        numbers from 0. It is 0 where items are no lines.
     """
 
     items: Sequence[Any]
@@ -122,6 +125,7 @@ class FoundItems:
     classes: tuple[str, ...] = ()
     kept: Mapping[str, np.ndarray] = field(default_factory=dict)
     class_ids: Mapping[str, Any] = field(default_factory=dict)
+    lines: int = 0
 
 
 # UserData are rows ready for an estimator: what the built-in sets are.

@@ -137,6 +137,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         row_names=tuple(str(i) if of_text else printable(frame[column].iloc[i]) for i in kept),
         row_title="row" if of_text else "file",
         kept={name: frame[name].iloc[kept].to_numpy() for name in wanted.keep},
+        lines=len(frame) if of_text else 0,
     )
 
 

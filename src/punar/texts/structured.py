@@ -39,7 +39,12 @@ PNG_ONE = "--out: a .png file is for one mask, and there are {n:,} pictures. Nam
 MASKS = "{masks}, with the numbers of the masks learned from"
 BOXES = "{n:,} boxes of {pictures:,} pictures, as pycocotools reads results (loadRes)"
 ANSWERS = "{n:,} answers"
+ANSWERS_ONE_NAME = (
+    "{name}: two questions are called {twice}, and {out} holds one answer by each name. Call them by different names, "
+    "or write a .csv file."
+)
 TEXTS = "{n:,} texts, one on each line"
+TEXTS_EMPTY = "; {lines} {verb} empty, as DATA has no text there"
 SUBTITLES = "subtitles of {n:,} recordings"
 MASK_NUMBERS = (
     "{name}: a PNG file holds numbers from 0 to 65,535, and the mask has {low} to {top}. Write a table, masks.csv."
