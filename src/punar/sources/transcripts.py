@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -88,7 +89,7 @@ def _of_table(tables: list[Path], request: Request, folder: Path) -> FoundTable:
     found = Csv().read(tables[0], request)
     own = "audio" in candidates(found.frame, tables[0].parent, None).values()
     place = tables[0] if own else folder / tables[0].name
-    return FoundTable(found.frame, [f"texts: {tables[0]}", *found.notes], found.line_of, found.spelled, place)
+    return replace(found, notes=[f"texts: {tables[0]}", *found.notes], place=place)
 
 
 def _beside(path: Path) -> list[Path]:
