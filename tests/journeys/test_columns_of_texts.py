@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from scipy.io import wavfile
 
-from punar.errors import DataError
+import punar
+from punar.errors import DataError, ParameterError
 from punar.sources import read_items, read_sequences
 
 NUMBERS = {"one": "001", "two": "007", "three": "3.50", "four": "4", "five": "NA", "six": "12"}
@@ -106,3 +107,93 @@ def test_digits_from_words_on_the_command_line(punar_says: Any) -> None:
     assert said.status == 2
     assert "'english', 'hindi', 'note'" in said.err
     assert "--target" in said.err
+
+
+# -- transcripts
+
+
+def test_a_recording_that_the_table_does_not_name_is_refused_or_said(tmp_path: Path) -> None:
+    names = sounds(tmp_path / "r", 12)
+    table = text(tmp_path / "r" / "transcripts.csv", "file,text", *(f"{n},one" for n in names if n not in names[4:6]))
+    with pytest.raises(DataError, match=r"2 of 12 recordings have no text.*'4\.wav', '5\.wav'.*--skip-bad"):
+        read_items(tmp_path / "r", form="texts")
+    for found in (
+        read_items(tmp_path / "r", form="texts", on_error="skip"),
+        read_items(table, form="texts"),
+        read_items(tmp_path / "r", form="texts", target_path=str(table)),
+        read_sequences(table, form="texts"),
+    ):
+        assert len(found) == 10
+        note = next(note for note in found.notes if "2 of 12 recordings have no text" in note)
+        assert "'4.wav', '5.wav'" in note
+    text(table, "file,text", *(f"{n},one" for n in names))
+    assert not any("no text" in note for note in read_items(tmp_path / "r", form="texts").notes)
+
+
+def test_a_recording_with_two_texts_is_refused(tmp_path: Path) -> None:
+    names = sounds(tmp_path / "r", 3)
+    rows = [f"{n},say {n[0]}" for n in names]
+    table = text(tmp_path / "r" / "t.csv", "file,text", *rows, "./0.wav,say four")
+    for path in (tmp_path / "r", table):
+        with pytest.raises(DataError, match=r"'0\.wav' has two texts, 'say 0' \(line 2\) and 'say four' \(line 5\)"):
+            read_items(path, form="texts")
+    text(table, "file,text", *rows, "0.wav,say  0")
+    found = read_items(table, form="texts")
+    assert any("1 row said once more what another says, the first in line 5" in note for note in found.notes)
+
+
+def test_empty_transcripts_are_not_missing_files(tmp_path: Path) -> None:
+    names = sounds(tmp_path / "r", 12)
+    text(tmp_path / "r" / "t.csv", "file,text", *(f"{n}," for n in names))
+    with pytest.raises(DataError, match=r"12 of 12 rows cannot be used: line 2: column 'text' is empty"):
+        read_items(tmp_path / "r", form="texts")
+
+
+def test_missing_masks_are_not_missing_pictures(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for i in range(3):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{i}.png")
+    path = text(tmp_path / "t.csv", "picture,mask", *(f"{i}.png,m{i}.png" for i in range(3)))
+    with pytest.raises(DataError, match=r"3 of 3 rows cannot be used: line 2: there is no file 'm0\.png'"):
+        read_items(path, form="masks", path="picture", target="mask")
+
+
+@pytest.mark.parametrize("deeper", [False, True])
+@pytest.mark.parametrize("kind", [None, "audio"])
+def test_names_without_an_ending_are_asked_for_it(tmp_path: Path, deeper: bool, kind: str | None) -> None:
+    place = tmp_path / "wavs" if deeper else tmp_path
+    for name in sounds(place, 3):
+        (place / name).rename(place / f"LJ001-000{name}")
+    table = text(tmp_path / "metadata.csv", "file,text", *(f"LJ001-000{i},say number {i}" for i in range(3)))
+    said = rf"--path file{f' --root {place}' if deeper else ''} --suffix \.wav"
+    for path in (tmp_path, table):
+        with pytest.raises(DataError, match=said):
+            read_items(path, form="texts", kind=kind)
+        asked: dict[str, Any] = {"path": "file", "suffix": ".wav"} | ({"root": str(place)} if deeper else {})
+        found = read_items(path, form="texts", **asked)
+        assert (found.y, found.kind) == (["say number 0", "say number 1", "say number 2"], "audio")
+        assert read_items(path, form="texts", target="text", **asked).y == found.y
+
+
+def test_what_is_for_columns_is_refused_where_there_are_none(tmp_path: Path) -> None:
+    for name in sounds(tmp_path / "r", 2):
+        text(tmp_path / "r" / f"{name[0]}.txt", "one")
+    for option in ("target", "root"):
+        given: dict[str, Any] = {option: "text"}
+        with pytest.raises(ParameterError, match=rf"--{option} cannot be used with .*beside the recordings"):
+            read_items(tmp_path / "r", form="texts", **given)
+
+
+def test_subtitles_of_texts_are_refused_at_once(punar_says: Any) -> None:
+    read, written = ["one", "two", "three"] * 6, ["1", "2", "3"] * 6
+    model = punar.SequenceModel("gru", task="translation", hidden_size=4, epochs=1, random_state=0)
+    punar.save(model.fit(read, written), "m")
+    text(Path("en.txt"), "one", "two")
+    for out in ("o.srt", "o"):
+        said = punar_says("predict", "m", "en.txt", "--out", out)
+        assert said.status == 2
+        assert "are for recordings, and this model reads texts. Name a file that ends in .csv" in said.err
+        assert "new folder" not in said.err
+        assert not Path(out).exists()
+    assert punar_says("predict", "m", "en.txt", "--out", "o.txt").status == 0

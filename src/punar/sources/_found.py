@@ -33,6 +33,8 @@ class FoundTable:
         The file, where another path was named; paths in the table are relative to its folder.
     written : callable or None
         Names of columns -> the columns as they are written; None where the format knows numbers itself.
+    folder : Path or None
+        Where recordings lie that all need a row.
     """
 
     frame: pd.DataFrame
@@ -41,6 +43,7 @@ class FoundTable:
     spelled: Mapping[str, pd.Series] = field(default_factory=dict)
     place: Path | None = None
     written: Callable[[list[str]], pd.DataFrame] | None = None
+    folder: Path | None = None
 
     def as_names(self, columns: Iterable[str | None]) -> FoundTable:
         """Return the table with these columns as they are written, 007 and not 7, because they name something."""

@@ -13,6 +13,7 @@ from punar.sources._found import FoundTable
 from punar.sources._item_table import Wanted, all_of, candidates, items_of
 from punar.sources._labels import TASK_OF
 from punar.sources._names import check_known
+from punar.sources._recordings import without_ending
 from punar.sources._userdata import UserItems
 
 _SOURCES = ("source", "src", "input", "from")
@@ -43,6 +44,9 @@ def with_texts(table: FoundTable, place: Path, wanted: Wanted) -> Wanted:
         if sounds and wanted.kind in (None, "audio"):
             said = wanted.target or _called(names, _SAID)
             return replace(wanted, path=next(iter(sounds)) if len(sounds) == 1 else None, target=said)
+        found = "" if sounds else without_ending(table.frame, place.parent)
+        if found:
+            raise DataError(f"{place}: it names recordings without what their files end in. Say it: {found}.")
     if wanted.path is not None or wanted.kind == "audio":
         return wanted if wanted.target else replace(wanted, target=_called(names, _SAID))
     free = [n for n in names if n not in wanted.keep and _may_hold_texts(table, n)]
