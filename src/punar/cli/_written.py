@@ -239,6 +239,7 @@ def _lines(out: Path, answers: Answers) -> str:
 
 def _subtitles(out: Path, answers: Answers) -> str:
     """Write what is said in one recording as subtitles."""
+    check_heard("texts", out, answers.found.kind)
     write_text(out, _cues(answers, 0))
     return texts.SUBTITLES.format(n=1)
 
