@@ -56,8 +56,9 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     """
     task = fitted.fitted_.task
     tokens = reads_tokens(task)
-    known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form)
+    known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form, found.kind)
     if out is not None:
+        _written.check_heard(task.target_form, out, found.kind)
         _written.check_suffix(out, known)
     own = _written.writer_for(task.target_form, out, len(found))
     found = _in_words(found) if tokens else found

@@ -31,6 +31,10 @@ class FoundTable:
         Columns of whole numbers with zeros before them, as they are written.
     place : Path or None
         The file, where another path was named; paths in the table are relative to its folder.
+    written : callable or None
+        Names of columns -> the columns as they are written; None where the format knows numbers itself.
+    folder : Path or None
+        Where recordings lie that all need a row.
     """
 
     frame: pd.DataFrame
@@ -38,11 +42,33 @@ class FoundTable:
     line_of: Callable[[int], str]
     spelled: Mapping[str, pd.Series] = field(default_factory=dict)
     place: Path | None = None
+    written: Callable[[list[str]], pd.DataFrame] | None = None
+    folder: Path | None = None
 
     def as_names(self, columns: Iterable[str | None]) -> FoundTable:
         """Return the table with these columns as they are written, 007 and not 7, because they name something."""
         wanted = {name: self.spelled[name] for name in columns if name is not None and name in self.spelled}
         return replace(self, frame=self.frame.assign(**wanted)) if wanted else self
+
+    def as_texts(self, columns: Iterable[str | None]) -> FoundTable:
+        """Return the table with these columns as texts: numbers too, as they stand in the file where that tells it."""
+        others = [n for n in dict.fromkeys(columns) if n in self.frame.columns and not _all_texts(self.frame[n])]
+        if not others:
+            return self
+        names = [str(n) for n in others]
+        texts = {n: _as_text(self.frame[n]) for n in names} if self.written is None else self.written(names)
+        return replace(self, frame=self.frame.assign(**{n: texts[n] for n in names}))
+
+
+def _all_texts(column: pd.Series) -> bool:
+    return all(isinstance(v, str) for v in column.dropna())
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return values as texts; whole numbers that a gap has made decimals are whole again."""
+    there = column.dropna()
+    whole = all(isinstance(v, float) and v.is_integer() for v in there)
+    return there.map(lambda v: str(int(v)) if whole else str(v)).reindex(column.index).astype(object)
 
 
 @dataclass(frozen=True, eq=False)

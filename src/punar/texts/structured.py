@@ -50,7 +50,11 @@ MASK_NUMBERS = (
     "{name}: a PNG file holds numbers from 0 to 65,535, and the mask has {low} to {top}. Write a table, masks.csv."
 )
 SRT_ONE = "--out: a .srt file is for one recording, and there are {n:,}. Name a new folder, such as --out {folder}."
-SRT_SOUNDS = "--out: subtitles are for recordings."
+SRT_SOUNDS = (
+    "--out: subtitles{folder} are for recordings, and this model reads {items}. Name a file that ends in {ends}, got "
+    "'{out}'."
+)
+SRT_FOLDER = ", or a folder of them,"
 CHANCE = " (chance: {chance:.4f}, the best constant answer)"
 
 NO_TARGETS = {
