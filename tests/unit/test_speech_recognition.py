@@ -231,3 +231,12 @@ def test_settings_of_decoders_are_refused_where_letters_are_said(given):
     name = next(iter(given))
     with pytest.raises(ParameterError, match=rf"SequenceModel.fit: {name}='.* of SpeechRecognition is for .* Whisper"):
         model(task=given).fit(X, WORDS)
+
+
+def test_recordings_as_hugging_faces_datasets_have_them() -> None:
+    from punar.preparations.sounds import Sounds
+
+    wave = np.sin(np.arange(4000) / 9).astype(np.float32)
+    [item] = Sounds().check([{"path": None, "array": wave, "sampling_rate": 8000}], "here")
+    pair = Sounds().check([(wave, 8000)], "here")[0]
+    assert torch.equal(Sounds().samples(item)[0].tensor, Sounds().samples(pair)[0].tensor)

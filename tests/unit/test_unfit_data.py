@@ -10,8 +10,8 @@ from PIL import Image
 from punar.errors import DataError, ParameterError, PunarWarning
 from punar.preparations.pictures import Pictures
 from punar.preparations.sounds import Sounds
+from punar.sources._boxes import check_size
 from punar.sources._item_table import Wanted, _files
-from punar.sources.coco import _check_size
 from punar.tasks.detection import Detection
 from punar.tasks.question_answering import QuestionAnswering
 from punar.tasks.segmentation import Segmentation
@@ -36,9 +36,9 @@ def test_a_picture_of_another_size_than_its_json_says_is_named(tmp_path: Path) -
     place = tmp_path / "a.png"
     Image.new("RGB", (40, 30)).save(place)
     for said in ((40, 30), (30, 40), (None, None), None):
-        _check_size(place, said, tmp_path / "b.json")
+        check_size(place, said, tmp_path / "b.json", "json")
     with pytest.raises(DataError, match=r"a\.png is 80 x 60 .* 40 x 30"):
-        _check_size(place, (80, 60), tmp_path / "b.json")
+        check_size(place, (80, 60), tmp_path / "b.json", "json")
 
 
 def test_names_must_differ_and_be_enough() -> None:

@@ -25,6 +25,13 @@ def reads_tokens(task: Any) -> bool:
     return task.target_form == "sequences" and getattr(task, "form_", None) == "tokens"
 
 
+def reads_whole_texts(fitted: Any) -> bool:
+    """Return whether a fitted model reads texts as they are, so that each line of a text file is one."""
+    task = getattr(getattr(fitted, "fitted_", None), "task", None)
+    domain = getattr(getattr(fitted, "preparation_", None), "domain", None)
+    return domain == "text" and (task is None or not reads_tokens(task))
+
+
 def reads_as_learned(task: Any) -> bool:
     """Return whether data are read for the task that a model was fitted to, whatever their own labels look like."""
     from punar.sources import STRUCTURED
@@ -49,8 +56,9 @@ def write_answers(fitted: Any, found: UserItems | UserSequences, out: Path | Non
     """
     task = fitted.fitted_.task
     tokens = reads_tokens(task)
-    known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form)
+    known = (*_written.TABLES, *_written.TOKENS) if tokens else _written.suffixes(task.target_form, found.kind)
     if out is not None:
+        _written.check_heard(task.target_form, out, found.kind)
         _written.check_suffix(out, known)
     own = _written.writer_for(task.target_form, out, len(found))
     found = _in_words(found) if tokens else found

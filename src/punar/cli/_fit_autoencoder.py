@@ -11,6 +11,7 @@ from punar.cli._items import refuse
 from punar.cli._panels import Given
 from punar.cli._parts import Parts
 from punar.cli._reading import read_data, say_notes
+from punar.cli._splits import say_shared
 from punar.errors import DataError
 from punar.texts import cli as texts
 from punar.texts import sequences as words
@@ -53,6 +54,7 @@ def _fit_rows(model: Any, asked: Asked) -> list[str]:
     if asked.validation is not None:
         columns = list(found.columns) or None
         other = read_data(asked.validation, parts=asked.parts.classes, columns=columns, **options)
+        say_shared(asked.data, found, asked.validation, other)
         given = {"validation_data": (other.as_input(), None)}
     model.fit(found.as_input(), **asked.of_fit(), **asked.groups(found), **given)
     say_notes(found.name, model.table_.notes if model.table_ is not None else ())
@@ -72,7 +74,9 @@ def _fit_series(model: Any, asked: Asked) -> list[str]:
     given = {}
     if asked.validation is not None:
         named = reading | {"id_column": found.id_column, "time_column": found.time_column}
-        given = {"validation_data": (_series_autoencoders.read(asked.validation, named, parts=asked.parts)[1], None)}
+        other, held_out = _series_autoencoders.read(asked.validation, named, parts=asked.parts)
+        say_shared(asked.data, found, asked.validation, other)
+        given = {"validation_data": (held_out, None)}
     model.fit(series, **asked.of_fit(), **asked.groups(found), **given)
     if found.channels:
         model.feature_names_in_ = np.asarray(found.channels, dtype=object)

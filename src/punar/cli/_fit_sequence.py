@@ -8,6 +8,7 @@ from punar.cli import _items, _sequences
 from punar.cli import _options as o
 from punar.cli._asked import Asked
 from punar.cli._panels import Given
+from punar.cli._splits import say_shared
 from punar.errors import ParameterError
 from punar.texts import cli as texts
 
@@ -75,4 +76,5 @@ def _given(asked: Asked, found: Any, options: Given) -> Given:
     other = _sequences.read(asked.validation, form=form, channels=channels, **(options | named))
     if other.y is None:
         raise _items.no_labels(other, asked.form)
+    say_shared(asked.data, found, asked.validation, other)
     return {"validation_data": (other.items, other.y)}

@@ -8,6 +8,7 @@ from punar.cli import _items
 from punar.cli import _options as o
 from punar.cli._asked import Asked
 from punar.cli._panels import Given
+from punar.cli._splits import say_shared
 from punar.cli._unfreeze import stages
 from punar.texts import cli as texts
 
@@ -46,6 +47,7 @@ def fit_transfer(asked: Asked) -> None:
     if asked.validation is not None:
         form = _items.form_of(asked.form, found)
         other = _items.read_labelled(asked.validation, kind=found.kind, form=form, **options)
+        say_shared(asked.data, found, asked.validation, other)
         given = {"validation_data": (other.items, other.labels())}
     model.fit(found.items, found.labels(), **asked.of_fit(), **asked.groups(found), **given)
     out = _items.file_for(found, asked.form)

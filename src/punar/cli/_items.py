@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from punar.cli import _typed
+from punar.cli import _answers, _typed
 from punar.cli._panels import Given
 from punar.errors import DataError, ParameterError
 from punar.texts import cli as texts
@@ -119,7 +119,7 @@ def read_for(model: Any, source: str, **options: Any) -> UserItems:
     if _typed.is_typed(source, domain):
         return _typed.as_items(source)
     with _typed.advising(source, domain):
-        return read(source, kind=kind_for(model), **options)
+        return read(source, kind=kind_for(model), whole_texts=_answers.reads_whole_texts(model), **options)
 
 
 def form_of(asked: str | None, found: Any) -> str | None:

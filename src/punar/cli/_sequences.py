@@ -79,6 +79,7 @@ def read_for(fitted: Any, data: str, reading: Given, parts: tuple[type, ...] = (
             steps=getattr(facts, "step_names", ()),
             form=task.target_form if learned else None,
             parts=parts,
+            whole_texts=_answers.reads_whole_texts(fitted),
             **of_table,
             **{name: value for name, value in columns(reading).items() if name not in of_table and name != "kind"},
         )

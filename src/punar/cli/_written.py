@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from punar.cli._writing import check_file, check_new_folder, write_bytes, write_text
 from punar.core.words import counted
-from punar.errors import DataError, ParameterError
+from punar.errors import DataError, ParameterError, shown
 from punar.texts import structured as texts
 
 if TYPE_CHECKING:
     from punar.sources import UserItems, UserSequences
 
 TABLES = (".csv", ".tsv", ".parquet")
+_KINDS = {"text": "texts", "vision": "pictures"}
 _PICTURES = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 TOKENS = (".conll", ".tsv", ".txt")
 
@@ -42,17 +43,20 @@ class Answers(NamedTuple):
 class Writer(NamedTuple):
     """One way to write answers: to a folder (no suffix) or to a file; returns what was written, in words.
 
-    ``one`` is what is said where the file is for one item and there are more.
+    ``one`` is what is said where the file is for one item and there are more; ``sounds`` says that it is for recordings
+    alone.
     """
 
     suffix: str
     write: Callable[[Path, Answers], str]
     one: str = ""
+    sounds: bool = False
 
 
-def suffixes(form: str | None) -> tuple[str, ...]:
-    """Return what ``--out`` may end in for a form of targets; "" is a folder. None knows no form yet: all."""
-    own = [w.suffix for f, writers in _WRITERS.items() if form in (None, f) for w in writers]
+def suffixes(form: str | None, kind: str | None = None) -> tuple[str, ...]:
+    """Return what ``--out`` may end in for a form of targets; "" is a folder. None knows no form, or kind, yet: all."""
+    heard = kind in (None, "audio")
+    own = [w.suffix for f, writers in _WRITERS.items() if form in (None, f) for w in writers if heard or not w.sounds]
     tokens = TOKENS if form is None else ()
     return tuple(dict.fromkeys((*TABLES, *tokens, *own)))
 
@@ -73,6 +77,20 @@ def check(out: Path, *, may_replace: bool, form: str | None = None) -> None:
     if form is not None:
         check_suffix(out, known)
     check_file(out, [s for s in known if s], "--out", may_replace=may_replace)
+
+
+def check_heard(form: str, out: Path, kind: str) -> None:
+    """Raise where ``out`` would be subtitles, and the items are no recordings.
+
+    Raises
+    ------
+    ParameterError
+    """
+    known, suffix = suffixes(form, kind), out.suffix.lower()
+    if suffix not in known and any(w.sounds and w.suffix == suffix for w in _WRITERS.get(form, ())):
+        folder = "" if suffix else texts.SRT_FOLDER
+        said = texts.SRT_SOUNDS.format(folder=folder, items=_KINDS.get(kind, kind), ends=", ".join(known), out=out)
+        raise ParameterError(said)
 
 
 def check_suffix(out: Path, known: Sequence[str]) -> None:
@@ -207,20 +225,33 @@ def _names(found: UserItems | UserSequences) -> list[str]:
 
 def _answers(out: Path, answers: Answers) -> str:
     """Write an object with the answer to each question by its name, as SQuAD's own scorer reads it."""
-    found = dict(zip(_names(answers.found), map(str, answers.predictions), strict=True))
+    names = _names(answers.found)
+    found = dict(zip(names, map(str, answers.predictions), strict=True))
+    if len(found) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(texts.ANSWERS_ONE_NAME.format(name=answers.found.name, twice=shown(twice, 60), out=out))
     write_text(out, json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     return texts.ANSWERS.format(n=len(found))
 
 
 def _lines(out: Path, answers: Answers) -> str:
-    """Write one text per line, in the order of the items; a line break inside a text becomes a space."""
-    lines = [" ".join(str(text).splitlines()) for text in answers.predictions]
+    """Write one text per line, in the order of the items; a line break inside a text becomes a space.
+
+    What was line by line in the data stays so: a line that had no text is empty.
+    """
+    lines, total = [" ".join(str(text).splitlines()) for text in answers.predictions], answers.found.lines
+    said, empty = texts.TEXTS.format(n=len(lines)), total - len(lines)
+    if empty > 0:
+        own = dict(zip(map(int, answers.found.row_names), lines, strict=True))
+        lines = [own.get(i, "") for i in range(total)]
+        said += texts.TEXTS_EMPTY.format(lines=counted(empty, "line"), verb="is" if empty == 1 else "are")
     write_text(out, "".join(f"{line}\n" for line in lines))
-    return texts.TEXTS.format(n=len(lines))
+    return said
 
 
 def _subtitles(out: Path, answers: Answers) -> str:
     """Write what is said in one recording as subtitles."""
+    check_heard("texts", out, answers.found.kind)
     write_text(out, _cues(answers, 0))
     return texts.SUBTITLES.format(n=1)
 
@@ -256,8 +287,6 @@ def _cues(answers: Answers, item: int) -> str:
 def _seconds(found: UserItems | UserSequences, item: int) -> float:
     from punar.data.decode import BadItem, read_seconds
 
-    if found.kind != "audio":
-        raise ParameterError(texts.SRT_SOUNDS)
     path = found.items[item]
     try:
         return read_seconds(Path(path))
@@ -274,6 +303,10 @@ _WRITERS: dict[str, tuple[Writer, ...]] = {
     "masks": (Writer("", _masks), Writer(".png", _mask, texts.PNG_ONE)),
     "boxes": (Writer(".json", _coco),),
     "answers": (Writer(".json", _answers),),
-    "texts": (Writer(".txt", _lines), Writer(".srt", _subtitles, texts.SRT_ONE), Writer("", _folder_of_subtitles)),
+    "texts": (
+        Writer(".txt", _lines),
+        Writer(".srt", _subtitles, texts.SRT_ONE, sounds=True),
+        Writer("", _folder_of_subtitles, sounds=True),
+    ),
     "none": (Writer(".txt", _lines),),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
@@ -33,8 +33,8 @@ class Sounds(Preparation):
     """Input facts of an audio network.
 
     An item is the path of a wav, flac, mp3, ogg, opus or aiff file, or another that soundfile reads; an array of
-    samples at ``rate``; or a pair (samples, their rate). Samples are (t,) or (t, channels): floats in [-1, 1] or
-    integers of full scale. Channels are averaged.
+    samples at ``rate``; a pair (samples, their rate), or a dict of both, as Hugging Face's datasets have it. Samples
+    are (t,) or (t, channels): floats in [-1, 1] or integers of full scale. Channels are averaged.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Sounds(Preparation):
                 f"{where}: recordings of one length must be an array (n, samples), got shape {X.shape}. "
                 "Pass one recording as [X]."
             )
-        items = list(X)
+        items = [_as_pair(item) for item in X]
         if not items:
             raise DataError(f"{where}: Found X with 0 sample(s) while a minimum of 1 is required.")
         for i, item in enumerate(items):
@@ -341,6 +341,13 @@ def log_mel_picture(
         level = torch.nn.functional.interpolate(level[None], width, mode="linear", align_corners=False)[0]
     pixels = 255.0 * (1.0 - (level.max() - level) / decibels).clamp(min=0.0)
     return pixels.round().to(torch.uint8).numpy()
+
+
+def _as_pair(item: Any) -> Any:
+    """Return what Hugging Face's datasets hold, {"array": ..., "sampling_rate": ...}, as a pair."""
+    if isinstance(item, Mapping) and {"array", "sampling_rate"} <= item.keys():
+        return item["array"], item["sampling_rate"]
+    return item
 
 
 def _is_pair(item: Any) -> bool:

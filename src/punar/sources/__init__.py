@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from punar.sources._found import FoundItems as FoundItems
     from punar.sources._found import FoundTable as FoundTable
     from punar.sources._groups import read_groups as read_groups
+    from punar.sources._held_out import check_held_out as check_held_out
+    from punar.sources._held_out import check_lists as check_lists
     from punar.sources._items import holds_items as holds_items
     from punar.sources._items import read_items as read_items
     from punar.sources._kinds import ITEM_KINDS as ITEM_KINDS
@@ -58,6 +60,8 @@ _HOME = {
     "UserItems": "_userdata",
     "UserSequences": "_userdata",
     "available_bytes": "_memory",
+    "check_held_out": "_held_out",
+    "check_lists": "_held_out",
     "form_for": "_labels",
     "holds_items": "_items",
     "kind_of": "_kinds",

@@ -104,7 +104,16 @@ def _checked(found: Any, where: str, name: str) -> Found:
         for what in (found.targets, found.names or None):
             if what is not None and len(what) != len(found.items):
                 raise DataError(f"{where}: {name} found {len(found.items)} items, but {len(what)} targets or names.")
+        if found.lines and not _are_lines(found.names, found.lines):
+            raise DataError(
+                f"{where}: {name} found items in {found.lines:,} lines, so their names must be numbers of lines from "
+                f"0, each once, got {shown(found.names)}."
+            )
     return found
+
+
+def _are_lines(names: Sequence[str], lines: int) -> bool:
+    return len(set(names)) == len(names) > 0 and all(n.isdecimal() and int(n) < lines for n in names)
 
 
 @contextmanager

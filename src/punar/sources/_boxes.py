@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from punar.core.words import counted, listed
+from punar.data.decode import BadItem, picture_size
 from punar.errors import DataError, shown
 
 LARGEST = 1_000_000.0  # pixels of a side: more than any picture that can be opened
@@ -24,10 +26,13 @@ class Boxes:
     corners : list of (x1, y1, x2, y2)
         In pixels of the picture.
     labels : list of str
+    size : (width, height) or None
+        Of the picture that they were drawn on, where the file says so.
     """
 
     corners: list[tuple[float, float, float, float]] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    size: tuple[int, int] | None = None
 
     def add(self, corners: Sequence[float], label: str, where: str) -> None:
         """Take one box.
@@ -74,6 +79,39 @@ def number(value: Any, what: str, where: str) -> float:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{where}: {what} must be a number, found {shown(value, 40)}.") from None
+
+
+def check_size(picture: Path, said: tuple[Any, Any] | None, file: Path, what: str) -> None:
+    """Raise where boxes were drawn on a picture of another size than the file has.
+
+    Parameters
+    ----------
+    picture : Path
+    said : (width, height) or None
+        Of the picture that was labelled, as the boxes' file has it.
+    file : Path
+        That of the boxes.
+    what : str
+        Its format, for the message.
+
+    Raises
+    ------
+    DataError
+    """
+    if said is None or not all(type(side) is int and side > 0 for side in said):
+        return  # optional, and zeros stand for unknown in some tools' files
+    try:
+        height, width = picture_size(picture)
+    except BadItem:
+        return  # whoever reads the picture says why
+    # A tag (EXIF) that turns the picture exchanges its sides, and tools differ in whether they count before or after.
+    if sorted(said) != sorted((height, width)):
+        drawn = " x ".join(shown(side, 20) for side in said)
+        raise DataError(
+            f"{file}: the picture {picture.name} is {drawn} pixels (width x height) in its {what}, and {width} x "
+            f"{height} in its file: the boxes belong to another copy of it. Use the pictures that were labelled, or "
+            "scale the boxes."
+        )
 
 
 def said(found: Sequence[Boxes], names: Sequence[str]) -> list[str]:

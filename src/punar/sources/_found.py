@@ -31,6 +31,10 @@ class FoundTable:
         Columns of whole numbers with zeros before them, as they are written.
     place : Path or None
         The file, where another path was named; paths in the table are relative to its folder.
+    written : callable or None
+        Names of columns -> the columns as they are written; None where the format knows numbers itself.
+    folder : Path or None
+        Where recordings lie that all need a row.
     """
 
     frame: pd.DataFrame
@@ -38,11 +42,33 @@ class FoundTable:
     line_of: Callable[[int], str]
     spelled: Mapping[str, pd.Series] = field(default_factory=dict)
     place: Path | None = None
+    written: Callable[[list[str]], pd.DataFrame] | None = None
+    folder: Path | None = None
 
     def as_names(self, columns: Iterable[str | None]) -> FoundTable:
         """Return the table with these columns as they are written, 007 and not 7, because they name something."""
         wanted = {name: self.spelled[name] for name in columns if name is not None and name in self.spelled}
         return replace(self, frame=self.frame.assign(**wanted)) if wanted else self
+
+    def as_texts(self, columns: Iterable[str | None]) -> FoundTable:
+        """Return the table with these columns as texts: numbers too, as they stand in the file where that tells it."""
+        others = [n for n in dict.fromkeys(columns) if n in self.frame.columns and not _all_texts(self.frame[n])]
+        if not others:
+            return self
+        names = [str(n) for n in others]
+        texts = {n: _as_text(self.frame[n]) for n in names} if self.written is None else self.written(names)
+        return replace(self, frame=self.frame.assign(**{n: texts[n] for n in names}))
+
+
+def _all_texts(column: pd.Series) -> bool:
+    return all(isinstance(v, str) for v in column.dropna())
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Return values as texts; whole numbers that a gap has made decimals are whole again."""
+    there = column.dropna()
+    whole = all(isinstance(v, float) and v.is_integer() for v in there)
+    return there.map(lambda v: str(int(v)) if whole else str(v)).reindex(column.index).astype(object)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +136,9 @@ class FoundItems:
         What else the format says of each item, such as its ``image_id``.
     class_ids : dict of str to int or str
         The format's own ids of the classes by name.
+    lines : int
+        How many lines the text file has, or rows the table, those without a text among them; ``names`` are their
+        numbers from 0. It is 0 where items are no lines.
     """
 
     items: Sequence[Any]
@@ -122,6 +151,7 @@ class FoundItems:
     classes: tuple[str, ...] = ()
     kept: Mapping[str, np.ndarray] = field(default_factory=dict)
     class_ids: Mapping[str, Any] = field(default_factory=dict)
+    lines: int = 0
 
 
 # UserData are rows ready for an estimator: what the built-in sets are.

@@ -16,6 +16,7 @@ from punar.sources._found import FoundTable
 from punar.sources._kinds import ITEM_KINDS, LOOKED_AT, SUFFIXES, is_text, kind_of
 from punar.sources._labels import Labels, as_columns, as_form, as_given
 from punar.sources._names import check_known, printable
+from punar.sources._recordings import check_recordings
 from punar.sources._userdata import UserItems
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
     unused = [n for n in names if n not in (column, *wanted.targets, *wanted.keep)]
     notes += [f"columns that are not used: {listed(unused)}"] if unused else []
     if kind != "text":
-        _check_some(items, bad, frame[column], where, wanted)
+        notes += _checked_files(table, items, frame, column, kind, wanted, where)
     notes += _left_out(bad, table, where, may_skip=wanted.on_error != "raise" and bool(kept))
     labels: Labels | None = None
     if isinstance(wanted.target, str) and (masks or wanted.form == "texts"):
@@ -137,14 +138,26 @@ def items_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         row_names=tuple(str(i) if of_text else printable(frame[column].iloc[i]) for i in kept),
         row_title="row" if of_text else "file",
         kept={name: frame[name].iloc[kept].to_numpy() for name in wanted.keep},
+        lines=len(frame) if of_text else 0,
     )
 
 
-def _check_some(items: list[str], bad: dict[int, str], values: pd.Series, where: str, wanted: Wanted) -> None:
+def _checked_files(
+    table: FoundTable, items: list[str], frame: pd.DataFrame, column: str, kind: str, wanted: Wanted, where: str
+) -> list[str]:
+    """Return notes on files that a column names; raise where none is there, or a recording is told twice or not."""
+    _check_some(items, frame[column], where, wanted)
+    if kind != "audio" or wanted.form != "texts":
+        return []
+    texts = frame[wanted.target] if isinstance(wanted.target, str) else None
+    return check_recordings(table, items, texts, where, may_skip=wanted.on_error != "raise")
+
+
+def _check_some(items: list[str], values: pd.Series, where: str, wanted: Wanted) -> None:
     """Raise where not one of the files is there: it is the folder or the suffix that is wrong, and not the rows."""
-    if len(bad) < len(items) or wanted.path is None or not len(values):
+    if wanted.path is None or any(Path(item).is_file() for item in items):
         return
-    first = next((i for i in bad if isinstance(values.iloc[i], str) or values.iloc[i] == values.iloc[i]), None)
+    first = next((i for i, v in enumerate(values) if isinstance(v, str) or v == v), None)
     if first is None:
         return
     near = _near(Path(items[first]), Path(where).parent)

@@ -55,6 +55,7 @@ def read_items(
     on_error: str = "raise",
     parts: Iterable[object] = (),
     target_path: str | None = None,
+    whole_texts: bool = False,
 ) -> UserItems:
     """Return the items that ``source`` names.
 
@@ -85,6 +86,8 @@ def read_items(
     target_path : str or None, default=None
         Where the targets lie, apart from ``source``: the folder of masks, the file whose lines are the translations,
         the json, xml or txt files of boxes.
+    whole_texts : bool, default=False
+        Whether each line of a text file is one text, even where it looks like one token per line.
 
     Raises
     ------
@@ -112,6 +115,7 @@ def read_items(
                 target_path=target_path,
                 root=root if asked.source.forms else None,
                 skip=on_error == "skip",
+                whole_texts=whole_texts,
             )
         )
         return as_items(found, asked, wanted)
@@ -246,6 +250,7 @@ def _from_ready(found: FoundItems, asked: Asked, wanted: Wanted) -> UserItems:
         row_title=found.title,
         kept=dict(found.kept),
         class_ids=dict(found.class_ids),
+        lines=found.lines,
     )
 
 

@@ -79,6 +79,7 @@ def read_sequences(
     on_error: str = "raise",
     parts: Iterable[object] = (),
     target_path: str | None = None,
+    whole_texts: bool = False,
 ) -> UserSequences:
     """Return the sequences that ``source`` names.
 
@@ -122,6 +123,8 @@ def read_sequences(
         Sources of one's own, asked before those of punar; see :class:`punar.sources.Source`.
     target_path : str or None, default=None
         Where the texts lie that belong to those of ``source``, line by line.
+    whole_texts : bool, default=False
+        Whether each line of a text file is one text, even where it looks like one token per line.
 
     Raises
     ------
@@ -151,6 +154,7 @@ def read_sequences(
                 on_error=on_error,
                 parts=parts,
                 target_path=target_path,
+                whole_texts=whole_texts,
             ),
             str(source),
         )
@@ -182,6 +186,7 @@ def read_sequences(
             kind=item_kind or ("audio" if folder else None),
             form=form,
             by_row=asking.may_be_rows,
+            whole_texts=whole_texts,
         )
         found = asked.read(request)
         if isinstance(found, FoundTable):
@@ -275,6 +280,7 @@ def _from_items(found: UserItems, where: str) -> UserSequences:
         row_names=found.row_names or tuple(str(i) for i in range(len(found))),
         row_title=found.row_title,
         kept=found.kept,
+        lines=found.lines,
     )
 
 

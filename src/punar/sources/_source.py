@@ -53,6 +53,8 @@ class Request:
         The folder that paths inside the file begin in.
     skip : bool
         Whether items without what is needed may be left out, with a note that counts and names them.
+    whole_texts : bool
+        Whether each line of a text file is one text, even where it looks like one token per line.
     """
 
     target: str | None = None
@@ -64,6 +66,7 @@ class Request:
     target_path: str | None = None
     root: str | None = None
     skip: bool = False
+    whole_texts: bool = False
 
 
 class Source(BaseEstimator, ABC):

@@ -10,23 +10,31 @@ from typing import Any
 from punar.core.words import counted, listed
 from punar.errors import DataError, shown
 from punar.sources._found import FoundTable
-from punar.sources._item_table import Wanted, candidates, items_of
+from punar.sources._item_table import Wanted, all_of, candidates, items_of
 from punar.sources._labels import TASK_OF
 from punar.sources._names import check_known
+from punar.sources._recordings import without_ending
 from punar.sources._userdata import UserItems
 
 _SOURCES = ("source", "src", "input", "from")
 _TARGETS = ("target", "tgt", "output", "to", "translation")
 _SAID = ("text", "transcript", "transcription", "sentence", "words", "label")
 _QUESTIONS, _CONTEXTS = ("question", "query", "प्रश्न"), ("context", "passage", "paragraph", "document", "text", "संदर्भ")
+_ROW_NAMES = ("id", "ids", "index", "idx", "nr", "nr.", "#", "row")
 _ANSWERS = ("answer", "answers", "answer_text", "label", "उत्तर")
 
 
 def with_texts(table: FoundTable, place: Path, wanted: Wanted) -> Wanted:
     """Return what is wanted with the columns of item and target named, as far as the table tells them.
 
-    Two columns of words are a sentence and its translation in the order of the file. A column of recordings needs one
-    that is called text or transcript. Nothing is guessed beyond that.
+    Two columns, of words or numbers, are a sentence and its translation in the order of the file; one that is called id
+    and names the rows is passed over. A column of recordings needs one that is called text or transcript. Nothing is
+    guessed beyond that.
+
+    Raises
+    ------
+    DataError
+        Several columns could hold the texts.
     """
     names = [str(c) for c in table.frame.columns]
     named = [*([wanted.text] if wanted.text else []), *wanted.targets]
@@ -36,16 +44,32 @@ def with_texts(table: FoundTable, place: Path, wanted: Wanted) -> Wanted:
         if sounds and wanted.kind in (None, "audio"):
             said = wanted.target or _called(names, _SAID)
             return replace(wanted, path=next(iter(sounds)) if len(sounds) == 1 else None, target=said)
+        found = "" if sounds else without_ending(table.frame, place.parent)
+        if found:
+            raise DataError(f"{place}: it names recordings without what their files end in. Say it: {found}.")
     if wanted.path is not None or wanted.kind == "audio":
         return wanted if wanted.target else replace(wanted, target=_called(names, _SAID))
-    words = [n for n in names if _holds_words(table, n)]
-    if len(words) == 1 and wanted.target is None:
-        return replace(wanted, text=wanted.text or words[0])
-    text, target = wanted.text, wanted.target
-    if target is None:
-        target = _called([n for n in words if n != text], _TARGETS) or _other(words, text)
-    if text is None:
-        text = _called([n for n in words if n != target], _SOURCES) or _first(words, target)
+    free = [n for n in names if n not in wanted.keep and _may_hold_texts(table, n)]
+    text = wanted.text or _called([n for n in free if n not in wanted.targets], _SOURCES)
+    target = wanted.target or _called([n for n in free if n != text], _TARGETS)
+    rest = [n for n in free if n not in (text, *all_of(target))]
+    if text is None and target is None and len(rest) > 2:
+        words = [n for n in rest if _holds_words(table, n)]
+        if len(words) == 1:  # plainly what is read; nobody has said that something is written
+            return replace(wanted, text=words[0])
+        raise DataError(
+            f"{place}: {listed(rest)} could each hold the texts that are to be written. Say which does with --target "
+            "COLUMN, and which is read with --text COLUMN (target=, text=)."
+        )
+    if text is None and len(rest) > 1 and target is not None:
+        raise DataError(
+            f"{place}: {listed(rest)} could each hold the texts that are to be read. Say which does with --text COLUMN "
+            "(text=)."
+        )
+    if text is None and rest:
+        text = rest.pop(0)
+    if target is None and len(rest) == 1:
+        target = rest[0]
     return replace(wanted, text=text, target=target)
 
 
@@ -53,16 +77,10 @@ def _called(names: Sequence[str], known: Sequence[str]) -> str | None:
     return next((name for word in known for name in names if name.strip().lower() == word), None)
 
 
-def _other(words: Sequence[str], text: str | None) -> str | None:
-    """Return the second of two columns, or the one of two that is not the text."""
-    if len(words) != 2 or (text is not None and text not in words):
-        return None
-    return words[1] if text in (None, words[0]) else words[0]
-
-
-def _first(words: Sequence[str], target: Any) -> str | None:
-    rest = [name for name in words if name != target]
-    return rest[0] if len(rest) == 1 else None
+def _may_hold_texts(table: FoundTable, name: str) -> bool:
+    """Return whether a column has values, of words or of numbers, and does not just name the rows."""
+    values, called = table.frame[name].dropna(), name.strip().lower()
+    return bool(len(values)) and not ((called in _ROW_NAMES or called.endswith("_id")) and values.is_unique)
 
 
 def _holds_words(table: FoundTable, name: str) -> bool:
@@ -95,6 +113,7 @@ def questions_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
             f"{listed(names)}. Name the context with --text and the answer with --target, and call the question so."
         )
     asked = [question, context, *([answer] if answer else [])]
+    frame = table.as_texts(asked).frame
     cells: Mapping[str, list[Any]] = {name: [_text(v) for v in frame[name]] for name in asked}
     pairs = list(zip(cells[question], cells[context], strict=True))
     bad = {i: f"its {'question' if not q else 'context'} is empty" for i, (q, c) in enumerate(pairs) if not (q and c)}
@@ -139,7 +158,10 @@ def texts_of(table: FoundTable, place: Path, wanted: Wanted) -> UserItems:
         No column, or several, could hold the items; or rows lack an item or a text.
     """
     told = with_texts(table, place, wanted)
-    found = items_of(table, place, told)
+    found = items_of(table.as_texts([told.text, *told.targets]), place, told)
+    rest = [n for n in map(str, table.frame.columns) if n not in (told.text, told.path, *told.keep)]
+    if told.target is None and len(rest) > 1 and wanted.form != "none":
+        found.notes.append(f"which of {listed(rest)} is to be written was not told; name it with --target (target=)")
     if found.y is not None and told.target is not None:
         found.notes.append(f"to be written: the texts of column {shown(told.target)}")
     return found

@@ -19,10 +19,13 @@ def typed(frame: pd.DataFrame, request: Request, notes: list[str]) -> pd.DataFra
     ----------
     frame : DataFrame
     request : Request
-        Whose target stays as it is where it is read as classes, sets or sequences.
+        Whose target stays as it is where it is read as classes, sets or sequences; nothing is made a number where
+        texts or answers are wanted.
     notes : list of str
         Gains a sentence for each way of writing.
     """
+    if request.form in ("texts", "answers"):
+        return frame
     kept = request.target if request.form in ("classes", "sets", "sequences") else None
     words = [name for name in frame.columns if name != kept and _is_text(frame[name])]
     numbers = read_numerals(frame[words], "", notes) if words else {}

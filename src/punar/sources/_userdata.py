@@ -93,6 +93,9 @@ class UserItems:
         What several amounts of an item are called.
     class_ids : dict of str to int or str
         The ids that the data's own format gives the classes, by name.
+    lines : int
+        How many lines the text file has, or rows the table, those without a text among them; ``row_names`` are their
+        numbers from 0. It is 0 where items are no lines.
     """
 
     items: Any
@@ -108,6 +111,7 @@ class UserItems:
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     class_ids: dict[str, Any] = field(default_factory=dict)
+    lines: int = 0
 
     def __len__(self) -> int:
         return len(self.items)
@@ -161,6 +165,8 @@ class UserSequences:
         Columns of the table that stand beside the sequences.
     steps : tuple of str
         The columns of the steps of a table with a row for each series, where they have names of their own.
+    lines : int
+        How many lines the text file has; see :class:`UserItems`.
     """
 
     items: Any
@@ -178,6 +184,7 @@ class UserSequences:
     row_title: str = "row"
     kept: dict[str, np.ndarray] = field(default_factory=dict)
     steps: tuple[str, ...] = ()
+    lines: int = 0
 
     def __len__(self) -> int:
         return len(self.row_names)

@@ -77,6 +77,7 @@ class Aligned(Source):
             form="texts",
             names=tuple(str(i) for i in kept),
             notes=notes,
+            lines=len(given),
         )
 
 

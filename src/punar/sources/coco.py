@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from punar.core.words import counted, listed
-from punar.data.decode import BadItem, picture_size
 from punar.errors import DataError, shown
 from punar.sources import _boxes
 from punar.sources._apart import inside, left_out, named
@@ -58,7 +57,7 @@ class Coco(Source):
         left_out(lost, len(paths), f"pictures are not in {folder}", str(file), request, notes)
         kept = [key for key in paths if paths[key].is_file()]
         for key in kept:
-            _check_size(paths[key], found.sizes.get(key), file)
+            _boxes.check_size(paths[key], found.sizes.get(key), file, "json")
         names = [printable(found.files[key]) for key in kept]
         boxes = [found.boxes[key] for key in kept]
         return FoundItems(
@@ -92,6 +91,7 @@ class _Read:
         for where, row in rows_of(whole, "categories", path):
             _once(found.categories, _key(row, "id", where), where)
             found.categories[row["id"]] = entry(row, "name", str, where)
+        _check_categories(found.categories, path)
         for where, row in rows_of(whole, "images", path):
             _once(found.files, _key(row, "id", where), where)
             found.files[row["id"]] = entry(row, "file_name", str, where)
@@ -122,23 +122,6 @@ class _Read:
         return False
 
 
-def _check_size(picture: Path, said: tuple[Any, Any] | None, file: Path) -> None:
-    """Raise where boxes were drawn on a picture of another size than the file has."""
-    if said is None or not all(type(side) is int and side > 0 for side in said):
-        return  # optional, and zeros stand for unknown in some tools' files
-    try:
-        height, width = picture_size(picture)
-    except BadItem:
-        return  # whoever reads the picture says why
-    # A tag (EXIF) that turns the picture exchanges its sides, and tools differ in whether they count before or after.
-    if sorted(said) != sorted((height, width)):
-        raise DataError(
-            f"{file}: the picture {picture.name} is {said[0]} x {said[1]} pixels (width x height) in its json, and "
-            f"{width} x {height} in its file: the boxes belong to another copy of it. Use the pictures that were "
-            "labelled, or scale the boxes."
-        )
-
-
 def _key(row: Mapping[str, Any], name: str, where: str) -> Any:
     value = row.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -148,14 +131,35 @@ def _key(row: Mapping[str, Any], name: str, where: str) -> Any:
 
 def _check_names(files: Mapping[Any, str], path: Path) -> None:
     """Raise where a picture stands there twice: each time its other boxes would teach that nothing is there."""
+    twice = _of_one_name({key: Path(name).as_posix() for key, name in files.items()})
+    if twice is not None:
+        name, ids = twice
+        raise DataError(
+            f"{path}: the picture {shown(name, 60)} stands in images twice, with the ids {ids}. Give all of its "
+            "annotations one image_id."
+        )
+
+
+def _check_categories(categories: Mapping[Any, str], path: Path) -> None:
+    """Raise where two categories have one name: of a label that is found nobody could say which id it has."""
+    twice = _of_one_name(categories)
+    if twice is not None:
+        name, ids = twice
+        raise DataError(
+            f"{path}: the name {shown(name, 60)} stands in categories twice, with the ids {ids}; a label must have one "
+            "id, by which results are written. Give all of its annotations one category_id and remove the other "
+            "category, or call the two by different names."
+        )
+
+
+def _of_one_name(names: Mapping[Any, str]) -> tuple[str, str] | None:
+    """Return the first name that stands for two ids, and the ids in words; None where all differ."""
     first: dict[str, Any] = {}
-    for key, name in files.items():
+    for key, name in names.items():
         if name in first:
-            raise DataError(
-                f"{path}: the picture {shown(name, 60)} stands in images twice, with the ids "
-                f"{shown(first[name], 40)} and {shown(key, 40)}. Give all of its annotations one image_id."
-            )
+            return name, f"{shown(first[name], 40)} and {shown(key, 40)}"
         first[name] = key
+    return None
 
 
 def _once(known: Mapping[Any, Any], key: Any, where: str) -> None:

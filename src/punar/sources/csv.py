@@ -83,9 +83,13 @@ def _read(path: Path, request: Request) -> FoundTable:
 
     # A class may be called 1,5 or 007: only amounts are numbers, whatever else the labels look like.
     kept = request.target if request.form not in (None, "amounts", "none") else None
-    spelled = padded(frame, lines.below, columns, lambda names: _texts(lines, columns, has_header, names))
+
+    def written(names: list[str]) -> pd.DataFrame:
+        return _texts(lines, columns, has_header, names)
+
+    spelled = padded(frame, lines.below, columns, written)
     frame = _with_texts(frame, lines, columns, has_header, kept, notes)
-    return FoundTable(frame, notes, line_of, spelled)
+    return FoundTable(frame, notes, line_of, spelled, written=written)
 
 
 def _counts_rows(column: pd.Series) -> bool:

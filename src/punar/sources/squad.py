@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from punar.core.words import counted
+from punar.core.words import counted, listed
 from punar.errors import DataError, shown
 from punar.sources._found import FoundItems
 from punar.sources._json import entry, read_object, rows_of
+from punar.sources._names import printable
 from punar.sources._source import Request, Source
 
 
@@ -31,13 +33,13 @@ class Squad(Source):
         Raises
         ------
         DataError
-            It is no such json, some questions have answers and others have none of their own, or an answer does not
-            stand where the file says.
+            It is no such json, some questions have answers and others have none of their own, an answer does not stand
+            where the file says, or two questions have one id.
         """
         whole = read_object(path, '{"data": [{"paragraphs": [{"context": ..., "qas": [...]}]}]}')
         items: list[tuple[str, str]] = []
         answers: list[dict[str, Any] | None] = []
-        names: list[str] = []
+        names: list[str | None] = []
         contexts = 0
         for at, article in rows_of(whole, "data", path):
             for place, paragraph in rows_of(article, "paragraphs", at):
@@ -46,7 +48,7 @@ class Squad(Source):
                 for where, row in rows_of(paragraph, "qas", place):
                     items.append((entry(row, "question", str, where), context))
                     answers.append(_answers(row, context, where))
-                    names.append(str(row.get("id", len(names))))
+                    names.append(_id_of(row, where))
         if not items:
             raise DataError(f"{path}: there is no question in it.")
         missing = [i for i, answer in enumerate(answers) if answer is None]
@@ -58,16 +60,49 @@ class Squad(Source):
         none = sum(answer is not None and not answer["text"] for answer in answers)
         notes = [f"read as SQuAD: {counted(len(items), 'question')} on {counted(contexts, 'context')}"]
         notes += [f"{counted(none, 'question')} that the context does not answer"] if none else []
-        twice = len(set(names)) < len(names)
         return FoundItems(
             items,
             None if missing else answers,
             kind="text",
             form="answers",
-            names=() if twice else tuple(names),
-            title="question" if not twice else "row",
+            names=_checked_ids(names, path),
+            title="question",
             notes=notes,
         )
+
+
+def _id_of(row: Mapping[str, Any], where: str) -> str | None:
+    """Return a question's id as results are written by it; None where it has none."""
+    value = row.get("id")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise DataError(f"{where}: the id of a question must be a text or a whole number, found {shown(value, 40)}.")
+    return printable(str(value))
+
+
+def _checked_ids(ids: Sequence[str | None], path: Path) -> tuple[str, ...]:
+    """Return the ids of questions, which are numbered from 0 where the file has no ids.
+
+    Raises
+    ------
+    DataError
+        Two questions have one id, or some have one and others none.
+    """
+    known = [each for each in ids if each is not None]
+    twice = [each for each, times in Counter(known).items() if times > 1]
+    if twice:
+        raise DataError(
+            f"{path}: {counted(len(twice), 'id')} {'belongs' if len(twice) == 1 else 'belong'} to more than one "
+            f"question, and answers are written by id: {listed(twice)}. Give each question an id of its own, or remove "
+            "the questions that stand there twice."
+        )
+    if known and len(known) < len(ids):
+        raise DataError(
+            f"{path}: {len(ids) - len(known):,} of {len(ids):,} questions have no id, the first is number "
+            f"{ids.index(None) + 1:,}, and answers are written by id. Give each an id, or none of them."
+        )
+    return tuple(known) or tuple(str(i) for i in range(len(ids)))
 
 
 def _answers(row: Mapping[str, Any], context: str, where: str) -> dict[str, Any] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from punar.core.words import counted
-from punar.errors import DataError, shown
+from punar.errors import DataError, ParameterError, shown
 from punar.sources._apart import files_in, left_out
 from punar.sources._found import FoundItems, FoundTable
 from punar.sources._kinds import SUFFIXES
@@ -27,7 +28,7 @@ class Transcripts(Source):
     """
 
     forms: ClassVar[tuple[str, ...]] = ("texts",)
-    options: ClassVar[tuple[str, ...]] = ("target_path",)
+    options: ClassVar[tuple[str, ...]] = ("target", "target_path", "root")
 
     def takes(self, path: Path) -> bool:
         """Return whether recordings and texts are there."""
@@ -46,10 +47,18 @@ class Transcripts(Source):
         ------
         DataError
             Recordings have no text and may not be left out, or a text file is empty.
+        ParameterError
+            A column is named, and there is no table.
         """
         tables = _tables(path) if request.target_path is None else [Path(request.target_path)]
         if tables:
             return _of_table(tables, request, path)
+        for name in ("target", "root"):
+            if getattr(request, name) is not None:
+                raise ParameterError(
+                    f"--{name} cannot be used with {path}: its texts lie in files beside the recordings, and --{name} "
+                    "is for a table of them. Leave it out."
+                )
         recordings, notes = files_in(path, SUFFIXES["audio"]), list[str]()
         chapters = files_in(path, [_CHAPTER])
         texts = _of_chapters(chapters) if chapters else _of_files(path)
@@ -88,7 +97,9 @@ def _of_table(tables: list[Path], request: Request, folder: Path) -> FoundTable:
     found = Csv().read(tables[0], request)
     own = "audio" in candidates(found.frame, tables[0].parent, None).values()
     place = tables[0] if own else folder / tables[0].name
-    return FoundTable(found.frame, [f"texts: {tables[0]}", *found.notes], found.line_of, found.spelled, place)
+    # A list that was named may be of some recordings, such as train.tsv; the one that lies there is of all.
+    every = folder if request.target_path is None else None
+    return replace(found, notes=[f"texts: {tables[0]}", *found.notes], place=place, folder=every)
 
 
 def _beside(path: Path) -> list[Path]:

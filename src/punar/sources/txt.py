@@ -20,8 +20,8 @@ class Txt(Source):
     """Texts without labels, one per line; a file that holds one token per line is read as a conll file is.
 
     It holds tokens where most lines are a single word, or where all have the same number of columns and the last is a
-    label: B-PER, O and their like, or anything where labels per token are asked for. Where a row can be a series, lines
-    of numbers are rows of a table, as in the UCR archive.
+    label: B-PER, O and their like, or anything where labels per token are asked for. It never does where whole texts
+    are asked for. Where a row can be a series, lines of numbers are rows of a table, as in the UCR archive.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt",)
@@ -39,15 +39,16 @@ class Txt(Source):
         if table is not None:
             return table
         # A translation may be one word, and so may a text without a label.
-        if request.form not in ("texts", "none") and _holds_tokens(lines, request.form):
+        whole = request.whole_texts or request.form in ("texts", "none")
+        if not whole and _holds_tokens(lines, request.form):
             return sentences_of(path, lines)
-        texts = [line.strip() for line in lines if not is_blank(line)]
+        texts = {str(i): line.strip() for i, line in enumerate(lines) if not is_blank(line)}
         if not texts:
             raise DataError(f"{path}: there is no text in it, only blank lines.")
         notes = [f"read as one text per line: {counted(len(texts), 'text')}"]
         if len(texts) < len(lines):
             notes.append(f"{counted(len(lines) - len(texts), 'blank line')} skipped")
-        return FoundItems(texts, kind="text", notes=notes)
+        return FoundItems(list(texts.values()), kind="text", names=tuple(texts), notes=notes, lines=len(lines))
 
 
 def _holds_tokens(lines: Sequence[str], form: str | None) -> bool:

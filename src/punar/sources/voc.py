@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +30,7 @@ from punar.sources._source import Request, Source
 _XML = ("annotations", "annotation", "xml", "xmls", "labels")
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BOX = ("annotation", "object", "bndbox")
+_SIZE = ("annotation", "size")
 
 
 class Voc(Source):
@@ -54,8 +56,8 @@ class Voc(Source):
         Raises
         ------
         DataError
-            An xml file is damaged or a box is none, with its line; or pictures have no xml file and may not be left
-            out.
+            An xml file is damaged or a box is none, with its line; the boxes were drawn on a picture of another size;
+            or pictures have no xml file and may not be left out.
         """
         root, notes = root_of(path), list[str]()
         if request.target_path is not None:
@@ -68,6 +70,8 @@ class Voc(Source):
         left_out(lost, len(pictures), f"pictures have no xml file in {files}", str(path), request, notes)
         kept = [key for key in pictures if key in known]
         boxes = [read_xml(known[key]) for key in kept]
+        for key, each in zip(kept, boxes, strict=True):
+            _boxes.check_size(pictures[key], each.size, known[key], "xml file")
         names = [printable(pictures[key].relative_to(folder)) for key in kept]
         if path.is_dir() and (unused := [key for key in known if key not in pictures]):
             notes.append(f"{len(unused):,} xml files without a picture: {', '.join(unused[:5])}")
@@ -115,6 +119,7 @@ class _Reader:
         self._open: list[str] = []
         self._text: list[str] = []
         self.objects: list[_Object] = []
+        self.size: dict[str, str] = {}
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
@@ -140,6 +145,8 @@ class _Reader:
             self.objects[-1].name = text
         elif at[:-1] == _BOX and name in _SIDES:
             self.objects[-1].sides[name] = text
+        elif at[:-1] == _SIZE:
+            self.size[name] = text
         self._open.pop()
         self._text.clear()
 
@@ -163,7 +170,7 @@ def read_xml(path: Path) -> Boxes:
         raise
     except (ValueError, LookupError) as error:
         raise DataError(f"{path}: this is no xml ({shown(str(error), 80)}).") from None
-    found = Boxes()
+    found = Boxes(size=_size_of(reader.size))
     for each in reader.objects:
         where = f"{path}, line {each.line}"
         if not each.name:
@@ -173,3 +180,12 @@ def read_xml(path: Path) -> Boxes:
             raise DataError(f"{where}: the object {shown(each.name, 40)} has no {', '.join(missing)}.")
         found.add([_boxes.number(each.sides[side], side, where) for side in _SIDES], each.name, where)
     return found
+
+
+def _size_of(said: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the width and height that a file says its picture has; None where it says nothing that can be used."""
+    try:
+        width, height = (float(said[side]) for side in ("width", "height"))
+        return round(width), round(height)
+    except (KeyError, ValueError, OverflowError):
+        return None

@@ -47,8 +47,8 @@ class Yolo(Source):
         Raises
         ------
         DataError
-            A line is no box, with its number; a class has no name; or pictures cannot be opened and may not be left
-            out.
+            A line is no box, with its number; a class has no name, or that of another; or pictures cannot be opened and
+            may not be left out.
         """
         root, notes = root_of(path), list[str]()
         folder, labels = _layout(root) or (root, root)
@@ -56,6 +56,7 @@ class Yolo(Source):
             labels = Path(request.target_path)
         pictures = chosen(path, by_stem(pictures_in(folder), folder, "picture"), notes)
         names = class_names(root, folder, labels, *folder.absolute().parents[:3])
+        _check_differ(names, root)
         boxes: dict[str, Boxes] = {}
         lost = []
         for key, picture in pictures.items():
@@ -136,6 +137,17 @@ def _label(text: str, names: Sequence[str], where: str) -> str:
     if int(text) >= len(names):
         raise DataError(f"{where}: class {shown(text, 40)} has no name; there are {len(names)}: {listed(names)}.")
     return names[int(text)]
+
+
+def _check_differ(names: Sequence[str], root: Path) -> None:
+    """Raise where two classes have one name, which would make them one."""
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        first = names.index(twice)
+        raise DataError(
+            f"{root}: the classes {first} and {names.index(twice, first + 1)} are both called {shown(twice, 40)} in "
+            "data.yaml or classes.txt; they would be one class. Call them by different names."
+        )
 
 
 def class_names(*folders: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from punar.errors import DataError
 from punar.tasks._meter import bootstrap, exchanged_counts
 from punar.tasks._targets import Targets
 
@@ -52,13 +53,28 @@ class GuessMeter:
         self._counts += [answer.counts for answer in answers]
 
     def value(self) -> float:
-        """Return the share."""
+        """Return the share.
+
+        Raises
+        ------
+        DataError
+            No token was hidden: 0 would say that all were named wrong.
+        """
+        if not self._table[:, 1].any():
+            raise DataError(
+                f"nothing can be measured: in the {len(self._counts):,} texts that were held out no word is hidden, "
+                "for they have blanks of their own, or no word that the network knows. Pass more texts without "
+                "blanks, or some to validate on (validation_data=)."
+            )
         return self._share(self._table)
 
     def details(self) -> dict[str, float]:
-        """Return the perplexity, the exponential of the mean loss: among how many equally likely words one wavers."""
+        """Return the perplexity, the exponential of the mean loss: among how many equally likely words one wavers.
+
+        Where no token was hidden there is none.
+        """
         _, every, loss = self._table.sum(0)
-        return {"perplexity": math.exp(min(loss / max(every, 1.0), _LARGEST))}
+        return {} if not every else {"perplexity": math.exp(min(loss / every, _LARGEST))}
 
     def interval(self, level: float = 0.95, *, seed: int = 0) -> tuple[float, float]:
         """Return an interval of the share, by resampling texts."""

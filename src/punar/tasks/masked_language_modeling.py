@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -115,10 +116,17 @@ class MaskedLanguageModeling(Task):
         Raises
         ------
         DataError
-            y is given, or no text has a word that could be hidden.
+            y is given, no text has a word that could be hidden, or all have blanks of their own.
         """
         self.check(where)
-        return self.encode(y, where, items)
+        targets = self.encode(y, where, items)
+        blank = sum(_has_blank(item) for item in items)
+        if blank:
+            said = _of_blanks(where, blank, len(items))
+            warnings.warn(
+                f"{said}. They are learned from, and left out of what is measured.", PunarWarning, stacklevel=4
+            )
+        return targets
 
     def from_names(self, labels: Sequence[str]) -> None:
         """Take a checkpoint as it is; ``labels`` are none. See :class:`Task`."""
@@ -131,20 +139,39 @@ class MaskedLanguageModeling(Task):
                 f"{where}: task='masked_language_modeling' learns from texts alone: leave y out, or pass None, got "
                 f"{shown(y)}."
             )
-        found = []
+        found, known = [], False
         for i, item in enumerate(items):
             _check_text(item, f"{where}: X[{i}]")
             with naming(f"{where}: {self.preparation_.name(item, i)}"):
                 samples = self.preparation_.samples(item)
-            found.append(torch.cat([s.tensor[self._hidden(s)] for s in samples]))
-        if not any(map(len, found)):
+            known = known or any(bool(self._hidden(s).any()) for s in samples)
+            found.append(torch.cat([s.tensor[self._measured_in(s)] for s in samples]))
+        if not known:
             raise DataError(f"{where}: no text has a word that the network knows, so that nothing can be hidden.")
+        if not any(map(len, found)):
+            said = _of_blanks(where, sum(_has_blank(item) for item in items), len(items))
+            raise DataError(f"{said}: there is nothing to measure. Pass texts without blanks.")
         return Targets({"hidden": found})
+
+    def strata(self, targets: Targets) -> np.ndarray | None:
+        """Return whether something is measured in each text, so that texts with blanks are not all that is held out."""
+        some = np.array([len(hidden) > 0 for hidden in targets.columns["hidden"]])
+        return None if some.all() else some.astype(np.int64)
 
     def _hidden(self, sample: Sample) -> Tensor:
         """Return which tokens of a window are hidden when answers are measured, bool (t,)."""
         allowed = may_be_hidden(sample, self._reader.special)
         return fixed(sample.tensor, allowed, float(self.hidden_share))
+
+    def _blanks(self, sample: Sample) -> Tensor:
+        """Return which tokens of a window are blanks of the text, bool (t,)."""
+        assert sample.trace is not None
+        return (sample.tensor == self._reader.mask) & (sample.trace[:, _OWN] == 1)
+
+    def _measured_in(self, sample: Sample) -> Tensor:
+        """Return which tokens of a window are measured, bool (t,): none beside a blank, whose word nobody knows."""
+        hidden = self._hidden(sample)
+        return hidden & False if bool(self._blanks(sample).any()) else hidden
 
     def state(self) -> dict[str, Any]:
         """Return the size of the network's table of words."""
@@ -231,9 +258,9 @@ class MaskedLanguageModeling(Task):
         true = tokens.clone()
         for row, trace in enumerate(traces):
             assert trace is not None
-            own = tokens[row, : len(trace)]
-            blanks = (own == known.mask) & (trace[:, _OWN] == 1)
-            hidden[row, : len(trace)] = blanks if bool(blanks.any()) else self._hidden(Sample(own, trace))
+            own = Sample(tokens[row, : len(trace)], trace)
+            blanks = self._blanks(own)
+            hidden[row, : len(trace)] = blanks if bool(blanks.any()) else self._hidden(own)
             true[row, : len(trace)][blanks] = -1
         device = batch["input_ids"].device
         given = tokens.masked_fill(hidden, known.mask).to(device)
@@ -295,9 +322,7 @@ class MaskedLanguageModeling(Task):
             All of them have.
         """
         blank = sum(bool((own.rows[:, 2] < 0).any()) for own in answers)
-        said = f"{where}: {blank:,} of {len(answers):,} texts have a blank, and nobody knows which word is right there"
-        if not sum(own.counts[1] for own in answers):
-            raise DataError(f"{said}: there is nothing to measure. Pass texts without blanks.")
+        said = _of_blanks(where, blank, len(answers))
         if blank:
             warnings.warn(f"{said}. They are left out of the score.", PunarWarning, stacklevel=3)
         return super().measured(answers, targets, sample_weight, where)
@@ -339,6 +364,14 @@ class _Own(nn.Module):
     def forward(self, shown: Any, batch: Mapping[str, Tensor]) -> Tensor:
         found: Tensor = shown.logits[batch["hidden"]]
         return found
+
+
+def _of_blanks(where: str, blank: int, total: int) -> str:
+    return f"{where}: {blank:,} of {total:,} texts have a blank, and nobody knows which word is right there"
+
+
+def _has_blank(item: str) -> bool:
+    return BLANK.search(item) is not None
 
 
 def _check_text(item: Any, where: str) -> None:

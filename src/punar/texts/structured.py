@@ -39,13 +39,22 @@ PNG_ONE = "--out: a .png file is for one mask, and there are {n:,} pictures. Nam
 MASKS = "{masks}, with the numbers of the masks learned from"
 BOXES = "{n:,} boxes of {pictures:,} pictures, as pycocotools reads results (loadRes)"
 ANSWERS = "{n:,} answers"
+ANSWERS_ONE_NAME = (
+    "{name}: two questions are called {twice}, and {out} holds one answer by each name. Call them by different names, "
+    "or write a .csv file."
+)
 TEXTS = "{n:,} texts, one on each line"
+TEXTS_EMPTY = "; {lines} {verb} empty, as DATA has no text there"
 SUBTITLES = "subtitles of {n:,} recordings"
 MASK_NUMBERS = (
     "{name}: a PNG file holds numbers from 0 to 65,535, and the mask has {low} to {top}. Write a table, masks.csv."
 )
 SRT_ONE = "--out: a .srt file is for one recording, and there are {n:,}. Name a new folder, such as --out {folder}."
-SRT_SOUNDS = "--out: subtitles are for recordings."
+SRT_SOUNDS = (
+    "--out: subtitles{folder} are for recordings, and this model reads {items}. Name a file that ends in {ends}, got "
+    "'{out}'."
+)
+SRT_FOLDER = ", or a folder of them,"
 CHANCE = " (chance: {chance:.4f}, the best constant answer)"
 
 NO_TARGETS = {
