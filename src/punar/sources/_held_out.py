@@ -97,7 +97,7 @@ def _check_paths(ours: Sequence[str], theirs: Sequence[str], learned: str, held_
         raise _both(held_out, learned, shared, len(theirs), noun)
     if _are_copies(ours, theirs):
         raise DataError(
-            f"{held_out}: all of its {counted(len(theirs), noun)} are copies of those of the same names in {learned}, "
+            f"{held_out}: all of its {noun}s ({len(theirs):,}) are copies of those of the same names in {learned}, "
             f"byte for byte. {_RULE} Take them out of one of the two."
         )
 
@@ -130,7 +130,7 @@ def _of_texts(found: Any, others: Any, learned: str, held_out: str) -> list[str]
     known, theirs = set(map(_key, found.items)), list(map(_key, others.items))
     shared = sum(each in known for each in theirs)
     if shared == len(theirs):
-        raise DataError(f"{held_out}: all of its {counted(shared, 'text')} are also in {learned}. {_RULE} {_OTHER}")
+        raise DataError(f"{held_out}: all of its texts ({shared:,}) are also in {learned}. {_RULE} {_OTHER}")
     return [f"{shared:,} of {counted(len(theirs), 'text')} are also in {learned}, and learned from"] if shared else []
 
 
