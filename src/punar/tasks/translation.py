@@ -369,7 +369,8 @@ class Translation(Task):
             How often each text counts.
         """
         true, found = writing.references(y, "score"), writing.one_text_each(predictions, "score: predictions")
-        say_unwritable(self._tokenizer, true, "score")
+        if self._keeps or getattr(self, "vocabulary_", None) is not None:
+            say_unwritable(self._tokenizer, true, "score")
         counts = np.array([metric.best_statistics(a, own) for a, own in zip(found, true, strict=True)], np.float64)
         weights = score_weights(sample_weight, len(counts))
         if weights is not None:
