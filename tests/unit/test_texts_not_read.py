@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import punar
 from punar.errors import DataError, PunarWarning
@@ -16,6 +18,8 @@ from punar.tasks._guesses import Guesses, GuessMeter
 from punar.tasks._letters import Letters
 from punar.tasks._targets import Targets
 from punar.tasks._unwritable import say_unspelled, say_unwritable
+from punar.tasks.question_answering import QuestionAnswering
+from punar.tasks.segmentation import Segmentation
 from punar.tasks.speech_recognition import SpeechRecognition
 
 # -- hidden words -----------------------------------------------------------------------------------------------------
@@ -178,3 +182,54 @@ def test_pairs_and_numbers_are_left_alone():
     facts = learn_pieces(["who won"], None)
     with pytest.warns(PunarWarning, match="of X are unknown"):
         say_unknown(facts, [("who", "पुणे")], "here")
+
+
+# -- answers and masks, named by their place ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"text": ["Asha"], "answer_start": [9999]}, r"y\[1\]: the answer 'Asha' .* from character 9,999, where .* ''"),
+        ({"text": ["Asha"], "answer_start": [5]}, r"from character 5, where there is 'sing'. Mend answer_start"),
+        ({"text": ["asha"], "answer_start": [0]}, r"where there is 'Asha'"),
+        ({"text": ["Asha", "song"], "answer_start": [0, 0]}, r"the answer 'song' .*where there is 'Asha'"),
+        ({"text": "Asha", "answer_start": 1}, r"where there is 'sha '"),
+    ],
+)
+def test_an_answer_must_stand_where_its_start_says(answer, said):
+    items = [("Who?", "Asha sings a song. Asha rests.")] * 2
+    task = QuestionAnswering()
+    for learn in (task.learn, task.encode):
+        with pytest.raises(DataError, match=said):
+            learn(["song", answer], "fit", items)
+    right = {"text": [" Asha ", "Asha"], "answer_start": [18, 19]}
+    assert task.learn(["song", right], "fit", items).item(1)["span"].tolist() == [[19, 23]]
+
+
+def test_masks_of_files_are_named(tmp_path):
+    for i, size in enumerate([(8, 6), (8, 6), (4, 6)]):
+        Image.new("RGB", (8, 6)).save(tmp_path / f"p{i}.png")
+        Image.fromarray((np.arange(size[0] * size[1]) % 2).reshape(size[1], size[0]).astype(np.uint8)).save(
+            tmp_path / f"m{i}.png"
+        )
+    pictures, masks = ([str(tmp_path / f"{c}{i}.png") for i in range(3)] for c in "pm")
+    with pytest.raises(
+        DataError, match=r"y\[2\] \('.*m2\.png'\) is a mask of 6 x 4 .*picture \('.*p2\.png'\) has 6 x 8"
+    ):
+        Segmentation().learn(masks, "fit", pictures)
+    arrays = [np.zeros((6, 8), np.uint8)] * 3
+    with pytest.raises(DataError, match=r"y\[2\] \('.*m2\.png'\) is a mask of 6 x 4 .*and its picture has 6 x 8"):
+        Segmentation().learn(masks, "fit", arrays)
+    with pytest.raises(DataError, match=r"y\[0\] \('.*p0\.png'\) holds RGB colours"):
+        Segmentation().learn([Path(p) for p in pictures], "fit", pictures)
+    Image.new("L", (8, 6)).save(tmp_path / "m.jpg")
+    with pytest.raises(DataError, match=r"y\[0\] \('.*m\.jpg'\) is a JPEG file"):
+        Segmentation().learn([str(tmp_path / "m.jpg")], "fit", pictures[:1])
+    task = Segmentation(size=32)
+    task.learn(masks[:2], "fit", pictures[:2])
+    Image.new("L", (8, 6), 7).save(tmp_path / "seven.png")
+    with pytest.raises(DataError, match=r"y\[0\] \('.*seven\.png'\) holds the number 7, which no mask"):
+        task.encode([str(tmp_path / "seven.png")], "score", pictures[:1])
+    with pytest.raises(DataError, match=r"y\[0\] holds the number 7"):
+        task.encode([np.full((6, 8), 7)], "score", pictures[:1])
