@@ -162,7 +162,9 @@ def test_a_start_says_which_place_is_meant():
         answers = forms.Answers(["cat"], [start])
         forms.check_starts(answers, "a cat and a cat", "here")
         assert forms.place_of(answers, "a cat and a cat") == (start, start + 3)
-    with pytest.raises(DataError, match="here: the answer 'cat' must stand .* from character 11, where there is ' ca'"):
+    with pytest.raises(
+        DataError, match=r"here: the answer 'cat' must stand .* from character 11, where there is ' ca'"
+    ):
         forms.check_starts(forms.Answers(["cat"], [11]), "a cat and a cat", "here")
 
 

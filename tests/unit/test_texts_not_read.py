@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import punar
+from punar.data.splits import split
 from punar.errors import DataError, PunarWarning
 from punar.preparations import learn_pieces, learn_vocabulary, say_unknown, unknown_tokens
 from punar.tasks._guesses import Guesses, GuessMeter
@@ -34,32 +35,40 @@ def filler(**settings):
     return punar.TransferLearner("minilm", "masked_language_modeling", "fine_tuning", **settings)
 
 
-def test_a_fit_on_texts_with_blanks_alone_is_refused_as_their_score_is():
-    with pytest.raises(DataError, match=r"fit: 24 of 24 texts have a blank.*nothing to measure. Pass texts without"):
+@pytest.fixture(scope="module")
+def filled():
+    """Return a model of texts of which two thirds have blanks."""
+    with pytest.warns(PunarWarning, match=r"fit: 24 of 36 texts have a blank.*left out of what is measured"):
+        return filler().fit([*BLANKS, *WHOLE])
+
+
+def test_a_fit_on_texts_with_blanks_alone_is_refused_as_their_score_is(filled):
+    said = r"24 of 24 texts have a blank.*nothing to measure. Pass texts without"
+    with pytest.raises(DataError, match=rf"fit: {said}"):
         filler().fit(BLANKS)
-    with pytest.raises(DataError, match=r"validation_data.*3 of 3 texts have a blank.*nothing to measure"):
-        filler().fit(WHOLE, validation_data=BLANKS[:3])
+    with pytest.raises(DataError, match=rf"score: {said}"):
+        filled.score(BLANKS)
+    with pytest.raises(DataError, match=rf"validation_data: {said}"):
+        filled.fitted_.task.encode(None, "fit: validation_data", BLANKS)
 
 
-def test_some_texts_with_blanks_are_said_and_never_all_that_is_measured():
-    for seed in range(2):
-        model = filler(validation_fraction=0.1, random_state=seed)
-        with pytest.warns(PunarWarning, match=r"fit: 24 of 36 texts have a blank.*left out of what is measured"):
-            report = model.fit([*BLANKS, *WHOLE]).fit_report_
-        assert report["perplexity"] > 1.0
-        assert math.isfinite(report["perplexity_constant"])
+def test_some_texts_with_blanks_are_never_all_that_is_measured(filled):
+    report, task = filled.fit_report_, filled.fitted_.task
+    assert report["perplexity"] > 1.0
+    assert math.isfinite(report["perplexity_constant"])
+    strata = task.strata(task.encode(None, "here", [*BLANKS, *WHOLE]))
+    assert strata.tolist() == [0] * 24 + [1] * 12
+    for seed in range(20):
+        _, valid = split(36, 0.1, seed, strata=strata)
+        assert strata[valid.numpy()].any()
 
 
-def test_chance_is_measured_on_the_same_words():
-    model = filler()
-    with pytest.warns(PunarWarning, match="24 of 36"):
-        model.fit([*BLANKS, *WHOLE])
-    task = model.fitted_.task
+def test_chance_is_measured_on_the_same_words(filled):
+    task = filled.fitted_.task
     targets = task.encode(None, "here", [BLANKS[0], WHOLE[0]])
     counts = [own.counts[1] for own in task.constant(targets)]
     assert counts[0] == 0
     assert counts[1] >= 1
-    assert task.strata(targets).tolist() == [0, 1]
     assert task.strata(targets.take(torch.tensor([1]))) is None
 
 
