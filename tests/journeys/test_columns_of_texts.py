@@ -197,3 +197,50 @@ def test_subtitles_of_texts_are_refused_at_once(punar_says: Any) -> None:
         assert "new folder" not in said.err
         assert not Path(out).exists()
     assert punar_says("predict", "m", "en.txt", "--out", "o.txt").status == 0
+
+
+# -- what a command says -----------------------------------------------------------------------------------------------
+
+
+def test_a_json_of_another_task_is_named_without_options_that_are_not_there(punar_says: Any) -> None:
+    read, written = ["one", "two", "three"] * 6, ["1", "2", "3"] * 6
+    model = punar.SequenceModel("gru", task="translation", hidden_size=4, epochs=1, random_state=0)
+    punar.save(model.fit(read, written), "m")
+    Path("ok.json").write_text(json.dumps({"images": [{"id": 1}], "annotations": [{"id": 1}, {"id": 2}]}))
+    for command in (("predict", "m", "ok.json"), ("report", "m", "ok.json", "--out", "r.html")):
+        said = punar_says(*command)
+        assert said.status == 2
+        assert "for the task detection: a model that was fitted with --task detection reads them" in said.err
+        assert "Say so" not in said.err
+
+
+def test_one_question_on_the_command_line_is_told_how(punar_says: Any) -> None:
+    pytest.importorskip("transformers")
+    items, y = [("Who won?", "Asha won the race."), ("Who sings?", "Ravi sings a song.")] * 4, ["Asha", "Ravi"] * 4
+    model = punar.TransferLearner(
+        "minilm", "question_answering", "feature_extraction", epochs=1, random_state=0, evidence="cheap"
+    )
+    punar.save(model.fit(items, y), "qm")
+    for typed in ("Who won? Asha won the race.", "कौन?"):
+        said = punar_says("predict", "qm", typed)
+        assert said.status == 2
+        assert "this model answers a question from a text that is given with it" in said.err
+        assert "question,context" in said.err
+    assert "a space after it" not in punar_says("predict", "qm", "Who").err
+    text(Path("q.csv"), "question,context", '"Who won?","Asha won the race."')
+    assert punar_says("predict", "qm", "q.csv").status == 0
+
+
+def test_masks_of_a_folder_are_named_by_their_files(punar_says: Any) -> None:
+    from PIL import Image
+
+    for folder in ("images", "masks"):
+        Path("d", folder).mkdir(parents=True)
+    for i in range(4):
+        Image.new("RGB", (64, 64)).save(f"d/images/{i}.png")
+        Image.fromarray(np.eye(64 if i else 32, 64, dtype=np.uint8)).save(f"d/masks/{i}.png")
+    said = punar_says("fit", "d", "--task", "segmentation", "--backbone", "starter", "--out", "s")
+    assert said.status == 2
+    assert "d/masks/0.png" in said.err
+    assert "is a mask of 32 x 64 pixels" in said.err
+    assert "d/images/0.png" in said.err

@@ -157,10 +157,15 @@ def test_an_answer_without_a_start_is_searched(answer, context, place):
     assert forms.place_of(forms.Answers([answer], None), context) == place
 
 
-def test_a_start_that_is_a_little_off_means_the_nearest_place():
-    assert forms.place_of(forms.Answers(["cat"], [11]), "a cat and a cat") == (12, 15)
-    assert forms.place_of(forms.Answers(["cat"], [3]), "a cat and a cat") == (2, 5)
-    assert forms.place_of(forms.Answers(["cat"], [12]), "a cat and a cat") == (12, 15)
+def test_a_start_says_which_place_is_meant():
+    for start in (2, 12):
+        answers = forms.Answers(["cat"], [start])
+        forms.check_starts(answers, "a cat and a cat", "here")
+        assert forms.place_of(answers, "a cat and a cat") == (start, start + 3)
+    with pytest.raises(
+        DataError, match=r"here: the answer 'cat' must stand .* from character 11, where there is ' ca'"
+    ):
+        forms.check_starts(forms.Answers(["cat"], [11]), "a cat and a cat", "here")
 
 
 def test_answers_that_stand_nowhere_are_counted_and_teach_nothing():

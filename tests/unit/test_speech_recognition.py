@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import punar
-from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError
+from punar.errors import DataError, DataTypeError, NotSupportedError, ParameterError, PunarWarning
 from punar.preparations.frames import Frames
 from punar.preparations.sounds import Sounds, quiet_cuts
 from punar.tasks._letters import Segment
@@ -101,8 +101,9 @@ def test_a_transcript_too_long_for_its_recording_is_named():
 def test_letters_that_were_not_learned_are_refused_where_they_are_taught():
     with pytest.raises(DataError, match=r"y\[0\], 'z', has the letter 'z'"):
         model().fit(X, WORDS, validation_data=(X[:2], ["z", "ab"]))
-    # A score only compares.
-    assert model().fit(X, WORDS).score(X[:1], ["z z"]) <= 1.0
+    # A score only compares, and says so much.
+    with pytest.warns(PunarWarning, match="100% of the letters of y are unknown"):
+        assert model().fit(X, WORDS).score(X[:1], ["z z"]) <= 1.0
 
 
 @pytest.mark.parametrize("bad", [None, "text", ["a", None] * 15, [1] * 30, [""] * 30, WORDS[:-1]])

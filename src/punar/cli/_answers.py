@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import typer
 
 from punar.cli import _written
 from punar.cli._writing import frame_text, write_frame, write_text
-from punar.errors import DataError
+from punar.errors import DataError, PunarWarning
 from punar.texts import cli as texts
 from punar.texts import layouts
 from punar.texts import predictions as names
@@ -203,7 +204,9 @@ def metric_of(task: Any) -> str:
 def _chance(task: Any, truth: Any, items: Sequence[Any]) -> str:
     """Return what the best constant answer scores; nothing where the model has not learned every label."""
     try:
-        targets = task.encode(truth, "predict", items)
+        with warnings.catch_warnings():  # the score has said what is unknown
+            warnings.simplefilter("ignore", PunarWarning)
+            targets = task.encode(truth, "predict", items)
     except DataError:
         return ""
     meter = task.meter()

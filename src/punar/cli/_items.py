@@ -116,9 +116,11 @@ def kind_for(model: Any) -> str | None:
 def read_for(model: Any, source: str, **options: Any) -> UserItems:
     """Return items as a fitted model takes them: a text may be typed in place of its file's name; see :func:`read`."""
     domain = domain_of(model)
+    task = getattr(getattr(model, "fitted_", None), "task", None)
+    asks = getattr(task, "target_form", None) == "answers"
     if _typed.is_typed(source, domain):
-        return _typed.as_items(source)
-    with _typed.advising(source, domain):
+        return _typed.as_question(source) if asks else _typed.as_items(source)
+    with _typed.advising(source, None if asks else domain):
         return read(source, kind=kind_for(model), whole_texts=_answers.reads_whole_texts(model), **options)
 
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from punar.errors import DataError
+from punar.errors import DataError, shown
 from punar.texts import app
 from punar.texts import cli as texts
 
@@ -62,6 +62,16 @@ def as_sequences(text: str) -> UserSequences:
 
     _say()
     return UserSequences([text], None, "text", _NAME, _NAME, row_names=("0",))
+
+
+def as_question(data: str) -> NoReturn:
+    """Raise for a text that is typed for a model that reads questions, each with its context.
+
+    Raises
+    ------
+    DataError
+    """
+    raise DataError(f"{_NAME}: {app.TYPED_QUESTION.format(data=shown(data, 60))}")
 
 
 @contextmanager

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from punar.preparations._sample import Sample as Sample
     from punar.preparations._samples import SampleOf as SampleOf
     from punar.preparations._spectrum import decibels as decibels
+    from punar.preparations._unknown import say_unknown as say_unknown
+    from punar.preparations._unknown import unknown_tokens as unknown_tokens
     from punar.preparations._unread import say_unread as say_unread
     from punar.preparations._vocabulary import as_texts as as_texts
     from punar.preparations._vocabulary import learn_vocabulary as learn_vocabulary
@@ -41,7 +43,9 @@ _HOME = {
     "naming": "_preparation",
     "of_facts": "_facts",
     "prepare_all": "_preparation",
+    "say_unknown": "_unknown",
     "say_unread": "_unread",
+    "unknown_tokens": "_unknown",
     "vocabulary_size": "_vocabulary",
 }
 __all__ = sorted(_HOME)

@@ -24,7 +24,9 @@ _TASKS = {"paragraphs": "question_answering", "annotations": "detection"}
 
 def _advice(found: dict[str, Any]) -> str:
     task = next((task for field, task in _TASKS.items() if repr(field) in str(found)), None)
-    return _MEND if task is None else f"Is it for --task {task}? Say so."
+    if task is None:
+        return _MEND
+    return f"Such files are for the task {task}: a model that was fitted with --task {task} reads them."
 
 
 class Jsonl(Source):

@@ -90,22 +90,35 @@ def _starts(starts: Any, count: int, where: str) -> list[int]:
     return found
 
 
+def check_starts(answers: Answers, context: str, where: str) -> None:
+    """Raise where an answer does not stand in its context from where it is said to start.
+
+    Raises
+    ------
+    DataError
+    """
+    for text, start in zip(answers.texts, answers.starts or (), strict=False):
+        there = context[start : start + len(text)]
+        if there != text:
+            raise DataError(
+                f"{where}: the answer {shown(text, 60)} must stand in the context from character {start:,}, where "
+                f"there is {shown(there, 60)}. Mend answer_start, or give the text alone."
+            )
+
+
 def place_of(answers: Answers, context: str) -> tuple[int, int] | None:
     """Return first character and end of the first answer that the context holds; None where it holds none.
 
-    Where a start is given, the place nearest to it is meant; else the first that cuts no word. What does not occur
-    letter by letter is searched without regard to case.
+    Where a start is given, it stands there (:func:`check_starts`); else at the first place that cuts no word. What does
+    not occur letter by letter is searched without regard to case.
     """
     for j, text in enumerate(answers.texts):
         core = text.strip()
-        wanted = 0 if answers.starts is None else answers.starts[j] + text.index(core)
-        if answers.starts is not None and context.startswith(core, wanted):
-            return wanted, wanted + len(core)
+        if answers.starts is not None:
+            begin = answers.starts[j] + text.index(core)
+            return begin, begin + len(core)
         for flags in (0, re.IGNORECASE):
             begins = [match.start() for match in re.finditer(f"(?={re.escape(core)})", context, flags)]
-            if begins and answers.starts is not None:
-                begin = min(begins, key=lambda a: abs(a - wanted))
-                return begin, begin + len(core)
             if begins:
                 begin = min(begins, key=lambda a: _cuts_words(context, a, a + len(core)))
                 return begin, begin + len(core)

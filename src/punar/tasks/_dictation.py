@@ -48,7 +48,8 @@ class Dictation:
         except ImportError:
             raise MissingExtraError("Transcripts need the package tokenizers: pip install 'punar[text]'") from None
         module: Any = body.module
-        self._tokenizer = Tokenizer.from_str(native["tokenizer"])
+        self.tokenizer = str(native["tokenizer"])
+        self._tokenizer = Tokenizer.from_str(self.tokenizer)
         generation = module.generation_config
         self.languages: dict[str, int] = dict(getattr(generation, "lang_to_id", None) or {})
         self._tasks: dict[str, int] = dict(getattr(generation, "task_to_id", None) or {})

@@ -16,6 +16,7 @@ from punar.preparations import Preparation
 from punar.preparations.sounds import Sounds
 from punar.tasks._dictation import Dictation
 from punar.tasks._letters import Letters
+from punar.tasks._unwritable import refuse_unwritable, say_unspelled
 
 HEADS = ("ForConditionalGeneration", "ForCTC")
 _WINDOW = 30.0  # seconds: attention over more takes memory by the square
@@ -80,13 +81,18 @@ class Met:
         """Whether the network has a decoder or letters of its own."""
         return self.dictation is not None or self.letters is not None
 
-    def refuse_unused(self, task: Any, where: str) -> None:
-        """Raise where a setting of the task was given that this network makes nothing of.
+    def refuse_unused(self, task: Any, where: str, said: Sequence[str] = ()) -> None:
+        """Raise where a setting of the task, or a transcript, was given that this network makes nothing of.
 
         Raises
         ------
         ParameterError
+        DataError
+            A decoder knows no part of a transcript. Many unknown tokens are warned of.
         """
+        if self.dictation is not None and said:
+            refuse_unwritable(self.dictation.tokenizer, said, where)
+            say_unspelled(self.dictation, None, said, where)
         decodes = self.dictation is not None
         owner = "one that says letters (CTC)" if decodes else "one with a decoder of many languages, such as Whisper"
         own = "has a decoder and no letters" if decodes else "says a letter or nothing at each step"

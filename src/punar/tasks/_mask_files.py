@@ -62,7 +62,7 @@ def read_masks(y: Any, where: str, items: Sequence[Any]) -> Sequence[np.ndarray]
     def one(i: int) -> np.ndarray:
         mask = read_mask(each[i], f"{where}: y[{i}]")
         if len(items):
-            check_size(mask, items[i], i, where)
+            check_size(mask, items[i], i, where, named(each[i]))
         return mask
 
     return MaskList(map(one, range(len(each))), lambda mask: mask)
@@ -117,7 +117,7 @@ def _of_file(path: Any, where: str) -> np.ndarray:
         raise DataError(f"{where} must be an existing mask file, got {shown(str(path))}.")
     try:
         with open_picture(path if isinstance(path, LoadedFile) else Path(path)) as picture:
-            return _numbers(picture, where)
+            return _numbers(picture, where + named(path))
     except BadItem as error:
         raise DataError(f"{where}: {shown(str(path))}: {error}.") from None
 
@@ -163,8 +163,18 @@ def _turned(picture: Image.Image) -> bool:
         return False
 
 
-def check_size(mask: np.ndarray, item: Any, i: int, where: str) -> None:
-    """Raise where a mask has not the size of its picture as the file stores it.
+def named(item: Any) -> str:
+    """Return the name of a file, to be put behind its place among the others; nothing of what lies in memory.
+
+    >>> named("masks/a.png"), named(np.zeros((2, 2)))
+    (" ('masks/a.png')", '')
+    """
+    path = item.path if isinstance(item, LoadedFile) else item
+    return f" ({shown(os.fspath(path), 120)})" if isinstance(path, (str, os.PathLike)) else ""
+
+
+def check_size(mask: np.ndarray, item: Any, i: int, where: str, name: str = "") -> None:
+    """Raise where a mask, of a file of this ``name``, has not the size of its picture as the file stores it.
 
     Raises
     ------
@@ -173,7 +183,7 @@ def check_size(mask: np.ndarray, item: Any, i: int, where: str) -> None:
     try:
         height, width, turned = picture_size(item)
     except BadItem as error:
-        raise DataError(f"{where}: X[{i}]: {error}.") from None
+        raise DataError(f"{where}: X[{i}]{named(item)}: {error}.") from None
     if mask.shape == (height, width):
         return
     advice = "Bring each mask to its picture's size, by the nearest pixel."
@@ -183,8 +193,8 @@ def check_size(mask: np.ndarray, item: Any, i: int, where: str) -> None:
             "with PIL.ImageOps.exif_transpose."
         )
     raise DataError(
-        f"{where}: y[{i}] is a mask of {mask.shape[0]} x {mask.shape[1]} pixels (height x width), and its picture has "
-        f"{height} x {width}. {advice}"
+        f"{where}: y[{i}]{name} is a mask of {mask.shape[0]} x {mask.shape[1]} pixels (height x width), and its "
+        f"picture{named(item)} has {height} x {width}. {advice}"
     )
 
 

@@ -116,7 +116,7 @@ class QuestionAnswering(Task):
         Raises
         ------
         DataError
-            No answer at all stands in its context.
+            No answer at all stands in its context, or one does not stand where its answer_start says.
         """
         self.check(where)
         targets = self._encoded(y, where, items)
@@ -144,6 +144,8 @@ class QuestionAnswering(Task):
                 f"{where}: Found input variables with inconsistent numbers of samples: X has {len(items)}, y "
                 f"{len(answers)}."
             )
+        for i, (own, item) in enumerate(zip(answers, items, strict=True)):
+            forms.check_starts(own, item[1], f"{where}: y[{i}]")
         places = [forms.place_of(own, item[1]) for own, item in zip(answers, items, strict=True)]
         kinds = [
             forms.FOUND if place else forms.ABSENT if own.texts else forms.NO_ANSWER

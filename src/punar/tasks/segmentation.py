@@ -181,13 +181,13 @@ class Segmentation(Task):
             self.size_ = self._median_size(read, items, where)
         else:
             self.size_ = sides.both(self.size)
-        return self._encoded(read, where)
+        return self._encoded(read, where, files.listed_masks(y, where))
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
         """Return masks encoded as those of the fit; see :class:`Task`."""
-        return self._encoded(files.read_masks(y, where, items), where)
+        return self._encoded(files.read_masks(y, where, items), where, files.listed_masks(y, where))
 
-    def _encoded(self, read: Sequence[np.ndarray], where: str) -> Targets:
+    def _encoded(self, read: Sequence[np.ndarray], where: str, given: Sequence[Any]) -> Targets:
         known = np.asarray(self.values_)
 
         def one(i: int) -> np.ndarray:
@@ -198,9 +198,10 @@ class Segmentation(Task):
             if strange.any():
                 value = int(mask[strange][0])
                 raise DataError(
-                    f"{where}: y[{i}] holds the number {value}, which no mask of the fit held; those were "
-                    f"{', '.join(map(str, known.tolist()))}. Fit again with masks that hold it, with a name for each "
-                    f"number, Segmentation(names=...) or classes.txt beside a folder; no class is {self.ignore}."
+                    f"{where}: y[{i}]{files.named(given[i])} holds the number {value}, which no mask of the fit held; "
+                    f"those were {', '.join(map(str, known.tolist()))}. Fit again with masks that hold it, with a name "
+                    f"for each number, Segmentation(names=...) or classes.txt beside a folder; no class is "
+                    f"{self.ignore}."
                 )
             return np.where(ignored, masks.IGNORED, number).astype(np.uint8)
 

@@ -21,6 +21,7 @@ from punar.tasks._letters import LetterHead, Letters, Segment
 from punar.tasks._passed import Passed
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Table, Task, Term
+from punar.tasks._unwritable import say_unspelled
 from punar.texts import predictions as texts
 
 _IGNORED = -100
@@ -176,7 +177,7 @@ class SpeechRecognition(Task):
         if not any(said):
             raise DataError(f"{where}: y must have at least one word to learn from, got {len(said)} empty transcripts.")
         met = self._known
-        met.refuse_unused(self, where)
+        met.refuse_unused(self, where, said)
         self.writes_, self.kept_ = met.dictation is not None, met.letters is not None
         self.letters_ = Letters(()) if self.writes_ else met.letters or Letters.of_texts(said)
         self.language_ = None
@@ -373,7 +374,9 @@ class SpeechRecognition(Task):
         """Return 1 - word error rate of transcripts, over all words; below 0 where more are wrong than were said."""
         if sample_weight is not None:
             raise DataTypeError("score: sample_weight is not for task='speech_recognition'; every word counts once.")
-        return rates.measured(rates.with_words(y, "score"), predictions, self.normalise, "score").value()
+        true = rates.with_words(y, "score")
+        say_unspelled(self._known.dictation, getattr(self, "letters_", None), true, "score")
+        return rates.measured(true, predictions, self.normalise, "score").value()
 
     def error_rates(self, y: Any, predictions: Any) -> dict[str, float]:
         """Return ``word_error_rate`` and ``character_error_rate`` of transcripts.

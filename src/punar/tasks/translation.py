@@ -26,6 +26,7 @@ from punar.tasks._languages import with_prefix
 from punar.tasks._passed import Passed
 from punar.tasks._targets import Targets
 from punar.tasks._task import Meter, Net, Task, Term
+from punar.tasks._unwritable import refuse_unwritable, say_unwritable
 from punar.tasks._whole_texts import WholeTexts
 
 _MOST = 2**20  # tokens of a text
@@ -165,7 +166,8 @@ class Translation(Task):
                 raise DataError(f"{where}: {name} must have a text to learn from, got {len(each)} empty ones.")
         if not self._keeps:
             self.vocabulary_ = learn_pieces(texts, self.pieces).tokenizer
-        targets = self._encoded(texts, where)
+        refuse_unwritable(self._tokenizer, texts, where)
+        targets = self.encode(texts, where)
         self.longest_ = max(map(len, targets.columns["ids"]))
         return targets
 
@@ -176,8 +178,10 @@ class Translation(Task):
         self.longest_ = max(1, (min(self.kept_.room, _MOST_UNTOLD) - 20) // 2)
 
     def encode(self, y: Any, where: str, items: Sequence[Any] = ()) -> Targets:
-        """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new."""
-        return self._encoded(writing.one_text_each(y, where), where)
+        """Return targets encoded as those of the fit; see :class:`Task`. Letters may be new, and many are said."""
+        texts = writing.one_text_each(y, where)
+        say_unwritable(self._tokenizer, [[text] for text in texts], where)
+        return self._encoded(texts, where)
 
     @property
     def _keeps(self) -> bool:
@@ -368,6 +372,8 @@ class Translation(Task):
             How often each text counts.
         """
         true, found = writing.references(y, "score"), writing.one_text_each(predictions, "score: predictions")
+        if self._keeps or getattr(self, "vocabulary_", None) is not None:
+            say_unwritable(self._tokenizer, true, "score")
         counts = np.array([metric.best_statistics(a, own) for a, own in zip(found, true, strict=True)], np.float64)
         weights = score_weights(sample_weight, len(counts))
         if weights is not None:

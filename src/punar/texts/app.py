@@ -44,4 +44,9 @@ SPOKEN = {
     "Repair or remove them.": "Repair or remove them, or leave them out (--skip-bad).",
 }
 TYPED = "read as one text, as it stands on the line"
+TYPED_QUESTION = (
+    "this model answers a question from a text that is given with it, and {data} is one text alone. Write both into a "
+    "file, q.csv say: in its first line question,context and below it a line for each question, such as "
+    '"Who won?","Asha won the race.". Then: punar predict MODEL q.csv'
+)
 TYPED_WORD = 'A text of one word is read as a text with a space after it: "{word} ".'

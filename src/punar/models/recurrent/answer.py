@@ -15,7 +15,7 @@ from punar.models.recurrent.fit import Fitted
 from punar.models.recurrent.passes import answers_of, states_of
 from punar.models.recurrent.rows import SequenceRows
 from punar.models.samples import Samples
-from punar.preparations import prepare_all, say_unread
+from punar.preparations import prepare_all, say_unknown, say_unread
 from punar.preparations.series import Series
 
 
@@ -65,6 +65,7 @@ def _read(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[Sequence
     items = fitted.preparation.check(X, where)
     if fitted.task.view == "vector":  # where each step has an answer, all are read
         say_unread(fitted.preparation, items, where)
+    say_unknown(fitted.preparation, items, where)
     samples = Samples.of(fitted.task, fitted.preparation, items, where)
     known = samples.known
     prepared = prepare_all(fitted.preparation, items, where) if known is None else [s.tensor for s in known]

@@ -15,6 +15,7 @@ from punar.models.samples import Samples
 from punar.models.structured.passes import answers_of
 from punar.models.structured.rows import StructuredRows
 from punar.models.transfer.fit import Fitted
+from punar.preparations import say_unknown
 
 _ITEMS_AT_ONCE, _BYTES_AT_ONCE = 256, 2**29  # prepared and in memory
 
@@ -24,6 +25,7 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
     where, task, body = f"{type(estimator).__name__}.{method}", fitted.task, fitted.body
     preparation = body.plan.preparation
     items = preparation.check(X, where)
+    say_unknown(preparation, items, where)
     device = pick_device(estimator.device)
     module: Any = fitted.module
     module.to(device)

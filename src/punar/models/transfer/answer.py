@@ -14,7 +14,7 @@ from punar.features import cache as caches
 from punar.features import frozen
 from punar.models.samples import Samples, answered
 from punar.models.transfer.fit import Fitted
-from punar.preparations import say_unread
+from punar.preparations import say_unknown, say_unread
 from punar.texts import fit as texts
 
 
@@ -54,6 +54,7 @@ def _items(fitted: Fitted, X: Any, where: str) -> Sequence[Any]:
     items = preparation.check(X, where)
     if fitted.task.view == "vector":  # tokens are read in windows, to the end
         say_unread(preparation, items, where)
+    say_unknown(preparation, items, where)
     return items
 
 

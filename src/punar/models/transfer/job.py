@@ -23,7 +23,7 @@ from punar.models.prepared import Prepared
 from punar.models.samples import Placed, Samples
 from punar.models.transfer.freezing import trainable_stages
 from punar.models.weights import item_weights
-from punar.preparations import Preparation, say_unread
+from punar.preparations import Preparation, say_unknown, say_unread
 from punar.tasks import LinearHead, Targets, Task
 from punar.texts import fit as texts
 from punar.training import job as jobs
@@ -72,6 +72,7 @@ class Job:
         if task.view == "vector":  # tokens are read in windows, to the end
             say_unread(self.preparation, self.items, self.where)
         self.targets = task.learn(self.preparation.targets(X, y, self.where), self.where, self.items)
+        say_unknown(self.preparation, self.items, self.where)
         if len(self.targets) != len(self.items):
             raise DataError(
                 f"{self.where}: Found input variables with inconsistent numbers of samples: X has {len(self.items)}, "

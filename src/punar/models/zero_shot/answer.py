@@ -10,7 +10,7 @@ from punar.models.transfer import answer as transfer
 from punar.models.transfer.fit import Fitted
 from punar.models.zero_shot import pairs
 from punar.models.zero_shot.heads import Entailment
-from punar.preparations import say_unread
+from punar.preparations import say_unknown, say_unread
 from punar.preparations.sentences import Sentences
 
 
@@ -24,4 +24,5 @@ def answers(estimator: Any, fitted: Fitted, X: Any, method: str) -> tuple[list[A
         raise DataTypeError(f"{where}: X must hold texts, got lists of words, such as {shown(items[0])}. Join them.")
     assert isinstance(preparation, Sentences)
     say_unread(pairs.beside(preparation, fitted.module.head.prompts, where), items, where)
+    say_unknown(preparation, items, where)
     return list(pairs.raw(estimator, fitted, items, where)), items
