@@ -168,9 +168,9 @@ def test_tokens_are_counted_without_special_ones_and_spaces():
     assert unknown_tokens(facts.tokenizer, ["o\ud800"]).unknown == [1]
 
 
-def test_new_words_are_usual_and_said_only_where_they_are_most():
+def test_new_words_are_usual_and_said_only_where_all_are_new():
     facts = learn_vocabulary(["a good film", "a bad film"] * 3, 100, None)
-    say_unknown(facts, ["a good evening", "a bad morning and a good film"], "Model.predict")
+    say_unknown(facts, ["evening sky", "a morning and an evening"], "Model.predict")
     with pytest.warns(PunarWarning, match=r"Model.predict: 100% of the words of X.*2 of 2 texts"):
         say_unknown(facts, ["बहुत सुंदर", "ठीक"], "Model.predict")
 

@@ -12,8 +12,8 @@ from punar.errors import PunarWarning
 from punar.texts import items as texts
 
 SHARE = 0.1  # of what there is, from which on it is said
-# New words are usual where whole words are known, and only the most frequent ones: then half of them.
-_SHARE_OF_WORDS = 0.5
+# New words are usual where whole words are known, and have a vector of their own: it is said where all are new.
+_SHARE_OF_WORDS = 1.0
 _MOST = 2_000  # texts that are looked at, evenly among all
 _LONGEST = 4_000  # characters of each
 _SPACES = ("▁", "Ġ", "")
