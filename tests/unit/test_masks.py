@@ -206,7 +206,7 @@ def test_tiles_join_to_the_mask_of_the_picture() -> None:
     assert torch.equal(task.merge(parts[::-1], picture), found)
 
 
-def test_scores_of_tiles_are_averaged_where_they_overlap() -> None:
+def test_where_tiles_overlap_the_middle_of_each_counts_most() -> None:
     task = Segmentation(tiles=True, size=(32, 32))
     task.values_ = [0, 1]
     samples = WholePictures(size=(32, 32), tiles=True).samples(np.zeros((32, 50, 3), np.uint8))
@@ -219,8 +219,13 @@ def test_scores_of_tiles_are_averaged_where_they_overlap() -> None:
     for sample, raw in zip(samples, surer, strict=True):
         parts += task.answer(lambda _, r=raw: r.view(1, 2, 1, 1).expand(1, 2, 32, 32), {}, [sample.trace])
     found = task.merge(parts, None)
-    assert found[:, :32].eq(0).all()
-    assert found[:, 32:].eq(1).all()
+    # Column x of the overlap, 18 to 31, is 32 - x pixels from the left tile's edge and x - 17 from the right one's.
+    left, right = (torch.softmax(raw, 0) for raw in surer)
+    first = [(32 - x) * left[0] + (x - 17) * right[0] > (32 - x) * left[1] + (x - 17) * right[1] for x in range(18, 32)]
+    until = 18 + sum(map(bool, first))
+    assert 25 < until < 32  # the surer one reaches beyond the middle
+    assert found[:, :until].eq(0).all()
+    assert found[:, until:].eq(1).all()
 
 
 def test_scores_of_a_turned_tile_are_brought_back(tmp_path: Path) -> None:
