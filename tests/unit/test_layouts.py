@@ -94,7 +94,7 @@ def test_the_train_folder_is_fitted_and_the_others_are_named(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     for part, n in (("Train", 10), ("Val", 4), ("Test", 6)):
         for i in range(n):
-            picture(tmp_path / "leaves" / part / "pq"[i % 2] / f"{i}.png", 20 + 200 * (i % 2) + i)
+            picture(tmp_path / "leaves" / part / "pq"[i % 2] / f"{i}.png", n + 20 + 200 * (i % 2) + i)
     status, said = says("fit", "leaves", "--backbone", "starter", "-q", "--out", "m")
     assert status == 0, said
     assert "leaves/Train is learned from" in said.replace(os.sep, "/")
