@@ -79,7 +79,7 @@ def ours(options: argparse.Namespace) -> None:
         backbone(),
         task="detection",
         strategy="fine_tuning",
-        unfreeze=8 - FROZEN,
+        unfreeze=8 - options.frozen,
         epochs=options.epochs,
         batch_size=BATCH,
         learning_rate=options.rate,
@@ -283,6 +283,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cell", choices=("punar", "loop", "speed"))
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--frozen", type=int, default=FROZEN, help="of the cell punar: first stages that stay")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--minutes", type=float, default=60.0, help="after so many it stops, to be taken up again")
     parser.add_argument("--checkpoint", type=Path, help="a folder")
