@@ -238,8 +238,9 @@ def test_settings_that_break_their_rule(settings, words):
 @pytest.mark.parametrize("method", METHODS)
 def test_input_that_is_no_data(method):
     model = detector(method)
-    with pytest.raises(NotFittedError):
-        model.predict([[1.0]])
+    for call in (model.predict, model.p_values, model.score_samples, model.explain):
+        with pytest.raises(NotFittedError):
+            call([[1.0]])
     with pytest.raises(DataError, match="NaN"):
         model.fit([[np.nan, 1.0]] * 9)
     with pytest.raises(DataTypeError):

@@ -246,7 +246,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
 
         Of rows like those of the fit at most a share ``a`` has a p-value of at most ``a``.
         """
-        return conformal.p_values(self._held_out, self._scores(X, "p_values"))
+        scores = self._scores(X, "p_values")
+        return conformal.p_values(self._held_out, scores)
 
     def explain(self, X: Any) -> np.ndarray:
         """Return how much each column, or pixel, adds to a row's oddness, (n, columns) or (n, *picture).
